@@ -1,0 +1,44 @@
+// Where everything lies in the store. Names are percent-free: unit names and machine ids hold no slash.
+
+export const root = '/keelson/'
+
+export const prefixes = {
+  machines: `${root}machines/`,
+  members: `${root}members/`,
+  units: `${root}units/`,
+  bodies: `${root}bodies/`,
+  schedule: `${root}schedule/`,
+  status: `${root}status/`,
+  leader: `${root}leader/`,
+  operations: `${root}operations/`,
+  images: `${root}images/`,
+  cluster: `${root}cluster/`,
+} as const
+
+export const keys = {
+  machine: (id: string) => prefixes.machines + id,
+  member: (id: string) => prefixes.members + id,
+  unit: (name: string) => prefixes.units + name,
+  body: (hash: string) => prefixes.bodies + hash,
+  scheduleOf: (machine: string) => `${prefixes.schedule}${machine}/`,
+  schedule: (machine: string, unit: string) => `${prefixes.schedule}${machine}/${unit}`,
+  statusOf: (machine: string) => `${prefixes.status}${machine}/`,
+  status: (machine: string, unit: string) => `${prefixes.status}${machine}/${unit}`,
+  operation: (id: string) => prefixes.operations + id,
+  image: (name: string) => prefixes.images + encodeURIComponent(name),
+  /** Set by the leader while it holds back (mass failure), removed when it goes on. */
+  alarm: (name: string) => `${prefixes.cluster}alarms/${name}`,
+} as const
+
+/** The part of a key behind its prefix; `undefined` for another prefix. */
+export function nameIn(prefix: string, key: string): string | undefined {
+  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined
+}
+
+/** Splits `<machine>/<unit>` behind a prefix. */
+export function machineAndUnit(prefix: string, key: string): { machine: string; unit: string } | undefined {
+  const rest = nameIn(prefix, key)
+  const slash = rest?.indexOf('/') ?? -1
+  if (rest === undefined || slash <= 0 || slash === rest.length - 1) return undefined
+  return { machine: rest.slice(0, slash), unit: rest.slice(slash + 1) }
+}

@@ -1,0 +1,55 @@
+// The leader's orders to one machine, and the machine's answers.
+import * as z from 'zod/mini'
+import { recordCodec } from './record.ts'
+import { desiredStates, sha256Pattern } from './unit.ts'
+
+/** `schedule/<machine>/<unit>`: only the leader writes it, in a transaction fenced by its election key. */
+export const scheduleCodec = recordCodec(
+  'schedule',
+  z.object({
+    unit: z.string(),
+    hash: z.string().check(z.regex(sha256Pattern)),
+    /** Never `inactive`: such a unit has no entry. */
+    desired: z.enum(desiredStates),
+    restarts: z.int(),
+    /** What to do when this machine loses the store for a lease: stop (the default for singletons) or keep. */
+    onPartition: z.enum(['stop', 'keep']),
+    /** A file that other files of this machine refer to (a network, a volume): written, not started by itself. */
+    companion: z.boolean(),
+    /** Create revision of the leader's election key when it wrote this. */
+    fence: z.int(),
+    /** Unix milliseconds of the decision, for the timeline. */
+    placed: z.number(),
+    /** Why it is here, in words: "fewest units (2)", "moved from m2: its lease ran out". */
+    because: z.string(),
+  }),
+)
+export type ScheduleEntry = ReturnType<typeof scheduleCodec.decode>
+
+export const healthStates = ['starting', 'healthy', 'unhealthy', 'stopped', 'failed', 'unknown'] as const
+
+/** `status/<machine>/<unit>`, under the machine's lease: systemd's own words, written on change. */
+export const statusCodec = recordCodec(
+  'status',
+  z.object({
+    unit: z.string(),
+    hash: z.string(),
+    load: z.string(),
+    active: z.string(),
+    sub: z.string(),
+    /** systemd's invocation id: a new one for every start. Empty when it never ran. */
+    invocation: z.string(),
+    health: z.enum(healthStates),
+    /** Unix milliseconds since when systemd reports this state. */
+    since: z.number(),
+    /** The restart counter that this state has carried out. */
+    restarts: z.int(),
+    /** Why it is not as desired, in words; empty when it is. */
+    reason: z.string(),
+    /** Where it can be reached: published ports, as `address:port` on the machine. */
+    addresses: z.array(z.string()),
+    /** Unix milliseconds of steps on the way: received, image, written, started, active. */
+    steps: z.record(z.string(), z.number()),
+  }),
+)
+export type UnitStatus = ReturnType<typeof statusCodec.decode>
