@@ -103,8 +103,8 @@ export const operationCodec = recordCodec(
     undoOf: z.optional(z.string()),
     /** The operation that took this one back. */
     undoneBy: z.optional(z.string()),
-    /** Store revision of the transaction that applied it. */
-    revision: z.optional(z.number()),
+    /** `applying` while its changes are being written: a daemon that finds it so carries it on. */
+    state: z.enum(['applying', 'applied']),
   }),
 )
 export type Operation = ReturnType<typeof operationCodec.decode>
