@@ -1,12 +1,15 @@
 // The configuration of one keeld: which roles it runs and where it finds the others.
 // A machine gets it as the credential `keelson.config`; `keeld --config FILE` reads a file.
-import * as z from 'zod/mini'
-import { KeelError } from './errors.ts'
+import * as z from "zod/mini";
+import { KeelError } from "./errors.ts";
 
-export const roles = ['agent', 'leader', 'api', 'store'] as const
-export type Role = (typeof roles)[number]
+export const roles = ["agent", "leader", "api", "store"] as const;
+export type Role = (typeof roles)[number];
 
-const address = z.object({ host: z.string().check(z.minLength(1)), port: z.int().check(z.gte(0), z.lte(65535)) })
+const address = z.object({
+  host: z.string().check(z.minLength(1)),
+  port: z.int().check(z.gte(0), z.lte(65535)),
+});
 
 const schema = z.strictObject({
   cluster: z.string().check(z.regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/)),
@@ -18,7 +21,9 @@ const schema = z.strictObject({
   metadata: z._default(z.record(z.string(), z.string()), {}),
   store: z.object({
     /** http://host:port of every member of the store. */
-    endpoints: z.array(z.string().check(z.regex(/^https?:\/\/[^/\s]+$/))).check(z.minLength(1), z.maxLength(64)),
+    endpoints: z
+      .array(z.string().check(z.regex(/^https?:\/\/[^/\s]+$/)))
+      .check(z.minLength(1), z.maxLength(64)),
     /** For the role `store`: where it listens and where its data lies. */
     listen: z.optional(z.array(address)),
     dataDir: z.optional(z.string()),
@@ -26,40 +31,40 @@ const schema = z.strictObject({
   api: z._default(
     z.object({
       /** The socket over which changes are made. Only root may open it. */
-      socket: z._default(z.string(), '/run/keelson/api.sock'),
+      socket: z._default(z.string(), "/run/keelson/api.sock"),
       /** TCP listeners that only read: the dashboard and other machines' questions. */
       listen: z._default(z.array(address), []),
       /** The folder with the dashboard's built files. */
       dashboard: z.optional(z.string()),
     }),
-    { socket: '/run/keelson/api.sock', listen: [] },
+    { socket: "/run/keelson/api.sock", listen: [] },
   ),
   /** Where this keeld keeps what must survive its machine's restart: image archives. */
-  stateDir: z._default(z.string(), '/var/lib/keelson'),
+  stateDir: z._default(z.string(), "/var/lib/keelson"),
   /** Where this keeld keeps what must survive its own restart only. */
-  runtimeDir: z._default(z.string(), '/run/keelson'),
+  runtimeDir: z._default(z.string(), "/run/keelson"),
   /** The machine's lease, in seconds. See docs/architecture.md for what hangs on it. */
   leaseSeconds: z._default(z.int().check(z.gte(3), z.lte(600)), 6),
   leaderLeaseSeconds: z._default(z.int().check(z.gte(2), z.lte(600)), 4),
-  logLevel: z._default(z.enum(['error', 'warn', 'info', 'debug']), 'info'),
-})
+  logLevel: z._default(z.enum(["error", "warn", "info", "debug"]), "info"),
+});
 
-export type Configuration = z.infer<typeof schema>
+export type Configuration = z.infer<typeof schema>;
 
 /** Reads a configuration from JSON text; `source` names it in errors. At most 1 MiB. */
 export function parseConfiguration(text: string, source: string): Configuration {
-  if (text.length > 1 << 20) throw new KeelError('KEEL-106', `${source} is larger than 1 MiB`)
-  let json: unknown
+  if (text.length > 1 << 20) throw new KeelError("KEEL-106", `${source} is larger than 1 MiB`);
+  let json: unknown;
   try {
-    json = JSON.parse(text)
+    json = JSON.parse(text);
   } catch (cause) {
-    throw new KeelError('KEEL-106', `${source} is not JSON: ${(cause as Error).message}`, { cause })
+    throw new KeelError("KEEL-106", `${source} is not JSON: ${(cause as Error).message}`, { cause });
   }
-  const result = schema.safeParse(json)
-  if (!result.success) throw new KeelError('KEEL-106', `${source}: ${z.prettifyError(result.error)}`)
-  const configuration = result.data
-  if (configuration.roles.includes('store') && !(configuration.store.listen && configuration.store.dataDir)) {
-    throw new KeelError('KEEL-106', `${source}: the role "store" needs store.listen and store.dataDir`)
+  const result = schema.safeParse(json);
+  if (!result.success) throw new KeelError("KEEL-106", `${source}: ${z.prettifyError(result.error)}`);
+  const configuration = result.data;
+  if (configuration.roles.includes("store") && !(configuration.store.listen && configuration.store.dataDir)) {
+    throw new KeelError("KEEL-106", `${source}: the role "store" needs store.listen and store.dataDir`);
   }
-  return configuration
+  return configuration;
 }

@@ -1,215 +1,231 @@
 // Every error code of the product: what it means and what to do about it. docs/errors.md is checked
 // against this table by a test, and `keel explain CODE` prints from it. Codes are never reused.
-import type { exitCode } from './errors.ts'
+import type { exitCode } from "./errors.ts";
 
 export interface ErrorEntry {
-  readonly title: string
-  readonly meaning: string
-  readonly remedy: string
+  readonly title: string;
+  readonly meaning: string;
+  readonly remedy: string;
   /** The name of the exit code that `keel` ends with. */
-  readonly exit: keyof typeof exitCode
+  readonly exit: keyof typeof exitCode;
 }
 
 const entries = {
-  'KEEL-101': {
-    title: 'Invalid unit file',
-    meaning: 'A unit file could not be read: a line is neither a section, a comment nor an assignment, or the file is larger than 1 MiB or not UTF-8.',
-    remedy: 'Look at the line and column in the message. `systemd-analyze verify FILE` checks the parts that belong to systemd.',
-    exit: 'usage',
+  "KEEL-101": {
+    title: "Invalid unit file",
+    meaning:
+      "A unit file could not be read: a line is neither a section, a comment nor an assignment, or the file is larger than 1 MiB or not UTF-8.",
+    remedy:
+      "Look at the line and column in the message. `systemd-analyze verify FILE` checks the parts that belong to systemd.",
+    exit: "usage",
   },
-  'KEEL-102': {
-    title: 'Invalid option in [X-Fleet] or [X-Keelson]',
-    meaning: 'A key in one of Keelson’s own sections is unknown, or its value cannot be read. Such keys are refused and never ignored, since an ignored constraint would let the unit run where it must not.',
-    remedy: 'The message names the line, the column and the nearest valid name.',
-    exit: 'usage',
+  "KEEL-102": {
+    title: "Invalid option in [X-Fleet] or [X-Keelson]",
+    meaning:
+      "A key in one of Keelson’s own sections is unknown, or its value cannot be read. Such keys are refused and never ignored, since an ignored constraint would let the unit run where it must not.",
+    remedy: "The message names the line, the column and the nearest valid name.",
+    exit: "usage",
   },
-  'KEEL-103': {
-    title: 'Invalid unit name',
-    meaning: 'A unit name has at most 255 characters of A-Z a-z 0-9 : _ . \\ @ - and ends with a type that Keelson runs.',
-    remedy: 'Rename the file: NAME.service, NAME@.container, NAME@INSTANCE.timer.',
-    exit: 'usage',
+  "KEEL-103": {
+    title: "Invalid unit name",
+    meaning:
+      "A unit name has at most 255 characters of A-Z a-z 0-9 : _ . \\ @ - and ends with a type that Keelson runs.",
+    remedy: "Rename the file: NAME.service, NAME@.container, NAME@INSTANCE.timer.",
+    exit: "usage",
   },
-  'KEEL-104': {
-    title: 'Invalid request',
-    meaning: 'The request’s body, parameters or options do not have the expected form.',
-    remedy: 'The message names the field. `keel COMMAND --help` and the API page list what is accepted.',
-    exit: 'usage',
+  "KEEL-104": {
+    title: "Invalid request",
+    meaning: "The request’s body, parameters or options do not have the expected form.",
+    remedy: "The message names the field. `keel COMMAND --help` and the API page list what is accepted.",
+    exit: "usage",
   },
-  'KEEL-105': {
-    title: 'A template cannot be started as it is',
-    meaning: 'NAME@.service has no instance. Only its instances run.',
-    remedy: 'Start an instance, `keel start NAME@1.service`, or ask for a number of them, `keel scale NAME@ 3`.',
-    exit: 'usage',
+  "KEEL-105": {
+    title: "A template cannot be started as it is",
+    meaning: "NAME@.service has no instance. Only its instances run.",
+    remedy:
+      "Start an instance, `keel start NAME@1.service`, or ask for a number of them, `keel scale NAME@ 3`.",
+    exit: "usage",
   },
-  'KEEL-106': {
-    title: 'Invalid configuration',
-    meaning: 'The configuration of the daemon cannot be read, or a field is missing or has the wrong form.',
-    remedy: 'The message names the field and the source. docs/operations/configuration.md lists all fields.',
-    exit: 'usage',
+  "KEEL-106": {
+    title: "Invalid configuration",
+    meaning: "The configuration of the daemon cannot be read, or a field is missing or has the wrong form.",
+    remedy: "The message names the field and the source. docs/operations/configuration.md lists all fields.",
+    exit: "usage",
   },
-  'KEEL-107': {
-    title: 'Invalid image archive',
-    meaning: 'The file is no OCI or Docker image archive, is damaged, or is larger than the limit.',
-    remedy: 'Write one with `podman save -o FILE IMAGE` or `docker save -o FILE IMAGE`.',
-    exit: 'usage',
+  "KEEL-107": {
+    title: "Invalid image archive",
+    meaning: "The file is no OCI or Docker image archive, is damaged, or is larger than the limit.",
+    remedy: "Write one with `podman save -o FILE IMAGE` or `docker save -o FILE IMAGE`.",
+    exit: "usage",
   },
-  'KEEL-201': {
-    title: 'Refused: too large an impact',
-    meaning: 'The change stops or removes more than 25 % of the units.',
-    remedy: 'Look at the plan in the message. If it is what you want, repeat with --max-impact and the figure that the message names.',
-    exit: 'refused',
+  "KEEL-201": {
+    title: "Refused: too large an impact",
+    meaning: "The change stops or removes more than 25 % of the units.",
+    remedy:
+      "Look at the plan in the message. If it is what you want, repeat with --max-impact and the figure that the message names.",
+    exit: "refused",
   },
-  'KEEL-202': {
-    title: 'Refused: this concerns everything',
-    meaning: 'The change stops or removes every unit of the cluster.',
-    remedy: 'If it is what you want, repeat with --confirm and the cluster’s name.',
-    exit: 'refused',
+  "KEEL-202": {
+    title: "Refused: this concerns everything",
+    meaning: "The change stops or removes every unit of the cluster.",
+    remedy: "If it is what you want, repeat with --confirm and the cluster’s name.",
+    exit: "refused",
   },
-  'KEEL-203': {
-    title: 'Refused: the selector matches nothing or everything',
-    meaning: 'An empty pattern, a pattern that matches no unit, or one that matches every unit is nearly always a mistake.',
-    remedy: 'Name the units. `keel list-unit-files` lists them. To mean all of them say --all.',
-    exit: 'refused',
+  "KEEL-203": {
+    title: "Refused: the selector matches nothing or everything",
+    meaning:
+      "An empty pattern, a pattern that matches no unit, or one that matches every unit is nearly always a mistake.",
+    remedy: "Name the units. `keel list-unit-files` lists them. To mean all of them say --all.",
+    exit: "refused",
   },
-  'KEEL-204': {
-    title: 'Refused: this cannot be undone',
-    meaning: 'The change destroys what no undo can bring back.',
-    remedy: 'If it is what you want, repeat with --confirm and the cluster’s name.',
-    exit: 'refused',
+  "KEEL-204": {
+    title: "Refused: this cannot be undone",
+    meaning: "The change destroys what no undo can bring back.",
+    remedy: "If it is what you want, repeat with --confirm and the cluster’s name.",
+    exit: "refused",
   },
-  'KEEL-301': {
-    title: 'This host cannot run local machines',
-    meaning: 'Something that local machines need is missing: root, Linux, cgroup2, memory, disk, a command or a kernel feature. Nothing was changed.',
-    remedy: 'The message lists each missing thing with the line that gets it.',
-    exit: 'failed',
+  "KEEL-301": {
+    title: "This host cannot run local machines",
+    meaning:
+      "Something that local machines need is missing: root, Linux, cgroup2, memory, disk, a command or a kernel feature. Nothing was changed.",
+    remedy: "The message lists each missing thing with the line that gets it.",
+    exit: "failed",
   },
-  'KEEL-302': {
-    title: 'The machine tree could not be built',
-    meaning: 'Building the machines’ file tree from Debian’s packages failed. Nothing half done was left.',
-    remedy: 'The message holds the last lines of the build. Usually the package mirror was not reachable: try again when it is.',
-    exit: 'failed',
+  "KEEL-302": {
+    title: "The machine tree could not be built",
+    meaning: "Building the machines’ file tree from Debian’s packages failed. Nothing half done was left.",
+    remedy:
+      "The message holds the last lines of the build. Usually the package mirror was not reachable: try again when it is.",
+    exit: "failed",
   },
-  'KEEL-303': {
-    title: 'A local machine did not do what was asked',
-    meaning: 'A machine did not start, stop or answer in time, or is in another state than the command needs.',
-    remedy: '`keel machine list` shows the states. The machine’s console log is named in the message.',
-    exit: 'failed',
+  "KEEL-303": {
+    title: "A local machine did not do what was asked",
+    meaning:
+      "A machine did not start, stop or answer in time, or is in another state than the command needs.",
+    remedy: "`keel machine list` shows the states. The machine’s console log is named in the message.",
+    exit: "failed",
   },
-  'KEEL-304': {
-    title: 'A download is needed and the network is not there',
-    meaning: 'Packages are not cached yet and their mirror or registry cannot be reached.',
-    remedy: 'Check the connection and the proxy settings, then run the same command again: what is already there is kept.',
-    exit: 'failed',
+  "KEEL-304": {
+    title: "A download is needed and the network is not there",
+    meaning: "Packages are not cached yet and their mirror or registry cannot be reached.",
+    remedy:
+      "Check the connection and the proxy settings, then run the same command again: what is already there is kept.",
+    exit: "failed",
   },
-  'KEEL-305': {
-    title: 'The cluster exists already, or another command works on it',
-    meaning: 'A local cluster of this name runs, is half built, or is being changed by another command.',
-    remedy: '`keel down --cluster NAME` removes it. `--cluster OTHER` makes another beside it.',
-    exit: 'conflict',
+  "KEEL-305": {
+    title: "The cluster exists already, or another command works on it",
+    meaning: "A local cluster of this name runs, is half built, or is being changed by another command.",
+    remedy: "`keel down --cluster NAME` removes it. `--cluster OTHER` makes another beside it.",
+    exit: "conflict",
   },
-  'KEEL-401': {
-    title: 'The store cannot be reached',
-    meaning: 'The daemon has no contact with the store. Units that run keep running; changes must wait.',
-    remedy: 'See `keel doctor`. When the store is back everything goes on by itself.',
-    exit: 'unreachable',
+  "KEEL-401": {
+    title: "The store cannot be reached",
+    meaning: "The daemon has no contact with the store. Units that run keep running; changes must wait.",
+    remedy: "See `keel doctor`. When the store is back everything goes on by itself.",
+    exit: "unreachable",
   },
-  'KEEL-402': {
-    title: 'A record in the store is damaged or from a newer version',
-    meaning: 'A value under /keelson/ does not have the form that this version knows. It was left as it is.',
-    remedy: 'The message names the key. Look at it with etcdctl; a newer keeld may have written it: upgrade this one.',
-    exit: 'failed',
+  "KEEL-402": {
+    title: "A record in the store is damaged or from a newer version",
+    meaning: "A value under /keelson/ does not have the form that this version knows. It was left as it is.",
+    remedy:
+      "The message names the key. Look at it with etcdctl; a newer keeld may have written it: upgrade this one.",
+    exit: "failed",
   },
-  'KEEL-403': {
-    title: 'The state moved since the plan was made',
-    meaning: 'Another change came between the plan and its application. Nothing was changed by this one.',
-    remedy: 'Run the command again: it plans afresh.',
-    exit: 'conflict',
+  "KEEL-403": {
+    title: "The state moved since the plan was made",
+    meaning: "Another change came between the plan and its application. Nothing was changed by this one.",
+    remedy: "Run the command again: it plans afresh.",
+    exit: "conflict",
   },
-  'KEEL-501': {
-    title: 'No such unit',
-    meaning: 'Neither the cluster nor a local file has this unit.',
-    remedy: '`keel list-unit-files` lists the units of the cluster.',
-    exit: 'notFound',
+  "KEEL-501": {
+    title: "No such unit",
+    meaning: "Neither the cluster nor a local file has this unit.",
+    remedy: "`keel list-unit-files` lists the units of the cluster.",
+    exit: "notFound",
   },
-  'KEEL-502': {
-    title: 'No such machine',
-    meaning: 'No machine has this name, identity or prefix, or the prefix fits several.',
-    remedy: '`keel list-machines` lists the machines.',
-    exit: 'notFound',
+  "KEEL-502": {
+    title: "No such machine",
+    meaning: "No machine has this name, identity or prefix, or the prefix fits several.",
+    remedy: "`keel list-machines` lists the machines.",
+    exit: "notFound",
   },
-  'KEEL-503': {
-    title: 'The unit cannot be placed',
-    meaning: 'No machine satisfies the unit’s constraints at the moment. It waits, and is placed as soon as one does.',
-    remedy: '`keel why UNIT` shows each machine with its reason.',
-    exit: 'failed',
+  "KEEL-503": {
+    title: "The unit cannot be placed",
+    meaning:
+      "No machine satisfies the unit’s constraints at the moment. It waits, and is placed as soon as one does.",
+    remedy: "`keel why UNIT` shows each machine with its reason.",
+    exit: "failed",
   },
-  'KEEL-504': {
-    title: 'The unit failed',
-    meaning: 'systemd reports the unit as failed on its machine.',
-    remedy: '`keel journal UNIT` shows its last words, `keel status UNIT` systemd’s view.',
-    exit: 'failed',
+  "KEEL-504": {
+    title: "The unit failed",
+    meaning: "systemd reports the unit as failed on its machine.",
+    remedy: "`keel journal UNIT` shows its last words, `keel status UNIT` systemd’s view.",
+    exit: "failed",
   },
-  'KEEL-505': {
-    title: 'A unit with this name and other content exists',
-    meaning: 'The cluster holds a unit of this name with different content, and replacing was not asked for.',
-    remedy: '`keel cat UNIT` shows what is there. --replace puts the new content in its place and can be undone.',
-    exit: 'conflict',
+  "KEEL-505": {
+    title: "A unit with this name and other content exists",
+    meaning: "The cluster holds a unit of this name with different content, and replacing was not asked for.",
+    remedy:
+      "`keel cat UNIT` shows what is there. --replace puts the new content in its place and can be undone.",
+    exit: "conflict",
   },
-  'KEEL-506': {
-    title: 'No such operation',
-    meaning: 'No operation has this identity, or it is older than the 72 hours for which operations are kept.',
-    remedy: '`keel op list` shows the operations that can be undone.',
-    exit: 'notFound',
+  "KEEL-506": {
+    title: "No such operation",
+    meaning:
+      "No operation has this identity, or it is older than the 72 hours for which operations are kept.",
+    remedy: "`keel op list` shows the operations that can be undone.",
+    exit: "notFound",
   },
-  'KEEL-507': {
-    title: 'The operation cannot be undone as things stand',
-    meaning: 'What the operation changed was changed again since, or the operation changed nothing.',
-    remedy: 'Undo the later operation first: the message names it.',
-    exit: 'conflict',
+  "KEEL-507": {
+    title: "The operation cannot be undone as things stand",
+    meaning: "What the operation changed was changed again since, or the operation changed nothing.",
+    remedy: "Undo the later operation first: the message names it.",
+    exit: "conflict",
   },
-  'KEEL-508': {
-    title: 'No such image',
-    meaning: 'The cluster has no image archive of this name.',
-    remedy: '`keel image ls` lists them; `keel image load FILE` adds one.',
-    exit: 'notFound',
+  "KEEL-508": {
+    title: "No such image",
+    meaning: "The cluster has no image archive of this name.",
+    remedy: "`keel image ls` lists them; `keel image load FILE` adds one.",
+    exit: "notFound",
   },
-  'KEEL-601': {
-    title: 'No daemon answers',
-    meaning: 'The command could not reach keeld.',
-    remedy: '`keel up` starts a local cluster. `--cluster NAME` or KEEL_ENDPOINT choose another.',
-    exit: 'unreachable',
+  "KEEL-601": {
+    title: "No daemon answers",
+    meaning: "The command could not reach keeld.",
+    remedy: "`keel up` starts a local cluster. `--cluster NAME` or KEEL_ENDPOINT choose another.",
+    exit: "unreachable",
   },
-  'KEEL-602': {
-    title: 'Timed out',
-    meaning: 'The outcome did not come in time. What was asked for goes on; nothing was taken back.',
-    remedy: 'The message names the operation. `keel op show ID` follows it, `keel why UNIT` says what it waits for.',
-    exit: 'timedOut',
+  "KEEL-602": {
+    title: "Timed out",
+    meaning: "The outcome did not come in time. What was asked for goes on; nothing was taken back.",
+    remedy:
+      "The message names the operation. `keel op show ID` follows it, `keel why UNIT` says what it waits for.",
+    exit: "timedOut",
   },
-  'KEEL-603': {
-    title: 'Done in part',
-    meaning: 'Some of the units reached the asked state and others did not.',
-    remedy: 'The message lists them. `keel undo ID` takes the operation back.',
-    exit: 'partly',
+  "KEEL-603": {
+    title: "Done in part",
+    meaning: "Some of the units reached the asked state and others did not.",
+    remedy: "The message lists them. `keel undo ID` takes the operation back.",
+    exit: "partly",
   },
-  'KEEL-604': {
-    title: 'Not allowed here',
-    meaning: 'This listener only reads. Changes go through the daemon’s own socket.',
-    remedy: 'Use `keel`, or curl with --unix-socket and the path that `keel doctor` prints.',
-    exit: 'refused',
+  "KEEL-604": {
+    title: "Not allowed here",
+    meaning: "This listener only reads. Changes go through the daemon’s own socket.",
+    remedy: "Use `keel`, or curl with --unix-socket and the path that `keel doctor` prints.",
+    exit: "refused",
   },
-  'KEEL-605': {
-    title: 'Too large',
-    meaning: 'A request, file or answer exceeds its limit.',
-    remedy: 'The message names the limit.',
-    exit: 'usage',
+  "KEEL-605": {
+    title: "Too large",
+    meaning: "A request, file or answer exceeds its limit.",
+    remedy: "The message names the limit.",
+    exit: "usage",
   },
-  'KEEL-900': {
-    title: 'Internal error',
-    meaning: 'Something that should not be possible happened.',
-    remedy: 'The daemon’s journal has the details: `journalctl -u keeld` on the machine. Please report it.',
-    exit: 'failed',
+  "KEEL-900": {
+    title: "Internal error",
+    meaning: "Something that should not be possible happened.",
+    remedy: "The daemon’s journal has the details: `journalctl -u keeld` on the machine. Please report it.",
+    exit: "failed",
   },
-} as const satisfies Record<string, ErrorEntry>
+} as const satisfies Record<string, ErrorEntry>;
 
-export type ErrorCode = keyof typeof entries
-export const errorCatalogue: Readonly<Record<ErrorCode, ErrorEntry>> = entries
+export type ErrorCode = keyof typeof entries;
+export const errorCatalogue: Readonly<Record<ErrorCode, ErrorEntry>> = entries;

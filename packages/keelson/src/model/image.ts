@@ -1,10 +1,10 @@
-import * as z from 'zod/mini'
-import { recordCodec } from './record.ts'
-import { sha256Pattern } from './unit.ts'
+import * as z from "zod/mini";
+import { recordCodec } from "./record.ts";
+import { sha256Pattern } from "./unit.ts";
 
 /** `images/<name>`: an image archive that the cluster itself hands to its machines. */
 export const imageCodec = recordCodec(
-  'image',
+  "image",
   z.object({
     /** The full name by which units refer to it: `localhost/hello:latest`. */
     name: z.string(),
@@ -17,5 +17,5 @@ export const imageCodec = recordCodec(
     holders: z.array(z.string()),
     loaded: z.number(),
   }),
-)
-export type Image = ReturnType<typeof imageCodec.decode>
+);
+export type Image = ReturnType<typeof imageCodec.decode>;

@@ -1,6 +1,6 @@
 // Where everything lies in the store. Names are percent-free: unit names and machine ids hold no slash.
 
-export const root = '/keelson/'
+export const root = "/keelson/";
 
 export const prefixes = {
   machines: `${root}machines/`,
@@ -13,7 +13,7 @@ export const prefixes = {
   operations: `${root}operations/`,
   images: `${root}images/`,
   cluster: `${root}cluster/`,
-} as const
+} as const;
 
 export const keys = {
   machine: (id: string) => prefixes.machines + id,
@@ -28,17 +28,17 @@ export const keys = {
   image: (name: string) => prefixes.images + encodeURIComponent(name),
   /** Set by the leader while it holds back (mass failure), removed when it goes on. */
   alarm: (name: string) => `${prefixes.cluster}alarms/${name}`,
-} as const
+} as const;
 
 /** The part of a key behind its prefix; `undefined` for another prefix. */
 export function nameIn(prefix: string, key: string): string | undefined {
-  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined
+  return key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
 }
 
 /** Splits `<machine>/<unit>` behind a prefix. */
 export function machineAndUnit(prefix: string, key: string): { machine: string; unit: string } | undefined {
-  const rest = nameIn(prefix, key)
-  const slash = rest?.indexOf('/') ?? -1
-  if (rest === undefined || slash <= 0 || slash === rest.length - 1) return undefined
-  return { machine: rest.slice(0, slash), unit: rest.slice(slash + 1) }
+  const rest = nameIn(prefix, key);
+  const slash = rest?.indexOf("/") ?? -1;
+  if (rest === undefined || slash <= 0 || slash === rest.length - 1) return undefined;
+  return { machine: rest.slice(0, slash), unit: rest.slice(slash + 1) };
 }

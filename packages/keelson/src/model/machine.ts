@@ -1,12 +1,12 @@
 // A machine as it announces itself, and a member as the cluster remembers it.
-import * as z from 'zod/mini'
-import { recordCodec } from './record.ts'
+import * as z from "zod/mini";
+import { recordCodec } from "./record.ts";
 
-const machineId = z.string().check(z.regex(/^[0-9a-f]{32}$/))
+const machineId = z.string().check(z.regex(/^[0-9a-f]{32}$/));
 
 /** `machines/<id>`, under the machine's lease: the machine is there. */
 export const machineCodec = recordCodec(
-  'machine',
+  "machine",
   z.object({
     /** The machine id of machine-id(5): 32 hexadecimal digits. */
     id: machineId,
@@ -29,12 +29,12 @@ export const machineCodec = recordCodec(
     since: z.number(),
     leaseSeconds: z.number(),
   }),
-)
-export type Machine = ReturnType<typeof machineCodec.decode>
+);
+export type Machine = ReturnType<typeof machineCodec.decode>;
 
 /** `members/<id>`: written at the first registration, removed by `keel machine rm`. Without a lease. */
 export const memberCodec = recordCodec(
-  'member',
+  "member",
   z.object({ id: machineId, name: z.string(), address: z.string(), apiPort: z.int(), joined: z.number() }),
-)
-export type Member = ReturnType<typeof memberCodec.decode>
+);
+export type Member = ReturnType<typeof memberCodec.decode>;

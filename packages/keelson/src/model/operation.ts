@@ -1,43 +1,47 @@
 // Every change is an operation: what was asked, what it meant, what it changed, how to take it back.
-import * as z from 'zod/mini'
-import { recordCodec } from './record.ts'
-import { desiredStates, maxReplicas, sha256Pattern } from './unit.ts'
+import * as z from "zod/mini";
+import { recordCodec } from "./record.ts";
+import { desiredStates, maxReplicas, sha256Pattern } from "./unit.ts";
 
 /** How long operations, and the bodies that only they hold on to, are kept. */
-export const undoMs = 72 * 3600 * 1000
+export const undoMs = 72 * 3600 * 1000;
 
 const selector = z.union([
   z.strictObject({ all: z.literal(true) }),
   /** Exact names, names without suffix, templates, or glob patterns (`web@*`). */
   z.strictObject({ names: z.array(z.string()).check(z.maxLength(10_000)) }),
-])
-export type Selector = z.infer<typeof selector>
+]);
+export type Selector = z.infer<typeof selector>;
 
 const file = z.strictObject({
   name: z.string().check(z.maxLength(255)),
   /** The unit file in base64, so that every byte survives. */
   body: z.string().check(z.maxLength(1_500_000)),
-})
+});
 
 /** What a person or a program asks for. */
-export const intentSchema = z.discriminatedUnion('kind', [
+export const intentSchema = z.discriminatedUnion("kind", [
   z.strictObject({
-    kind: z.literal('submit'),
+    kind: z.literal("submit"),
     files: z.array(file).check(z.minLength(1), z.maxLength(2000)),
     desired: z.enum(desiredStates),
     /** Put new content in the place of different content. */
     replace: z._default(z.boolean(), false),
     replicas: z.optional(z.int().check(z.gte(0), z.lte(maxReplicas))),
   }),
-  z.strictObject({ kind: z.literal('set-desired'), units: selector, desired: z.enum(desiredStates) }),
-  z.strictObject({ kind: z.literal('restart'), units: selector }),
-  z.strictObject({ kind: z.literal('scale'), unit: z.string(), replicas: z.int().check(z.gte(0), z.lte(maxReplicas)) }),
-  z.strictObject({ kind: z.literal('destroy'), units: selector }),
-  z.strictObject({ kind: z.literal('undo'), operation: z.optional(z.string()) }),
-  z.strictObject({ kind: z.literal('purge') }),
-  z.strictObject({ kind: z.literal('remove-machine'), machine: z.string() }),
-])
-export type Intent = z.infer<typeof intentSchema>
+  z.strictObject({ kind: z.literal("set-desired"), units: selector, desired: z.enum(desiredStates) }),
+  z.strictObject({ kind: z.literal("restart"), units: selector }),
+  z.strictObject({
+    kind: z.literal("scale"),
+    unit: z.string(),
+    replicas: z.int().check(z.gte(0), z.lte(maxReplicas)),
+  }),
+  z.strictObject({ kind: z.literal("destroy"), units: selector }),
+  z.strictObject({ kind: z.literal("undo"), operation: z.optional(z.string()) }),
+  z.strictObject({ kind: z.literal("purge") }),
+  z.strictObject({ kind: z.literal("remove-machine"), machine: z.string() }),
+]);
+export type Intent = z.infer<typeof intentSchema>;
 
 /** What the asker has confirmed, for changes that a guard would refuse otherwise. */
 export const confirmationSchema = z.strictObject({
@@ -45,17 +49,17 @@ export const confirmationSchema = z.strictObject({
   maxImpact: z.optional(z.number().check(z.gte(0), z.lte(100))),
   /** The cluster's name, typed. */
   scope: z.optional(z.string()),
-})
-export type Confirmation = z.infer<typeof confirmationSchema>
+});
+export type Confirmation = z.infer<typeof confirmationSchema>;
 
 export const requestSchema = z.strictObject({
   intent: intentSchema,
   confirm: z._default(confirmationSchema, {}),
   /** Who asks, as far as is known, and through what: cli, api, dashboard. */
-  who: z._default(z.string().check(z.maxLength(200)), 'unknown'),
-  via: z._default(z.string().check(z.maxLength(40)), 'api'),
-})
-export type OperationRequest = z.infer<typeof requestSchema>
+  who: z._default(z.string().check(z.maxLength(200)), "unknown"),
+  via: z._default(z.string().check(z.maxLength(40)), "api"),
+});
+export type OperationRequest = z.infer<typeof requestSchema>;
 
 const unitSchema = z.object({
   name: z.string(),
@@ -67,11 +71,11 @@ const unitSchema = z.object({
   owner: z.string(),
   created: z.number(),
   changed: z.number(),
-})
+});
 
 /** One unit before and after. Without `before` it is created, without `after` destroyed. */
-const change = z.object({ unit: z.string(), before: z.optional(unitSchema), after: z.optional(unitSchema) })
-export type Change = z.infer<typeof change>
+const change = z.object({ unit: z.string(), before: z.optional(unitSchema), after: z.optional(unitSchema) });
+export type Change = z.infer<typeof change>;
 
 const impact = z.object({
   /** Units that the change stops or removes, of all units that are there. */
@@ -80,13 +84,13 @@ const impact = z.object({
   percent: z.number(),
   /** Running instances that it stops. */
   instances: z.int(),
-  reversible: z.enum(['exactly', 'for 72 hours', 'no']),
-})
-export type Impact = z.infer<typeof impact>
+  reversible: z.enum(["exactly", "for 72 hours", "no"]),
+});
+export type Impact = z.infer<typeof impact>;
 
 /** `operations/<id>`. */
 export const operationCodec = recordCodec(
-  'operation',
+  "operation",
   z.object({
     id: z.string(),
     who: z.string(),
@@ -104,8 +108,7 @@ export const operationCodec = recordCodec(
     /** The operation that took this one back. */
     undoneBy: z.optional(z.string()),
     /** `applying` while its changes are being written: a daemon that finds it so carries it on. */
-    state: z.enum(['applying', 'applied']),
+    state: z.enum(["applying", "applied"]),
   }),
-)
-export type Operation = ReturnType<typeof operationCodec.decode>
-
+);
+export type Operation = ReturnType<typeof operationCodec.decode>;

@@ -1,11 +1,11 @@
 // The leader's orders to one machine, and the machine's answers.
-import * as z from 'zod/mini'
-import { recordCodec } from './record.ts'
-import { desiredStates, sha256Pattern } from './unit.ts'
+import * as z from "zod/mini";
+import { recordCodec } from "./record.ts";
+import { desiredStates, sha256Pattern } from "./unit.ts";
 
 /** `schedule/<machine>/<unit>`: only the leader writes it, in a transaction fenced by its election key. */
 export const scheduleCodec = recordCodec(
-  'schedule',
+  "schedule",
   z.object({
     unit: z.string(),
     hash: z.string().check(z.regex(sha256Pattern)),
@@ -13,7 +13,7 @@ export const scheduleCodec = recordCodec(
     desired: z.enum(desiredStates),
     restarts: z.int(),
     /** What to do when this machine loses the store for a lease: stop (the default for singletons) or keep. */
-    onPartition: z.enum(['stop', 'keep']),
+    onPartition: z.enum(["stop", "keep"]),
     /** A file that other files of this machine refer to (a network, a volume): written, not started by itself. */
     companion: z.boolean(),
     /** Create revision of the leader's election key when it wrote this. */
@@ -23,14 +23,14 @@ export const scheduleCodec = recordCodec(
     /** Why it is here, in words: "fewest units (2)", "moved from m2: its lease ran out". */
     because: z.string(),
   }),
-)
-export type ScheduleEntry = ReturnType<typeof scheduleCodec.decode>
+);
+export type ScheduleEntry = ReturnType<typeof scheduleCodec.decode>;
 
-export const healthStates = ['starting', 'healthy', 'unhealthy', 'stopped', 'failed', 'unknown'] as const
+export const healthStates = ["starting", "healthy", "unhealthy", "stopped", "failed", "unknown"] as const;
 
 /** `status/<machine>/<unit>`, under the machine's lease: systemd's own words, written on change. */
 export const statusCodec = recordCodec(
-  'status',
+  "status",
   z.object({
     unit: z.string(),
     hash: z.string(),
@@ -51,5 +51,5 @@ export const statusCodec = recordCodec(
     /** Unix milliseconds of steps on the way: received, image, written, started, active. */
     steps: z.record(z.string(), z.number()),
   }),
-)
-export type UnitStatus = ReturnType<typeof statusCodec.decode>
+);
+export type UnitStatus = ReturnType<typeof statusCodec.decode>;

@@ -1,21 +1,21 @@
 // What people ask for: units, their desired state, and the bodies they point to.
-import * as z from 'zod/mini'
-import { recordCodec } from './record.ts'
+import * as z from "zod/mini";
+import { recordCodec } from "./record.ts";
 
 /** fleet's three desired states: known, on a machine but not started, started. */
-export const desiredStates = ['inactive', 'loaded', 'launched'] as const
-export type DesiredState = (typeof desiredStates)[number]
+export const desiredStates = ["inactive", "loaded", "launched"] as const;
+export type DesiredState = (typeof desiredStates)[number];
 
 /** Largest unit file, in bytes. */
-export const maxBodyBytes = 1 << 20
+export const maxBodyBytes = 1 << 20;
 /** Most replicas of one template. */
-export const maxReplicas = 10_000
+export const maxReplicas = 10_000;
 
-export const sha256Pattern = /^[0-9a-f]{64}$/
+export const sha256Pattern = /^[0-9a-f]{64}$/;
 
 /** `units/<name>`. A template has `replicas`; its instances are derived from that, not stored. */
 export const unitCodec = recordCodec(
-  'unit',
+  "unit",
   z.object({
     name: z.string(),
     desired: z.enum(desiredStates),
@@ -32,5 +32,5 @@ export const unitCodec = recordCodec(
     created: z.number(),
     changed: z.number(),
   }),
-)
-export type Unit = ReturnType<typeof unitCodec.decode>
+);
+export type Unit = ReturnType<typeof unitCodec.decode>;

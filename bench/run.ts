@@ -1,0 +1,34 @@
+// `npm run bench -- NAME…`: runs benchmarks, prints their figures beside a peer's, and appends them to
+// docs/benchmarks.md with the date and the machine.
+import { appendFileSync, globSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { basename, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { renderMarkdown, renderText } from "./result.ts";
+import type { BenchResult } from "./result.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const known = globSync("*.ts", { cwd: import.meta.dirname })
+  .map((file) => basename(file, ".ts"))
+  .filter((name) => !["run", "result"].includes(name))
+  .toSorted();
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { "no-write": { type: "boolean" }, help: { type: "boolean", short: "h" } },
+});
+if (values.help || positionals.length === 0 || positionals.some((name) => !known.includes(name))) {
+  console.error(`usage: npm run bench -- [--no-write] NAME…\nnames: ${known.join(", ")}`);
+  process.exit(values.help ? 0 : 2);
+}
+
+for (const name of positionals) {
+  const { run } = (await import(`./${name}.ts`)) as { run: () => Promise<BenchResult> };
+  const result = await run();
+  console.log(renderText(result));
+  if (values["no-write"]) continue;
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? "cpu"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`;
+  appendFileSync(
+    resolve(root, "docs/benchmarks.md"),
+    renderMarkdown(result, new Date().toISOString().slice(0, 10), machine),
+  );
+}

@@ -1,0 +1,74 @@
+// `npm test`: installs what the suites need, then hands all of them to node's test runner in one run, so
+// that its summary is the last word. `npm test -- unit machines` runs only the suites that are named.
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { ensureDebianPackages } from "./support/debian-packages.ts";
+
+const root = resolve(import.meta.dirname, "..");
+
+interface Suite {
+  readonly files: string;
+  readonly what: string;
+  readonly packages: readonly string[];
+}
+
+const suites = {
+  check: { files: "test/*.test.ts", what: "format, lint, types, architecture, documents", packages: [] },
+  unit: {
+    files: "test/unit/*.test.ts",
+    what: "all packages’ own tests and the scenarios, in one process",
+    packages: [],
+  },
+  store: {
+    files: "test/store/*.test.ts",
+    what: "the store against real etcd and etcdctl, and through crashes",
+    packages: ["etcd-client", "etcd-server"],
+  },
+  machines: {
+    files: "test/machines/*.test.ts",
+    what: "real machines under systemd-nspawn",
+    packages: [
+      "mmdebstrap",
+      "systemd-container",
+      "iproute2",
+      "nftables",
+      "openssh-client",
+      "binutils",
+      "zstd",
+      "curl",
+    ],
+  },
+  browser: { files: "test/browser/*.test.ts", what: "the dashboard in Chromium", packages: ["chromium"] },
+} as const satisfies Record<string, Suite>;
+
+const names = Object.keys(suites) as (keyof typeof suites)[];
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: "boolean", short: "h" }, only: { type: "string" } },
+});
+
+if (values.help) {
+  console.log("npm test [-- SUITE…] [--only PATTERN]\n");
+  for (const name of names) console.log(`  ${name.padEnd(10)} ${suites[name].what}`);
+  process.exit(0);
+}
+const unknown = positionals.filter((name) => !names.includes(name as keyof typeof suites));
+if (unknown.length > 0) {
+  console.error(`error: no such suite: ${unknown.join(", ")}\nhint: ${names.join(", ")}`);
+  process.exit(2);
+}
+const chosen = names.filter((name) => positionals.length === 0 || positionals.includes(name));
+
+await ensureDebianPackages(chosen.flatMap((name) => suites[name].packages));
+
+const files = chosen.flatMap((name) => globSync(suites[name].files, { cwd: root }).toSorted());
+const only = values.only === undefined ? [] : [`--test-name-pattern=${values.only}`];
+const runner = spawn(
+  process.execPath,
+  ["--test", "--test-concurrency=1", "--test-reporter=spec", ...only, ...files],
+  { cwd: root, stdio: "inherit" },
+);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => runner.kill(signal));
+runner.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
