@@ -1,0 +1,29 @@
+/** Unit files and names, Quadlets, systemd's manager over D-Bus, and the journal. See ../README.md. */
+export * from "./error.ts";
+export * from "./name/escape.ts";
+export * from "./name/quadlet-service.ts";
+export * from "./name/unit-name.ts";
+export * from "./nearest.ts";
+export * from "./quadlet/images.ts";
+export * from "./quadlet/keys.ts";
+export * from "./quadlet/lint.ts";
+export * from "./quadlet/mount.ts";
+export * from "./quadlet/ports.ts";
+export * from "./quadlet/references.ts";
+export * from "./specifier.ts";
+export * from "./unit-file/boolean.ts";
+export {
+  type Assignment,
+  type Blank,
+  type Comment,
+  type Item,
+  type Position,
+  type SectionHeader,
+} from "./unit-file/item.ts";
+export { positionInValue } from "./unit-file/item.ts";
+export { type NewAssignment } from "./unit-file/edit.ts";
+export { MAX_UNIT_FILE_BYTES } from "./unit-file/text.ts";
+export * from "./unit-file/size.ts";
+export * from "./unit-file/timespan.ts";
+export * from "./unit-file/unit-file.ts";
+export * from "./unit-file/words.ts";
