@@ -33,7 +33,6 @@ export const SERVER_REFUSALS = {
   LEASE_PROVIDED: [3, "etcdserver: lease is provided"],
   TOO_MANY_OPS: [3, "etcdserver: too many operations in txn request"],
   DUPLICATE_KEY: [3, "etcdserver: duplicate key given in txn request"],
-  INVALID_SORT: [3, "etcdserver: invalid sort option"],
   REQUEST_TOO_LARGE: [3, "etcdserver: request is too large"],
   COMPACTED: [11, "etcdserver: mvcc: required revision has been compacted"],
   FUTURE_REVISION: [11, "etcdserver: mvcc: required revision is a future revision"],
