@@ -1,7 +1,6 @@
 /** Unit files and names, Quadlets, systemd's manager over D-Bus, and the journal. See ../README.md. */
 export * from "./error.ts";
 export * from "./name/escape.ts";
-export * from "./name/quadlet-service.ts";
 export * from "./name/unit-name.ts";
 export * from "./nearest.ts";
 export * from "./quadlet/images.ts";
@@ -10,6 +9,8 @@ export * from "./quadlet/lint.ts";
 export * from "./quadlet/mount.ts";
 export * from "./quadlet/ports.ts";
 export * from "./quadlet/references.ts";
+export * from "./quadlet/service-name.ts";
+export * from "./quadlet/value.ts";
 export * from "./specifier.ts";
 export * from "./unit-file/boolean.ts";
 export {

@@ -1,4 +1,4 @@
-import { quadletSections } from "../name/quadlet-service.ts";
+import { quadletSections } from "./service-name.ts";
 import type { QuadletUnitType } from "../name/unit-name.ts";
 
 const list = (names: string): readonly string[] => names.trim().split(/\s+/);

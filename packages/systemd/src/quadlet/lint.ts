@@ -1,13 +1,14 @@
 import { SystemdError } from "../error.ts";
-import { quadletSections } from "../name/quadlet-service.ts";
 import { isQuadletUnitType, parseUnitName, type QuadletUnitType } from "../name/unit-name.ts";
 import { nearest } from "../nearest.ts";
 import type { Position } from "../unit-file/item.ts";
 import type { UnitFile } from "../unit-file/unit-file.ts";
 import { keysOfSection } from "./keys.ts";
 import { publishedPorts } from "./ports.ts";
+import { quadletSections } from "./service-name.ts";
+import { quadletValue } from "./value.ts";
 
-/** Something in a Quadlet file that podman 5.4 refuses (`error`) or that is not what was meant (`warning`). */
+/** Something in a Quadlet file that podman 5.4 refuses, now or at the start (`error`), or that is hardly meant (`warning`). */
 export interface QuadletFinding {
   readonly severity: "error" | "warning";
   readonly message: string;
@@ -56,24 +57,39 @@ function unknownKeys(type: QuadletUnitType, file: UnitFile): QuadletFinding[] {
   });
 }
 
+type ValueOf = (key: string) => string | undefined;
+
+/** What podman's generator asks for beside known keys. */
+const NEEDS: Readonly<Record<QuadletUnitType, (value: ValueOf) => string | undefined>> = {
+  container: (value) =>
+    value("Image") === undefined || value("Rootfs") === undefined
+      ? given(value("Image") ?? value("Rootfs"), "needs Image= or Rootfs=")
+      : "takes only one of Image= and Rootfs=",
+  image: (value) => given(value("Image"), "needs Image="),
+  kube: (value) => given(value("Yaml"), "needs Yaml="),
+  build: (value) =>
+    given(value("ImageTag"), "needs ImageTag=") ??
+    given(value("File") ?? value("SetWorkingDirectory"), "needs File= or SetWorkingDirectory="),
+  network: (value) => {
+    const ranges = value("Gateway") ?? value("IPRange");
+    return ranges === undefined
+      ? undefined
+      : given(value("Subnet"), "needs Subnet= for Gateway= and IPRange=");
+  },
+  volume: (value) =>
+    value("Driver") === "image" ? given(value("Image"), "needs Image= for Driver=image") : undefined,
+  pod: () => undefined,
+};
+
+const given = (value: string | undefined, otherwise: string): string | undefined =>
+  value === undefined ? otherwise : undefined;
+
 function missing(type: QuadletUnitType, file: UnitFile): QuadletFinding[] {
   const section = quadletSections[type];
+  const need = NEEDS[type]((key) => quadletValue(file, section, key));
+  if (need === undefined) return [];
   const position = file.sectionPosition(section) ?? START;
-  const error = (message: string): QuadletFinding[] => [{ severity: "error", message, position }];
-  const lacks = (key: string): boolean => (file.get(section, key) ?? "") === "";
-  if (type === "container") {
-    if (lacks("Image") === lacks("Rootfs"))
-      return error("[Container] needs either Image= or Rootfs=, and not both");
-  } else if (type === "image") {
-    if (lacks("Image")) return error("[Image] needs Image=");
-  } else if (type === "kube") {
-    if (lacks("Yaml")) return error("[Kube] needs Yaml=");
-  } else if (type === "build") {
-    if (lacks("ImageTag")) return error("[Build] needs ImageTag=");
-    if (lacks("File") && lacks("SetWorkingDirectory"))
-      return error("[Build] needs File= or SetWorkingDirectory=");
-  }
-  return [];
+  return [{ severity: "error", message: `[${section}] ${need}`, position }];
 }
 
 /** Values with specifiers are left out: what they become depends on the machine. */

@@ -1,13 +1,13 @@
 /** What matters of a `Mount=` value here. */
 export interface Mount {
-  /** `volume` if the value names no type. */
-  readonly type: string;
+  /** podman refuses a mount without one. */
+  readonly type: string | undefined;
   readonly source: string | undefined;
 }
 
 /** Reads `type=volume,source=data.volume,destination=/data`: comma-separated, a field with commas in double quotes. */
-export function readMount(value: string): Mount | undefined {
-  let type = "volume";
+export function readMount(value: string): Mount {
+  let type: string | undefined;
   let source: string | undefined;
   for (const match of value.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)) {
     const field = match[1]?.replaceAll('""', '"') ?? match[2] ?? "";

@@ -1,8 +1,9 @@
-import { quadletSections } from "../name/quadlet-service.ts";
+import { quadletSections } from "./service-name.ts";
 import { isQuadletUnitType, parseUnitName, type QuadletUnitType } from "../name/unit-name.ts";
 import type { Assignment, Position } from "../unit-file/item.ts";
 import type { UnitFile } from "../unit-file/unit-file.ts";
 import { readMount } from "./mount.ts";
+import { quadletValue, unquoted } from "./value.ts";
 
 /** One Quadlet file's mention of another, `Volume=data.volume:/data` for instance. */
 export interface QuadletReference {
@@ -17,9 +18,12 @@ export interface QuadletReference {
 
 type TargetOf = (value: string) => string | undefined;
 
-const whole: TargetOf = (value) => value;
+const whole: TargetOf = unquoted;
 const beforeColon: TargetOf = (value) => value.split(":", 1)[0];
-const mountSource: TargetOf = (value) => readMount(value)?.source;
+const mountSource: TargetOf = (value) => {
+  const { type, source } = readMount(value);
+  return type === undefined || type === "tmpfs" ? undefined : source;
+};
 
 interface Rule {
   readonly key: string;
@@ -64,6 +68,7 @@ export function quadletReferences(name: string, file: UnitFile): QuadletReferenc
   const { type } = parseUnitName(name);
   if (!isQuadletUnitType(type)) return [];
   const section = quadletSections[type];
+  if (type === "volume" && quadletValue(file, section, "Driver") !== "image") return [];
   return RULES[type].flatMap((rule) => {
     const all = file.listAssignments(section, rule.key);
     return (rule.isList ? all : all.slice(-1)).flatMap((assignment) => referenceIn(assignment, rule));

@@ -7,7 +7,7 @@ const NUMBER = /[ \t\r\n]*(?:(\d+)(?:\.(\d*))?|\.(\d+))[ \t\r\n]*/y;
 
 /**
  * Adds up numbers with units, `1h 30.5min`. A unit is the first of `units` that the rest begins with. Fractions
- * are cut off below the smallest whole number, digit by digit, as systemd does.
+ * are cut off below the smallest whole number.
  * @throws SystemdError `invalid-value` with the offset of what cannot be read, or when the sum is no safe integer.
  */
 export function sumQuantities(text: string, units: readonly QuantityUnit[]): number {
@@ -31,15 +31,11 @@ export function sumQuantities(text: string, units: readonly QuantityUnit[]): num
   return Math.floor(sum);
 }
 
+/** `.digits` of a whole number, cut off below one. Digits beyond the 20th cannot matter. */
 function fraction(digits: string, worth: number): number {
-  let sum = 0;
-  let place = Math.floor(worth / 10);
-  for (const digit of digits) {
-    if (place === 0) break;
-    sum += Number(digit) * place;
-    place = Math.floor(place / 10);
-  }
-  return sum;
+  const counted = digits.slice(0, 20);
+  if (counted === "") return 0;
+  return Number((BigInt(worth) * BigInt(counted)) / 10n ** BigInt(counted.length));
 }
 
 function refuse(reason: string, offset: number): never {

@@ -1,5 +1,6 @@
 import type { UnitFile } from "../unit-file/unit-file.ts";
-import { isQuadletUnitType, parseUnitName, type QuadletUnitType } from "./unit-name.ts";
+import { isQuadletUnitType, parseUnitName, type QuadletUnitType } from "../name/unit-name.ts";
+import { quadletValue } from "./value.ts";
 
 /** The section of a Quadlet file that podman reads. */
 export const quadletSections: Readonly<Record<QuadletUnitType, string>> = {
@@ -39,12 +40,7 @@ export function serviceNameOf(name: string, file?: UnitFile): string {
   const parsed = parseUnitName(name);
   const { type } = parsed;
   if (!isQuadletUnitType(type)) return name;
-  const chosen = file?.get(quadletSections[type], "ServiceName");
-  if (chosen !== undefined && chosen !== "") return parseUnitName(`${unquoted(chosen)}.service`).name;
+  const chosen = file && quadletValue(file, quadletSections[type], "ServiceName");
+  if (chosen !== undefined) return parseUnitName(`${chosen}.service`).name;
   return parseUnitName(`${name.slice(0, -type.length - 1)}${NAME_ENDS[type]}.service`).name;
-}
-
-/** podman takes one pair of double quotes off a single value. */
-function unquoted(value: string): string {
-  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }
