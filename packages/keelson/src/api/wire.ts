@@ -1,0 +1,247 @@
+// What the API sends, as JSON. The command line and the dashboard read exactly this; the store's records
+// stay behind it. Times are Unix milliseconds, sizes bytes, revisions the store's.
+import type { DesiredState } from "../model/unit.ts";
+import type { healthStates } from "../model/schedule.ts";
+import type { ErrorBody } from "../base/errors.ts";
+import type { Change, Impact } from "../model/operation.ts";
+
+/** `lost`: remembered as a member, but its lease has run out. */
+export type MachineState = "up" | "lost";
+
+export interface MachineView {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly apiPort: number;
+  readonly state: MachineState;
+  readonly leader: boolean;
+  /** Since when it is in the cluster without a break; of a lost machine, when it joined. */
+  readonly since: number;
+  readonly joined: number;
+  readonly os: { readonly id: string; readonly version: string; readonly kernel: string } | null;
+  readonly keeldVersion: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly capacity: {
+    readonly cpus: number;
+    readonly memoryBytes: number;
+    readonly unenforced: readonly string[];
+  } | null;
+  /** Instances that are placed here, companions not counted. */
+  readonly instances: number;
+}
+
+/**
+ * An instance in one word: `waiting` for a machine, `placed` with no word from the machine yet, `starting`,
+ * `healthy`, `unhealthy`, `failed`, `stopped`, `loaded` (there and not asked to run), `unknown` (its machine is lost).
+ */
+export const instanceStates = [
+  "waiting",
+  "placed",
+  "starting",
+  "healthy",
+  "unhealthy",
+  "failed",
+  "stopped",
+  "loaded",
+  "unknown",
+] as const;
+export type InstanceState = (typeof instanceStates)[number];
+
+export interface InstanceView {
+  /** `<machine>/<name>`, or `/<name>` while it waits: unique within a snapshot. */
+  readonly key: string;
+  readonly name: string;
+  /** The unit that it comes from: the template, or its own name. */
+  readonly unit: string;
+  /** Machine id; null while it waits. */
+  readonly machine: string | null;
+  readonly machineName: string | null;
+  readonly desired: DesiredState;
+  readonly state: InstanceState;
+  /** systemd's words; empty before the machine has reported. */
+  readonly load: string;
+  readonly active: string;
+  readonly sub: string;
+  readonly health: (typeof healthStates)[number];
+  readonly hash: string;
+  readonly invocation: string;
+  readonly since: number | null;
+  readonly restarts: number;
+  /** Why it is not as desired; empty when it is. */
+  readonly reason: string;
+  /** Why it is on this machine. */
+  readonly because: string;
+  readonly addresses: readonly string[];
+  /** When the leader placed it. */
+  readonly placed: number | null;
+  readonly steps: Readonly<Record<string, number>>;
+  /** A file that other units of its machine refer to: written, not started by itself. */
+  readonly companion: boolean;
+}
+
+/** A unit in one word: `healthy` is as desired; `inactive` is known and not on any machine, as desired. */
+export const unitStates = [
+  "healthy",
+  "loaded",
+  "inactive",
+  "starting",
+  "waiting",
+  "degraded",
+  "failed",
+] as const;
+export type UnitState = (typeof unitStates)[number];
+
+export interface UnitView {
+  readonly name: string;
+  readonly desired: DesiredState;
+  readonly state: UnitState;
+  /** Why it is not as desired: the worst instance's reason; empty when it is. */
+  readonly reason: string;
+  readonly hash: string;
+  /** Of a template: how many instances are asked for. */
+  readonly replicas: number;
+  /** Instances that should be there now, and those that are as desired. */
+  readonly wanted: number;
+  readonly healthy: number;
+  readonly restarts: number;
+  readonly generation: number;
+  readonly owner: string;
+  readonly created: number;
+  readonly changed: number;
+}
+
+/** An operation without its changes. */
+export interface OperationSummary {
+  readonly id: string;
+  readonly summary: string;
+  readonly kind: string;
+  readonly who: string;
+  readonly via: string;
+  readonly at: number;
+  readonly expires: number;
+  readonly state: "applying" | "applied";
+  readonly impact: Impact;
+  readonly units: number;
+  readonly undoOf: string | null;
+  readonly undoneBy: string | null;
+}
+
+/** An operation in full. */
+export interface OperationView extends OperationSummary {
+  readonly changes: readonly Change[];
+}
+
+/** What a change would do. `refusal` says why a guard would not let it pass as it was asked for. */
+export interface PlanView {
+  readonly kind: string;
+  readonly summary: string;
+  readonly changes: readonly Change[];
+  readonly impact: Impact;
+  readonly refusal: ErrorBody | null;
+}
+
+/** One unit on its way to what an operation asked of it. */
+export interface ProgressUnit {
+  readonly unit: string;
+  /** Instances that should be there, and those that are as asked. */
+  readonly wanted: number;
+  readonly ready: number;
+  readonly state: "pending" | "ready" | "failed";
+  /** Each instance with its machine and state, or the reason why it waits. */
+  readonly instances: readonly {
+    readonly name: string;
+    readonly machine: string | null;
+    readonly state: string;
+    readonly reason: string;
+    readonly addresses: readonly string[];
+    readonly steps: Readonly<Record<string, number>>;
+  }[];
+}
+
+/** One line of `/v1/operations/ID/progress`. */
+export interface ProgressView {
+  readonly operation: string;
+  readonly revision: number;
+  readonly at: number;
+  /** Nothing more is to be expected: everything is ready, or what is not has failed. */
+  readonly done: boolean;
+  readonly outcome: "running" | "succeeded" | "partly" | "failed";
+  readonly units: readonly ProgressUnit[];
+}
+
+/** Why an instance is where it is, or nowhere: each machine with its reason. */
+export interface WhyView {
+  readonly revision: number;
+  readonly instances: readonly {
+    readonly name: string;
+    readonly machine: string | null;
+    readonly because: string;
+    readonly machines: readonly {
+      readonly id: string;
+      readonly name: string;
+      readonly fits: boolean;
+      readonly reasons: readonly string[];
+    }[];
+  }[];
+}
+
+export interface LeaderView {
+  readonly machine: string;
+  readonly name: string | null;
+}
+
+export interface SnapshotView {
+  readonly revision: number;
+  readonly cluster: string;
+  /** Wall time of the answering machine. */
+  readonly at: number;
+  readonly leader: LeaderView | null;
+  readonly machines: readonly MachineView[];
+  readonly units: readonly UnitView[];
+  readonly instances: readonly InstanceView[];
+  /** Alarms by name, in words. */
+  readonly alarms: Readonly<Record<string, string>>;
+  /** The latest twenty, newest first. */
+  readonly operations: readonly OperationSummary[];
+}
+
+/** What differs from the revision before; whatever is not named is as it was. */
+export interface ChangeEvent {
+  readonly revision: number;
+  readonly at: number;
+  readonly machines?: readonly MachineView[];
+  readonly units?: readonly UnitView[];
+  readonly instances?: readonly InstanceView[];
+  readonly removed?: {
+    readonly machines?: readonly string[];
+    readonly units?: readonly string[];
+    readonly instances?: readonly string[];
+  };
+  readonly leader?: LeaderView | null;
+  readonly alarms?: Readonly<Record<string, string>>;
+  readonly operations?: readonly OperationSummary[];
+}
+
+export interface ContactView {
+  readonly machine: string;
+  readonly hasContact: boolean;
+  /** Since the store last answered; null if it never has. */
+  readonly ageMs: number | null;
+}
+
+export interface HealthView {
+  readonly cluster: string;
+  readonly machine: { readonly id: string; readonly name: string; readonly address: string };
+  readonly roles: readonly string[];
+  readonly version: string;
+  readonly contact: ContactView;
+}
+
+export interface ImageView {
+  readonly name: string;
+  readonly archive: string;
+  readonly imageId: string;
+  readonly bytes: number;
+  readonly holders: readonly string[];
+  readonly loaded: number;
+}
