@@ -1,0 +1,93 @@
+// Unit files by their hash, from the store, checked. A bounded cache: what was used last stays longest.
+import { createHash } from "node:crypto";
+import { KeelError } from "../base/errors.ts";
+import { keys } from "../model/keys.ts";
+import { maxBodyBytes } from "../model/unit.ts";
+import type { CallOptions, StoreClient } from "./store-client.ts";
+
+/** SHA-256 of a unit file, in hexadecimal. */
+export function hashBody(body: string | Uint8Array): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+export class BodyCache {
+  readonly #client: StoreClient;
+  readonly #maxBytes: number;
+  readonly #bodies = new Map<string, { readonly body: string; readonly bytes: number }>();
+  readonly #loading = new Map<string, Promise<string | undefined>>();
+  #bytes = 0;
+
+  constructor(client: StoreClient, maxBytes = 8 << 20) {
+    this.#client = client;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** What the cache holds, without asking the store. */
+  get(hash: string): string | undefined {
+    const held = this.#bodies.get(hash);
+    if (held === undefined) return undefined;
+    this.#bodies.delete(hash);
+    this.#bodies.set(hash, held);
+    return held.body;
+  }
+
+  /** A body that is known already, from a submission. Its hash is taken on trust. */
+  put(hash: string, body: string): void {
+    this.#forget(hash);
+    const bytes = Buffer.byteLength(body);
+    this.#bodies.set(hash, { body, bytes });
+    this.#bytes += bytes;
+    for (const oldest of this.#bodies.keys()) {
+      if (this.#bytes <= this.#maxBytes || oldest === hash) break;
+      this.#forget(oldest);
+    }
+  }
+
+  /**
+   * The body, from the cache or the store; undefined when the store has none.
+   * Rejects with KEEL-402 when what the store holds does not have this hash, or is no unit file.
+   */
+  load(hash: string, options: CallOptions = {}): Promise<string | undefined> {
+    const held = this.get(hash);
+    if (held !== undefined) return Promise.resolve(held);
+    const loading = this.#loading.get(hash) ?? this.#load(hash, options);
+    this.#loading.set(hash, loading);
+    return loading;
+  }
+
+  /** Several at once; absent ones are left out. */
+  async loadAll(hashes: Iterable<string>, options: CallOptions = {}): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    const wanted = [...new Set(hashes)];
+    for (let first = 0; first < wanted.length; first += 32) {
+      const some = wanted.slice(first, first + 32);
+      const bodies = await Promise.all(some.map((hash) => this.load(hash, options)));
+      for (const [index, body] of bodies.entries()) {
+        if (body !== undefined) found.set(some[index] ?? "", body);
+      }
+    }
+    return found;
+  }
+
+  async #load(hash: string, options: CallOptions): Promise<string | undefined> {
+    try {
+      const key = keys.body(hash);
+      const { values } = await this.#client.range({ key }, options);
+      const value = values[0]?.value;
+      if (value === undefined) return undefined;
+      if (value.byteLength > maxBodyBytes || hashBody(value) !== hash) {
+        throw new KeelError("KEEL-402", `${key}: the unit file does not have this hash`);
+      }
+      const body = new TextDecoder("utf-8", { ignoreBOM: true }).decode(value);
+      this.put(hash, body);
+      return body;
+    } finally {
+      this.#loading.delete(hash);
+    }
+  }
+
+  #forget(hash: string): void {
+    this.#bytes -= this.#bodies.get(hash)?.bytes ?? 0;
+    this.#bodies.delete(hash);
+  }
+}

@@ -1,0 +1,192 @@
+// Puts the store's records together to a ClusterSnapshot. A snapshot shares what did not change with the one
+// before it. A record that cannot be read is left out and named; it never stops the others.
+import { describeError } from "../base/errors.ts";
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import { imageCodec } from "../model/image.ts";
+import { keys, machineAndUnit, nameIn, prefixes } from "../model/keys.ts";
+import { machineCodec, memberCodec } from "../model/machine.ts";
+import { operationCodec } from "../model/operation.ts";
+import { scheduleCodec, statusCodec } from "../model/schedule.ts";
+import { unitCodec } from "../model/unit.ts";
+import { OverlayMap } from "./overlay-map.ts";
+import type { StoreEvent } from "./store-client.ts";
+
+/** One key's new value; undefined when it was deleted. */
+export type KeyChange = Pick<StoreEvent, "key" | "createRevision"> & {
+  readonly value: Uint8Array | undefined;
+};
+
+type Changes = Map<string, unknown>;
+type PlainKind = "machines" | "members" | "units" | "operations" | "images" | "alarms";
+type PerMachineKind = "schedule" | "statuses";
+
+interface Sink {
+  readonly plain: Record<PlainKind, Changes>;
+  readonly perMachine: Record<PerMachineKind, Map<string, Changes>>;
+}
+
+const alarmPrefix = keys.alarm("");
+const textDecoder = new TextDecoder();
+
+export class SnapshotBuilder {
+  readonly #onDamage: (key: string, reason: string) => void;
+  /** Candidates for leader by key, with the create revision: the oldest leads. */
+  #candidates: ReadonlyMap<string, { readonly machine: string; readonly since: number }> = new Map();
+  #snapshot: ClusterSnapshot = emptySnapshot;
+
+  /** `onDamage` hears of each record that could not be read, and with the reason "" when it is sound again or gone. */
+  constructor(onDamage: (key: string, reason: string) => void) {
+    this.#onDamage = onDamage;
+  }
+
+  get snapshot(): ClusterSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Starts over with exactly these records. */
+  reset(revision: number, records: Iterable<KeyChange>): ClusterSnapshot {
+    this.#snapshot = emptySnapshot;
+    this.#candidates = new Map();
+    return this.apply(revision, records);
+  }
+
+  /** The snapshot after these changes; those of one key must be in order. */
+  apply(revision: number, changes: Iterable<KeyChange>): ClusterSnapshot {
+    const sink = newSink();
+    for (const change of changes) this.#take(sink, change);
+    const before = this.#snapshot;
+    this.#snapshot = {
+      revision,
+      machines: merge(before.machines, sink.plain.machines),
+      members: merge(before.members, sink.plain.members),
+      units: merge(before.units, sink.plain.units),
+      operations: merge(before.operations, sink.plain.operations),
+      images: merge(before.images, sink.plain.images),
+      alarms: merge(before.alarms, sink.plain.alarms),
+      schedule: mergeNested(before.schedule, sink.perMachine.schedule),
+      statuses: mergeNested(before.statuses, sink.perMachine.statuses),
+      leader: oldest(this.#candidates),
+    };
+    return this.#snapshot;
+  }
+
+  #take(sink: Sink, change: KeyChange): void {
+    const { key, value } = change;
+    const place = placeOf(key);
+    if (place === undefined) return;
+    if (place.kind === "leader") return this.#takeCandidate(change);
+    let record: unknown;
+    try {
+      record = value === undefined ? undefined : place.read(key, value);
+      this.#onDamage(key, "");
+    } catch (error) {
+      this.#onDamage(key, describeError(error));
+    }
+    if (place.machine === undefined) {
+      sink.plain[place.kind].set(place.name, record);
+    } else {
+      const nested = sink.perMachine[place.kind];
+      const ofMachine = nested.get(place.machine) ?? new Map<string, unknown>();
+      nested.set(place.machine, ofMachine.set(place.name, record));
+    }
+  }
+
+  #takeCandidate({ key, value, createRevision }: KeyChange): void {
+    const candidates = new Map(this.#candidates);
+    if (value === undefined) candidates.delete(key);
+    else candidates.set(key, { machine: textDecoder.decode(value), since: createRevision });
+    this.#candidates = candidates;
+  }
+}
+
+type Read = (key: string, value: Uint8Array) => unknown;
+type Place =
+  | { readonly kind: "leader" }
+  | { readonly kind: PlainKind; readonly machine: undefined; readonly name: string; readonly read: Read }
+  | { readonly kind: PerMachineKind; readonly machine: string; readonly name: string; readonly read: Read };
+
+const plainPlaces: readonly (readonly [prefix: string, kind: PlainKind, read: Read])[] = [
+  [prefixes.machines, "machines", machineCodec.decode],
+  [prefixes.members, "members", memberCodec.decode],
+  [prefixes.units, "units", unitCodec.decode],
+  [prefixes.operations, "operations", operationCodec.decode],
+  [prefixes.images, "images", imageCodec.decode],
+  [alarmPrefix, "alarms", (_key, value) => textDecoder.decode(value)],
+];
+const perMachinePlaces: readonly (readonly [prefix: string, kind: PerMachineKind, read: Read])[] = [
+  [prefixes.schedule, "schedule", scheduleCodec.decode],
+  [prefixes.status, "statuses", statusCodec.decode],
+];
+
+function placeOf(key: string): Place | undefined {
+  for (const [prefix, kind, read] of perMachinePlaces) {
+    const parts = machineAndUnit(prefix, key);
+    if (parts) return { kind, machine: parts.machine, name: parts.unit, read };
+  }
+  for (const [prefix, kind, read] of plainPlaces) {
+    const name = nameIn(prefix, key);
+    if (name) return { kind, machine: undefined, name: kind === "images" ? imageName(name) : name, read };
+  }
+  return nameIn(prefixes.leader, key) === undefined ? undefined : { kind: "leader" };
+}
+
+function imageName(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
+}
+
+function newSink(): Sink {
+  return {
+    plain: {
+      machines: new Map(),
+      members: new Map(),
+      units: new Map(),
+      operations: new Map(),
+      images: new Map(),
+      alarms: new Map(),
+    },
+    perMachine: { schedule: new Map(), statuses: new Map() },
+  };
+}
+
+function merge<V>(before: ReadonlyMap<string, V>, changes: Changes): ReadonlyMap<string, V> {
+  if (changes.size === 0) return before;
+  const map = before instanceof OverlayMap ? (before as OverlayMap<V>) : OverlayMap.from(before);
+  return map.with(changes as Map<string, V | undefined>);
+}
+
+function mergeNested<V>(
+  before: ReadonlyMap<string, ReadonlyMap<string, V>>,
+  changes: ReadonlyMap<string, Changes>,
+): ReadonlyMap<string, ReadonlyMap<string, V>> {
+  const outer: Changes = new Map();
+  for (const [machine, inner] of changes) {
+    const merged = merge<V>(before.get(machine) ?? OverlayMap.empty<V>(), inner);
+    outer.set(machine, merged.size === 0 ? undefined : merged);
+  }
+  return merge(before, outer);
+}
+
+function oldest(candidates: ReadonlyMap<string, { readonly machine: string; readonly since: number }>) {
+  let first: { readonly machine: string; readonly since: number } | undefined;
+  for (const candidate of candidates.values()) {
+    if (first === undefined || candidate.since < first.since) first = candidate;
+  }
+  return first?.machine;
+}
+
+const emptySnapshot: ClusterSnapshot = {
+  revision: 0,
+  machines: OverlayMap.empty(),
+  members: OverlayMap.empty(),
+  units: OverlayMap.empty(),
+  schedule: OverlayMap.empty(),
+  statuses: OverlayMap.empty(),
+  operations: OverlayMap.empty(),
+  images: OverlayMap.empty(),
+  leader: undefined,
+  alarms: OverlayMap.empty(),
+};
