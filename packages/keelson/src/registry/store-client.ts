@@ -46,8 +46,6 @@ export type StoreWrite =
 export interface TxnAnswer {
   readonly succeeded: boolean;
   readonly revision: number;
-  /** With `orRead`: what those keys hold, when a comparison failed. */
-  readonly read: readonly StoredValue[];
 }
 
 export interface Txn {
@@ -55,8 +53,6 @@ export interface Txn {
   readonly compare: readonly Compare[];
   /** Done when they hold. At most 128, no key twice. */
   readonly write: readonly StoreWrite[];
-  /** Single keys that are read instead when they do not hold. */
-  readonly orRead?: readonly string[];
 }
 
 export interface StoreEvent {
@@ -90,8 +86,13 @@ export interface CallOptions {
 
 export interface StoreClient {
   range(request: RangeRequest, options?: CallOptions): Promise<RangeAnswer>;
+  /** Those of these keys (at most 128) that are there, all at one revision. */
+  getAll(keys: readonly string[], options?: CallOptions): Promise<RangeAnswer>;
   txn(txn: Txn, options?: CallOptions): Promise<TxnAnswer>;
-  /** Batches until the signal aborts (it then ends) or the watch breaks (it then rejects: watch again). */
+  /**
+   * Batches until the signal aborts (it then ends) or the watch breaks (it then rejects: watch again). The
+   * first batch comes when the watch stands, and may be empty.
+   */
   watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchBatch>;
   grantLease(seconds: number, options?: CallOptions): Promise<bigint>;
   /** Renews once. Rejects with LEASE_NOT_FOUND when the lease has run out or was revoked. */
