@@ -1,0 +1,15 @@
+#!/bin/sh
+# Writes the page for this replica and serves it until SIGTERM.
+set -eu
+pages=$(mktemp -d)
+machine=${MACHINE:-$(hostname)}
+replica=${REPLICA:-1}
+since=$(date -u '+%Y-%m-%d %H:%M:%S')
+sed -e "s/@MACHINE@/$machine/g" -e "s/@REPLICA@/$replica/g" -e "s/@SINCE@/$since/g" /www/index.html >"$pages/index.html"
+printf '%s\n' "$machine" >"$pages/machine.txt"
+cp /www/style.css "$pages/style.css"
+# The first process of a container has no default action for signals: hand SIGTERM on.
+httpd -f -v -p 8080 -h "$pages" &
+trap 'kill $!' TERM INT
+echo "hello: replica $replica serves on $machine"
+wait

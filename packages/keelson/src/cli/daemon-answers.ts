@@ -1,0 +1,199 @@
+// The form of every answer of the API, as far as `keel` relies on it. Fields that are not named here pass.
+import * as z from 'zod/mini'
+import type { HealthView, ImageView, OperationSummary, SnapshotView } from '../api/wire.ts'
+
+/** Checks an answer. */
+export interface Answer<T> {
+  safeParse(json: unknown): { success: true; data: T } | { success: false; error: z.core.$ZodError }
+}
+
+const text = z.string()
+const strings = z.array(text)
+const words = z.record(text, text)
+const desired = z.enum(['inactive', 'loaded', 'launched'])
+
+const machine = z.looseObject({
+  id: text,
+  name: text,
+  address: text,
+  apiPort: z.number(),
+  state: z.enum(['up', 'lost']),
+  leader: z.boolean(),
+  since: z.number(),
+  joined: z.number(),
+  os: z.nullable(z.looseObject({ id: text, version: text, kernel: text })),
+  keeldVersion: text,
+  metadata: words,
+  capacity: z.nullable(z.looseObject({ cpus: z.number(), memoryBytes: z.number(), unenforced: strings })),
+  instances: z.number(),
+})
+
+const instance = z.looseObject({
+  key: text,
+  name: text,
+  unit: text,
+  machine: z.nullable(text),
+  machineName: z.nullable(text),
+  desired,
+  state: text,
+  load: text,
+  active: text,
+  sub: text,
+  health: text,
+  hash: text,
+  invocation: text,
+  since: z.nullable(z.number()),
+  restarts: z.number(),
+  reason: text,
+  because: text,
+  addresses: strings,
+  placed: z.nullable(z.number()),
+  steps: z.record(text, z.number()),
+  companion: z.boolean(),
+})
+
+const unit = z.looseObject({
+  name: text,
+  desired,
+  state: text,
+  reason: text,
+  hash: text,
+  replicas: z.number(),
+  wanted: z.number(),
+  healthy: z.number(),
+  restarts: z.number(),
+  generation: z.number(),
+  owner: text,
+  created: z.number(),
+  changed: z.number(),
+})
+
+const impact = z.looseObject({
+  affected: z.number(),
+  total: z.number(),
+  percent: z.number(),
+  instances: z.number(),
+  reversible: text,
+})
+
+const operationSummary = z.looseObject({
+  id: text,
+  summary: text,
+  kind: text,
+  who: text,
+  via: text,
+  at: z.number(),
+  expires: z.number(),
+  state: text,
+  impact,
+  units: z.number(),
+  undoOf: z.nullable(text),
+  undoneBy: z.nullable(text),
+})
+
+const image = z.looseObject({
+  name: text,
+  archive: text,
+  imageId: text,
+  bytes: z.number(),
+  holders: strings,
+  loaded: z.number(),
+})
+
+const unitRecord = z.looseObject({ name: text, desired, hash: text, replicas: z.number(), restarts: z.number() })
+const change = z.looseObject({ unit: text, before: z.optional(unitRecord), after: z.optional(unitRecord) })
+
+const plan = z.looseObject({
+  kind: text,
+  summary: text,
+  changes: z.array(change),
+  impact,
+  unchanged: strings,
+  notes: strings,
+  undoOf: z.optional(text),
+})
+
+const operation = z.looseObject({
+  id: text,
+  summary: text,
+  kind: text,
+  who: text,
+  via: text,
+  at: z.number(),
+  expires: z.number(),
+  state: text,
+  impact,
+  changes: z.array(change),
+  undoOf: z.nullish(text),
+  undoneBy: z.nullish(text),
+})
+
+const progress = z.looseObject({
+  done: z.boolean(),
+  outcome: z.enum(['running', 'succeeded', 'partly', 'failed']),
+  items: z.array(
+    z.looseObject({
+      instance: text,
+      unit: text,
+      /** Machine id. */
+      machine: z.nullish(text),
+      want: text,
+      state: z.enum(['pending', 'ready', 'failed']),
+      reason: text,
+      ms: z.number(),
+    }),
+  ),
+})
+
+const why = z.looseObject({ unit: text })
+
+export type PlanView = z.infer<typeof plan>
+export type OperationView = z.infer<typeof operation>
+export type ProgressView = z.infer<typeof progress>
+export type ProgressItemView = ProgressView['items'][number]
+export type ChangeView = z.infer<typeof change>
+export type WhyView = z.infer<typeof why>
+
+const answer = <T>(schema: z.ZodMiniType): Answer<T> => schema as unknown as Answer<T>
+
+export const answers = {
+  error: answer<{ error: { code: string; message: string } }>(
+    z.object({
+      error: z.object({
+        code: text,
+        message: text,
+        hint: z.optional(text),
+        details: z.optional(z.record(text, z.unknown())),
+      }),
+    }),
+  ),
+  health: answer<HealthView>(
+    z.looseObject({
+      cluster: text,
+      machine: z.looseObject({ id: text, name: text, address: text }),
+      roles: strings,
+      version: text,
+      contact: z.looseObject({ machine: text, hasContact: z.boolean(), ageMs: z.nullable(z.number()) }),
+    }),
+  ),
+  snapshot: answer<SnapshotView>(
+    z.looseObject({
+      revision: z.number(),
+      cluster: text,
+      at: z.number(),
+      leader: z.nullable(z.looseObject({ machine: text, name: z.nullable(text) })),
+      machines: z.array(machine),
+      units: z.array(unit),
+      instances: z.array(instance),
+      alarms: words,
+      operations: z.array(operationSummary),
+    }),
+  ),
+  plan: answer<PlanView>(plan),
+  operation: answer<OperationView>(operation),
+  operations: answer<{ operations: readonly OperationSummary[] }>(z.looseObject({ operations: z.array(operationSummary) })),
+  progress: answer<ProgressView>(progress),
+  why: answer<WhyView>(why),
+  image: answer<ImageView>(image),
+  images: answer<{ images: readonly ImageView[] }>(z.looseObject({ images: z.array(image) })),
+}
