@@ -46,11 +46,12 @@ export function unescapeUnitName(escaped: string): string {
 
 /**
  * A path as in `systemd-escape --path`: `/var//log/` gives `var-log`, `/` gives `-`. A relative path is taken
- * as if it began at the root. @throws SystemdError `invalid-name` if `..` is a part of it.
+ * as if it began at the root. @throws SystemdError `invalid-name` if `..` is a part of it, or it is only `.`.
  */
 export function escapePath(path: string): string {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..")) return refuse(path, "has .. in it, so no unit name can stand for it");
+  if (parts.length === 0 && path.startsWith(".")) return refuse(path, "names no place in the file system");
   return parts.length === 0 ? "-" : escapeUnitName(parts.join("/"));
 }
 

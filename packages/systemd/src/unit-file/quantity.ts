@@ -3,7 +3,7 @@ import { SystemdError } from "../error.ts";
 /** A unit's spelling and what one of it is worth. The empty name stands for a number without a unit. */
 export type QuantityUnit = readonly [name: string, worth: number];
 
-const NUMBER = /[ \t\r\n]*(?:(\d+)(?:\.(\d*))?|\.(\d+))[ \t\r\n]*/y;
+const NUMBER = /[ \t\r\n]*(?:\+?(\d+)(?:\.(\d+))?|\.(\d+))[ \t\r\n]*/y;
 
 /**
  * Adds up numbers with units, `1h 30.5min`. A unit is the first of `units` that the rest begins with. Fractions
