@@ -11,7 +11,7 @@ export interface RunRequest {
   readonly environment: readonly string[]
   readonly volumes: readonly string[]
   readonly networks: readonly string[]
-  /** Keep replicas on different machines as long as there are machines. */
+  /** Never two replicas on one machine. */
   readonly spread: boolean
   readonly command: readonly string[]
 }
@@ -42,7 +42,10 @@ export function quadletFromRun(request: RunRequest): GeneratedQuadlet {
     `[Container]\n${container.join('\n')}\n`,
     '[Service]\nRestart=on-failure\nRestartSec=1\n',
   ]
-  if (request.spread) sections.push('[X-Keelson]\nSpread=machine\n')
+  if (request.spread && !template) {
+    throw new KeelError('KEEL-104', '--spread needs replicas to spread', { hint: '-n 3 --spread' })
+  }
+  if (request.spread) sections.push(`[X-Fleet]\nConflicts=${name}@*.container\n`)
   return { name: template ? `${name}@.container` : `${name}.container`, text: sections.join('\n') }
 }
 

@@ -31,7 +31,7 @@ export const register: Register = (program, act) => {
     .option('-e, --env <pair>', 'NAME=value', several)
     .option('-v, --volume <volume>', 'a volume: data.volume:/data, /host/path:/data:ro', several)
     .option('--network <network>', 'a network: app.network, host', several)
-    .option('--spread', 'replicas on different machines as long as there are machines')
+    .option('--spread', 'never two replicas on one machine')
     .option('--replace', 'put it in the place of a unit of this name')
   act<RunOptions>(withGuards(withWait(command)), async (keel, [image = '', ...words], options) => {
     const replicas = options.replicas === undefined ? undefined : parseReplicas(options.replicas)
