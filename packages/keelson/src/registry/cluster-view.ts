@@ -44,6 +44,9 @@ export interface ViewChange {
 
 const pageSize = 2000;
 
+/** After these the history between then and now is not to be had: everything is read afresh. */
+const lostTrack: ReadonlySet<string> = new Set(["COMPACTED", "FUTURE_REVISION", "STORE_REPLACED"]);
+
 export class ClusterView implements AsyncDisposable {
   readonly #client: StoreClient;
   readonly #options: ClusterViewOptions;
@@ -152,6 +155,8 @@ export class ClusterView implements AsyncDisposable {
       try {
         if (mustLoad) await this.#load(signal);
         mustLoad = false;
+        this.#watching = true;
+        this.#heard();
         const watch = { ...ranges[scope], from: this.snapshot.revision + 1 };
         for await (const batch of this.#client.watch(
           watch,
@@ -164,7 +169,7 @@ export class ClusterView implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         const code = storeErrorCode(error);
-        mustLoad ||= code === "COMPACTED" || code === "FUTURE_REVISION" || this.#restart.signal.aborted;
+        mustLoad ||= code !== undefined && lostTrack.has(code);
         log.debug("the view of the cluster was interrupted", { error: describeError(error) });
       }
       this.#interrupt();
@@ -194,7 +199,6 @@ export class ClusterView implements AsyncDisposable {
   }
 
   #take({ revision, events }: WatchBatch): void {
-    this.#watching = true;
     this.#heard();
     if (revision <= this.snapshot.revision) return;
     const changes = events.map(({ type, key, value, createRevision }): KeyChange => ({

@@ -1,5 +1,4 @@
 // Takes away what nobody needs any more: operations past their time, and bodies that nothing points to.
-import { describeError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
@@ -105,13 +104,4 @@ async function deleteBody(
   const unchanged: Compare = { key, target: "mod", is: "=", revision: body.modRevision };
   const answer = await client.txn({ compare: [...body.fence, unchanged], write: [{ delete: key }] }, options);
   return answer.succeeded ? 1 : 0;
-}
-
-/** For loops that must go on: a failed collection is only a later one. */
-export async function collectQuietly(collect: () => Promise<Collected>, log: Log): Promise<void> {
-  try {
-    await collect();
-  } catch (error) {
-    log.warn("the garbage collection failed", { error: describeError(error) });
-  }
 }

@@ -90,8 +90,8 @@ export interface StoreClient {
   getAll(keys: readonly string[], options?: CallOptions): Promise<RangeAnswer>;
   txn(txn: Txn, options?: CallOptions): Promise<TxnAnswer>;
   /**
-   * Batches until the signal aborts (it then ends) or the watch breaks (it then rejects: watch again). The
-   * first batch comes when the watch stands, and may be empty.
+   * Batches until the signal aborts (it then ends). Interruptions are bridged without a gap; it rejects when
+   * they cannot be (COMPACTED, STORE_REPLACED): read everything afresh.
    */
   watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchBatch>;
   grantLease(seconds: number, options?: CallOptions): Promise<bigint>;
