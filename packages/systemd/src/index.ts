@@ -35,3 +35,6 @@ export { type JobOutcome, type JobResult } from "./manager/jobs.ts";
 export * from "./manager/systemd-manager.ts";
 export { type ActiveState, type UnitListing, type UnitState } from "./manager/unit-state.ts";
 export { type UnitChanges, type WatchOptions } from "./manager/unit-watch.ts";
+export { journalctlCommand, type JournalQuery } from "./journal/arguments.ts";
+export { type JournalEntry, parseJournalEntry } from "./journal/entry.ts";
+export * from "./journal/reader.ts";

@@ -32,8 +32,8 @@ export async function dialBus(options: DialOptions): Promise<Bus> {
   const hello = connected.call({
     destination: "org.freedesktop.DBus",
     path: "/org/freedesktop/DBus",
-    interface: "org.freedesktop.DBus.Peer",
-    member: "Ping",
+    interface: "org.freedesktop.DBus",
+    member: "GetId",
     timeoutMs,
     signal,
   });

@@ -55,6 +55,7 @@ export interface JobOptions {
 /** Which of the unit's processes a signal goes to. */
 export type KillWhom = "all" | "main" | "control";
 
+type Extent = "common" | "all";
 type JobMethod = "StartUnit" | "StopUnit" | "RestartUnit" | "ReloadUnit" | "ReloadOrRestartUnit";
 
 /** Whether systemd as a whole is up: `starting`, `running`, `degraded`, `maintenance`, `stopping`, ... */
@@ -187,7 +188,7 @@ export class SystemdManager implements AsyncDisposable {
 
   /** All about one unit, which is loaded for it if need be; `load` is `not-found` if there is no such unit. */
   async unitState(name: string, options: CallOptions = {}): Promise<UnitState> {
-    return unitState(name, await this.#readProperties(name, options));
+    return unitState(name, await this.#readProperties(name, "all", options));
   }
 
   async systemState(options: CallOptions = {}): Promise<SystemState> {
@@ -219,7 +220,7 @@ export class SystemdManager implements AsyncDisposable {
     await this.#watchingUnits;
     const reader = {
       listUnits: (patterns: readonly string[]) => this.listUnits(patterns),
-      readProperties: (name: string) => this.#readProperties(name),
+      readProperties: (name: string, extent: Extent) => this.#readProperties(name, extent),
     };
     const watch = new UnitWatch(options, reader, this.#surroundings);
     this.#watches.add(watch);
@@ -276,9 +277,9 @@ export class SystemdManager implements AsyncDisposable {
     }
   }
 
-  async #readProperties(name: string, options: CallOptions = {}): Promise<Properties> {
+  async #readProperties(name: string, extent: Extent, options: CallOptions = {}): Promise<Properties> {
     const path = unitPath(name);
-    const interfaces = [UNIT, ...typeInterface(name)];
+    const interfaces = extent === "all" ? [UNIT, ...typeInterface(name)] : [UNIT];
     const read = interfaces.map(async (of) => {
       const call = { path, interface: PROPERTIES, member: "GetAll", signature: "s", body: [of], ...options };
       const [properties] = await this.#connection.call(call);

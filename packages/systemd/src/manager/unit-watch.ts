@@ -38,8 +38,11 @@ export interface WatchOptions {
 /** What the watch reads from systemd. */
 export interface UnitReader {
   listUnits(patterns: readonly string[]): Promise<readonly UnitListing[]>;
-  /** Properties of the unit that {@link unitState} looks at. Reading loads the unit if it is not loaded. */
-  readProperties(name: string): Promise<Properties>;
+  /**
+   * Properties of the unit that `unitState` looks at: those that all units have, or with those of its type, which
+   * cost systemd and us four times as much. Reading loads the unit if it is not loaded.
+   */
+  readProperties(name: string, extent: "common" | "all"): Promise<Properties>;
 }
 
 const RETRY_MS = 1000;
@@ -170,10 +173,7 @@ export class UnitWatch implements AsyncDisposable {
       if (known === undefined) toRead.add(name);
       else if (!toRead.has(name)) this.#note(name, { ...known.properties, ...patch });
     }
-    const reading = [...toRead].map(async (name) =>
-      this.#note(name, await this.#reader.readProperties(name)),
-    );
-    await Promise.all(reading);
+    await Promise.all([...toRead].map((name) => this.#read(name)));
     await this.#tell();
   }
 
@@ -195,6 +195,18 @@ export class UnitWatch implements AsyncDisposable {
     }
     for (const name of this.#known.keys()) if (!names.has(name)) this.#appeared.set(name, false);
     if (this.#appeared.size > 0) this.#wake.resolve();
+  }
+
+  /** Properties of the unit's type change only together with those that all units have. */
+  async #read(name: string): Promise<void> {
+    const before = this.#known.get(name);
+    if (before !== undefined) {
+      const properties = { ...before.properties, ...(await this.#reader.readProperties(name, "common")) };
+      const now = unitState(name, properties);
+      const fields = ["active", "sub", "invocationId", "stateChangeUsec"] as const;
+      if (fields.every((field) => now[field] === before.state[field])) return this.#note(name, properties);
+    }
+    this.#note(name, await this.#reader.readProperties(name, "all"));
   }
 
   #note(name: string, properties: Properties): void {
