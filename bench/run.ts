@@ -10,7 +10,7 @@ import type { BenchResult } from "./result.ts";
 const root = resolve(import.meta.dirname, "..");
 const known = globSync("*.ts", { cwd: import.meta.dirname })
   .map((file) => basename(file, ".ts"))
-  .filter((name) => !["run", "result"].includes(name))
+  .filter((name) => !["run", "result", "statistics"].includes(name))
   .toSorted();
 const { positionals, values } = parseArgs({
   allowPositionals: true,

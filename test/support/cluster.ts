@@ -197,15 +197,40 @@ export function runningProbes(cluster: string): RunningProbe[] {
     try {
       const unit = /^keelson-probe:([^\0]+)\0/.exec(readFileSync(`/proc/${pid}/cmdline`, "utf8"))?.[1];
       if (unit === undefined) continue;
-      const machine = new RegExp(`/keelson[/-]${cluster}[/-]([^/.\n]+)`).exec(
-        readFileSync(`/proc/${pid}/cgroup`, "utf8"),
-      )?.[1];
+      const machine = machineOf(cluster, pid);
       if (machine !== undefined) probes.push({ unit, pid, machine });
     } catch {
       // The process ended meanwhile.
     }
   }
   return probes;
+}
+
+/** The machine, or `host.NAME`, in whose cgroup a process runs; undefined when it is not the cluster's. */
+function machineOf(cluster: string, pid: number): string | undefined {
+  const text = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+  const scope = new RegExp(`keelson[/.]${cluster}[/.]((?:machine|host)\\.[^/\\n]+)`).exec(text)?.[1];
+  return scope?.replace(/^machine\./, "").replace(/\.service$/, "");
+}
+
+/** Processes of the cluster whose arguments match, with the machine (or `host.NAME`) they run on. */
+export function processes(
+  cluster: string,
+  pattern: RegExp,
+): { readonly pid: number; readonly machine: string }[] {
+  const found = [];
+  for (const entry of readdirSync("/proc")) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) continue;
+    try {
+      const machine = machineOf(cluster, pid);
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+      if (machine !== undefined && pattern.test(command)) found.push({ pid, machine });
+    } catch {
+      // The process ended meanwhile.
+    }
+  }
+  return found;
 }
 
 /** Watches the probes until stopped and keeps every moment in which a unit ran on two machines at once. */

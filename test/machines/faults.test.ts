@@ -1,0 +1,158 @@
+// What must hold when things go wrong, on three real machines: power loss, partitions, a store that is away,
+// a leader and daemons that die. Probes are found from the host, so no partition hides a second copy.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Cluster, DoubleWatch, probeUnit, processes, runningProbes, sleep } from "../support/cluster.ts";
+import { whyNoMachines } from "../support/machines.ts";
+
+const cluster = new Cluster(`t${process.pid}-faults`);
+const skip = whyNoMachines();
+const names = Array.from({ length: 6 }, (_, i) => `probe-${i + 1}.service`);
+
+/** Who runs what: unit → machine and pid, as the host sees it. */
+const running = (): Record<string, string> =>
+  Object.fromEntries(
+    runningProbes(cluster.name).map(({ unit, machine, pid }) => [unit, `${machine} ${pid}`]),
+  );
+
+const allHealthy = (): Promise<unknown> =>
+  cluster.until("every probe healthy", ({ instances }) =>
+    names.every((name) =>
+      instances.some((instance) => instance.name === name && instance.state === "healthy"),
+    ),
+  );
+
+const leaderName = async (): Promise<string> => {
+  const { snapshot } = await cluster.until("a leader", ({ leader }) => leader?.name != null);
+  return snapshot.leader?.name ?? "";
+};
+
+describe("faults", { skip, timeout: 600_000 }, () => {
+  before(async () => {
+    await cluster.keel(["up", "--no-example"]);
+    await cluster.start(Object.fromEntries(names.map((name) => [name, probeUnit()])));
+    await allHealthy();
+  });
+  after(() => cluster.down());
+
+  test("probes are spread", () => {
+    const machines = runningProbes(cluster.name).map(({ machine }) => machine);
+    assert.deepEqual([...new Set(machines)].toSorted(), ["m1", "m2", "m3"]);
+    assert.equal(machines.length, names.length);
+  });
+
+  test("keeld killed, and killed again: nothing stops, nothing moves", async () => {
+    const was = running();
+    for (let round = 0; round < 2; round++) {
+      for (const { pid, machine } of processes(cluster.name, /keeld\.js/))
+        if (!machine.startsWith("host.")) process.kill(pid, "SIGKILL");
+      await sleep(9000);
+      assert.deepEqual(running(), was);
+    }
+    await allHealthy();
+  });
+
+  test("the leader’s keeld is frozen: another leads, nothing moves", async () => {
+    const was = running();
+    const leader = await leaderName();
+    const keeld = processes(cluster.name, /keeld\.js/).find(({ machine }) => machine === leader);
+    assert.ok(keeld);
+    process.kill(keeld.pid, "SIGKILL");
+    await sleep(8000);
+    await leaderName();
+    assert.deepEqual(running(), was);
+  });
+
+  test("the store frozen, then killed: nothing stops, nothing moves", async () => {
+    const was = running();
+    const host = processes(cluster.name, /keeld\.js/).filter(({ machine }) => machine.startsWith("host."));
+    assert.ok(host.length > 0);
+    for (const { pid } of host) process.kill(pid, "SIGSTOP");
+    await sleep(15_000);
+    assert.deepEqual(running(), was, "while the store is frozen");
+    for (const { pid } of host) process.kill(pid, "SIGCONT");
+    await sleep(9000);
+    assert.deepEqual(running(), was, "after it thawed");
+    for (const { pid } of processes(cluster.name, /keeld\.js/))
+      if (host.some((other) => other.pid === pid)) process.kill(pid, "SIGKILL");
+    await sleep(15_000);
+    assert.deepEqual(running(), was, "while the store is gone");
+    await cluster.keel(["up", "--no-example"]);
+    await sleep(9000);
+    assert.deepEqual(running(), was, "after it came back");
+    await allHealthy();
+  });
+
+  test("a machine cut off: its singletons stop before they start elsewhere", async () => {
+    const victim = (await leaderName()) === "m2" ? "m3" : "m2";
+    const watch = new DoubleWatch(cluster.name);
+    await cluster.keel(["machine", "cut", victim]);
+    await cluster.until("its units healthy elsewhere", ({ instances }) =>
+      names.every((name) =>
+        instances.some(
+          (instance) =>
+            instance.name === name && instance.state === "healthy" && instance.machineName !== victim,
+        ),
+      ),
+    );
+    await sleep(3000);
+    await cluster.keel(["machine", "heal", victim]);
+    await cluster.until(
+      "it is back",
+      ({ machines }) => machines.some((machine) => machine.name === victim && machine.state === "up"),
+      5000,
+    );
+    await sleep(3000);
+    await watch.stop();
+    assert.deepEqual(watch.doubles, [], `in ${watch.samples} samples`);
+    assert.equal(Object.keys(running()).length, names.length);
+  });
+
+  test("power lost on the leader: its units are healthy elsewhere", async () => {
+    const victim = await leaderName();
+    const watch = new DoubleWatch(cluster.name);
+    await cluster.keel(["machine", "kill", victim]);
+    await cluster.until(
+      "units healthy elsewhere",
+      ({ instances }) =>
+        names.every((name) =>
+          instances.some(
+            (instance) =>
+              instance.name === name && instance.state === "healthy" && instance.machineName !== victim,
+          ),
+        ),
+      30_000,
+    );
+    await cluster.keel(["machine", "start", victim]);
+    await cluster.until(
+      "it is back",
+      ({ machines }) => machines.every((machine) => machine.state === "up"),
+      30_000,
+    );
+    await watch.stop();
+    assert.deepEqual(watch.doubles, []);
+  });
+
+  test("two of three lost at once: nothing moves, an alarm says why", async () => {
+    const leader = await leaderName();
+    const victims = ["m1", "m2", "m3"].filter((name) => name !== leader);
+    const before = runningProbes(cluster.name).filter(({ machine }) => machine === leader);
+    await Promise.all(victims.map((name) => cluster.keel(["machine", "kill", name])));
+    await cluster.until("the alarm", ({ alarms }) => Object.keys(alarms).includes("mass-failure"), 30_000);
+    await sleep(3000);
+    assert.deepEqual(runningProbes(cluster.name), before);
+    for (const name of victims) await cluster.keel(["machine", "start", name]);
+    await cluster.until("the alarm is over", ({ alarms }) => Object.keys(alarms).length === 0, 30_000);
+    await allHealthy();
+  });
+
+  test("destroying everything leaves nothing in the store", async () => {
+    await cluster.destroy(names);
+    await cluster.until(
+      "nothing is left",
+      ({ instances, units }) => instances.length === 0 && units.length === 0,
+    );
+    await cluster.keel(["op", "purge", "--confirm", cluster.name]);
+    assert.deepEqual(runningProbes(cluster.name), []);
+  });
+});
