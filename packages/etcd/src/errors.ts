@@ -75,6 +75,10 @@ export type EtcdErrorCode =
   | "UNAVAILABLE"
   /** A write was sent but its answer never came: it may or may not have been carried out. */
   | "AMBIGUOUS"
+  /** Another store answers than before: everything read so far is void. */
+  | "STORE_REPLACED"
+  /** A campaign was won, but the leader's key is gone since. */
+  | "LEADERSHIP_LOST"
   /** The answer is not what the protocol allows. */
   | "BAD_RESPONSE"
   | "UNAUTHENTICATED"

@@ -1,0 +1,125 @@
+// Makes calls: finds a connection, keeps the deadline, repeats what may be repeated, and remembers when the
+// store last answered. What may be repeated: everything that was certainly not carried out, and whatever does
+// no harm the second time. A write whose answer never came is neither; its caller gets AMBIGUOUS.
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { EtcdError } from "../errors.ts";
+import { Backoff } from "./backoff.ts";
+import type { Connection } from "./connection.ts";
+import type { Connector } from "./connector.ts";
+import { isAnswer, leavesOpen, mayPass, memberUnwell, toEtcdError } from "./failure.ts";
+import type { Rpc } from "./rpc.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface RetryOptions {
+  /** Tries in all, the first one included. */
+  readonly attempts: number;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+export interface CallSettings {
+  /** May the request be carried out twice without harm? */
+  readonly repeatable: boolean;
+  readonly deadlineMs?: number | undefined;
+  readonly attempts?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Default true. */
+  readonly needsLeader?: boolean;
+}
+
+export class Caller {
+  readonly connector: Connector;
+  readonly surroundings: Surroundings;
+  readonly #deadlineMs: number;
+  readonly #retry: RetryOptions;
+  #lastOkMs: number | undefined;
+
+  constructor(connector: Connector, surroundings: Surroundings, deadlineMs: number, retry: RetryOptions) {
+    this.connector = connector;
+    this.surroundings = surroundings;
+    this.#deadlineMs = deadlineMs;
+    this.#retry = retry;
+  }
+
+  /** Monotonic time of the last answer. */
+  get lastOkMs(): number | undefined {
+    return this.#lastOkMs;
+  }
+
+  /** Records that the store answered just now. */
+  heard(): void {
+    this.#lastOkMs = this.surroundings.clock.now();
+  }
+
+  /**
+   * One request, one response.
+   * @throws EtcdError
+   */
+  unary<I extends DescMessage, O extends DescMessage>(
+    rpc: Rpc<I, O>,
+    request: MessageInitShape<I>,
+    settings: CallSettings,
+  ): Promise<MessageShape<O>> {
+    return this.#repeat(settings, (connection, options) => connection.unary(rpc, request, options));
+  }
+
+  /**
+   * One request and the first response on a stream of its own.
+   * @throws EtcdError
+   */
+  exchange<I extends DescMessage, O extends DescMessage>(
+    rpc: Rpc<I, O>,
+    request: MessageInitShape<I>,
+    settings: CallSettings,
+  ): Promise<MessageShape<O>> {
+    return this.#repeat(settings, (connection, options) => connection.exchange(rpc, request, options));
+  }
+
+  async #repeat<T>(
+    settings: CallSettings,
+    send: (connection: Connection, options: Parameters<Connection["unary"]>[2]) => Promise<T>,
+  ): Promise<T> {
+    const { clock, random } = this.surroundings;
+    const { signal, needsLeader = true, deadlineMs = this.#deadlineMs } = settings;
+    const attempts = settings.attempts ?? this.#retry.attempts;
+    const pause = new Backoff({ firstMs: this.#retry.firstDelayMs, maxMs: this.#retry.maxDelayMs }, random);
+    for (let attempt = 1; ; attempt++) {
+      const startedMs = clock.now();
+      let connection: Connection | undefined;
+      try {
+        connection = await this.connector.acquire(deadlineMs, signal);
+        const leftMs = Math.max(1, deadlineMs - (clock.now() - startedMs));
+        const answer = await send(connection, { deadlineMs: leftMs, signal, needsLeader });
+        this.heard();
+        return answer;
+      } catch (error) {
+        const failure = toEtcdError(error, "the store client");
+        if (isAnswer(failure)) this.heard();
+        if (connection !== undefined && memberUnwell(failure)) this.connector.moveOn(connection);
+        const open = connection !== undefined && !settings.repeatable && leavesOpen(failure);
+        if (open) {
+          throw new EtcdError("AMBIGUOUS", `it is unknown whether this was carried out: ${failure.message}`, {
+            grpcStatus: failure.grpcStatus,
+            cause: failure,
+          });
+        }
+        if (attempt >= attempts || !mayPass(failure)) throw failure;
+        this.surroundings.log.debug("a call to the store is repeated", { attempt, error: failure.message });
+      }
+      // Without a connection nothing was sent, and the connector spaces its rounds by itself.
+      if (connection !== undefined) await rest(clock, pause.next(), signal);
+    }
+  }
+}
+
+async function rest(
+  clock: Surroundings["clock"],
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await clock.sleep(ms, signal);
+  } catch {
+    throw new EtcdError("ABORTED", "the caller gave up", { cause: signal?.reason });
+  }
+}

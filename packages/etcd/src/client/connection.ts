@@ -1,0 +1,224 @@
+// One connection to one endpoint, from its opening to its end; it is never used again after that. Its owner
+// is the Connector, which opens the next one.
+import { Client, Metadata } from "@grpc/grpc-js";
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { EtcdError, GRPC_STATUS } from "../errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { toEtcdError } from "./failure.ts";
+import { MAX_RESPONSE_BYTES } from "./limits.ts";
+import { Pulse } from "./pulse.ts";
+import type { Rpc } from "./rpc.ts";
+import type { Clock } from "./surroundings.ts";
+import { dial, Wire } from "./wire.ts";
+
+export interface CallOptions {
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Have a member without a leader refuse at once, where it would otherwise wait for one. */
+  readonly needsLeader: boolean;
+}
+
+const GRPC_OPTIONS = {
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.enable_channelz": 0,
+  "grpc.enable_retries": 0,
+  "grpc.enable_http_proxy": 0,
+  "grpc.service_config_disable_resolution": 1,
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1000,
+  // etcd closes connections that are pinged more often than every 5 s. The Pulse is faster.
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 2000,
+  "grpc.max_receive_message_length": MAX_RESPONSE_BYTES,
+  "grpc.max_send_message_length": -1,
+} as const;
+
+export class Connection {
+  readonly endpoint: Endpoint;
+  readonly #client: Client;
+  readonly #wire: Wire;
+  readonly #closed = new AbortController();
+  readonly #pulse: Pulse;
+  #streams = 0;
+
+  private constructor(endpoint: Endpoint, address: string, clock: Clock) {
+    this.endpoint = endpoint;
+    this.#pulse = new Pulse(this, clock);
+    this.#wire = new Wire(() => this.close());
+    this.#client = new Client(address, this.#wire, {
+      ...GRPC_OPTIONS,
+      "grpc.default_authority": endpoint.name,
+    });
+  }
+
+  /**
+   * Connects and waits until the server speaks HTTP/2.
+   * @throws EtcdError REFUSED, UNAVAILABLE; ABORTED when the signal fires first
+   */
+  static async open(endpoint: Endpoint, clock: Clock, signal: AbortSignal): Promise<Connection> {
+    const address = await dial(endpoint, signal);
+    const connection = new Connection(endpoint, address, clock);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const end = () => reject(new EtcdError("UNAVAILABLE", `${endpoint.name} does not speak gRPC`));
+    const giveUp = () => reject(new EtcdError("ABORTED", `connecting to ${endpoint.name} was given up`));
+    signal.addEventListener("abort", giveUp, { once: true });
+    connection.closed.addEventListener("abort", end, { once: true });
+    connection.#client.waitForReady(Number.POSITIVE_INFINITY, (error) => {
+      if (error === undefined) resolve();
+      else end();
+    });
+    try {
+      await promise;
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+      connection.closed.removeEventListener("abort", end);
+    }
+  }
+
+  /** Aborted when the connection has ended. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /** Bytes received so far. */
+  get bytesRead(): number {
+    return this.#wire.bytesRead;
+  }
+
+  /** Long-lived streams that are open now. */
+  get streams(): number {
+    return this.#streams;
+  }
+
+  /** Ends the connection at once; calls that are under way fail with UNAVAILABLE. */
+  close(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
+    this.#wire.cut();
+    this.#client.close();
+  }
+
+  /**
+   * One request, one response.
+   * @throws EtcdError
+   */
+  unary<I extends DescMessage, O extends DescMessage>(
+    rpc: Rpc<I, O>,
+    request: MessageInitShape<I>,
+    options: CallOptions,
+  ): Promise<MessageShape<O>> {
+    return this.#guarded(rpc.path, options, (deadline, settle) =>
+      this.#client.makeUnaryRequest(
+        rpc.path,
+        rpc.requestSerialize,
+        rpc.responseDeserialize,
+        request,
+        metadata(options.needsLeader),
+        { deadline },
+        (error, response) => settle(error, response),
+      ),
+    );
+  }
+
+  /**
+   * One request and the first response on a stream of its own.
+   * @throws EtcdError
+   */
+  exchange<I extends DescMessage, O extends DescMessage>(
+    rpc: Rpc<I, O>,
+    request: MessageInitShape<I>,
+    options: CallOptions,
+  ): Promise<MessageShape<O>> {
+    return this.#guarded(rpc.path, options, (deadline, settle) => {
+      const call = this.#duplex(rpc, metadata(options.needsLeader), { deadline });
+      let answer: MessageShape<O> | undefined;
+      call.on("data", (message: MessageShape<O>) => {
+        answer ??= message;
+        settle(null, answer);
+      });
+      call.on("error", (error) => settle(error, undefined));
+      call.on("end", () => settle(null, answer));
+      call.write(request);
+      call.end();
+      return call;
+    });
+  }
+
+  /** A stream that stays open until the caller cancels it, or it fails with the connection. */
+  stream<I extends DescMessage, O extends DescMessage>(
+    rpc: Rpc<I, O>,
+  ): ClientDuplexStream<MessageInitShape<I>, MessageShape<O>> {
+    const call = this.#duplex(rpc, metadata(true), {});
+    this.#streams++;
+    call.once("status", () => this.#streams--);
+    this.#pulse.start();
+    return call;
+  }
+
+  #duplex<I extends DescMessage, O extends DescMessage>(
+    rpc: Rpc<I, O>,
+    meta: Metadata,
+    options: { readonly deadline?: number },
+  ): ClientDuplexStream<MessageInitShape<I>, MessageShape<O>> {
+    return this.#client.makeBidiStreamRequest(
+      rpc.path,
+      rpc.requestSerialize,
+      rpc.responseDeserialize,
+      meta,
+      options,
+    );
+  }
+
+  #guarded<T>(
+    path: string,
+    options: CallOptions,
+    start: (deadline: number, settle: (error: unknown, answer: T | undefined) => void) => { cancel(): void },
+  ): Promise<T> {
+    const doing = `${path.slice(path.lastIndexOf("/") + 1)} at ${this.endpoint.name}`;
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted === true)
+        throw new EtcdError("ABORTED", `${doing}: the caller gave up`, { cause: signal.reason });
+      const before = this.bytesRead;
+      const settle = (error: unknown, answer: T | undefined) => {
+        signal?.removeEventListener("abort", cancel);
+        if (answer !== undefined) {
+          resolve(answer);
+        } else if (signal?.aborted === true) {
+          reject(new EtcdError("ABORTED", `${doing}: the caller gave up`, { cause: signal.reason }));
+        } else {
+          const failure = toEtcdError(
+            error ?? new EtcdError("BAD_RESPONSE", `${doing}: an empty answer`),
+            doing,
+          );
+          if (failure.grpcStatus === GRPC_STATUS.DEADLINE_EXCEEDED) this.closeIfSilent(before);
+          reject(failure);
+        }
+      };
+      const call = start(Date.now() + options.deadlineMs, settle);
+      const cancel = () => call.cancel();
+      signal?.addEventListener("abort", cancel, { once: true });
+    });
+  }
+
+  /**
+   * Closes the connection if nothing was received since `bytesRead` was `before`. A busy process may come to
+   * its timers before it comes to what has long arrived, so the event loop gets one more turn first.
+   */
+  closeIfSilent(before: number): void {
+    setImmediate(() => {
+      if (this.bytesRead === before) this.close();
+    });
+  }
+}
+
+function metadata(needsLeader: boolean): Metadata {
+  const meta = new Metadata();
+  if (needsLeader) meta.set("hasleader", "true");
+  return meta;
+}

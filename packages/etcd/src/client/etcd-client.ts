@@ -1,0 +1,313 @@
+import { EtcdError } from "../errors.ts";
+import type { ResponseHeader } from "../proto/generated/etcdserverpb/header_pb.ts";
+import { Caller } from "./caller.ts";
+import type { RetryOptions } from "./caller.ts";
+import { Connector } from "./connector.ts";
+import { parseEndpoint } from "./endpoint.ts";
+import { rangeOf, toKeyValue } from "./key-value.ts";
+import type { KeySelector, KeyValue } from "./key-value.ts";
+import { keyBytes, MAX_TTL_SECONDS, revisionBits, valueBytes, wholeNumber } from "./limits.ts";
+import { RPC } from "./rpc.ts";
+import { surroundings } from "./surroundings.ts";
+import type { Clock, Log, Random } from "./surroundings.ts";
+import { toOpResult, transactionRequest } from "./transaction.ts";
+import type { OpResult, PutOptions, Transaction } from "./transaction.ts";
+import { watch } from "./watch.ts";
+import type { WatchBatch, WatchOptions } from "./watch.ts";
+
+export interface EtcdClientOptions {
+  /** `http://host:port` or `host:port`, at least one. They must be members of one cluster. */
+  readonly endpoints: readonly string[];
+  /** Time for one try of one call in milliseconds, connecting included. Default 2000. */
+  readonly deadlineMs?: number | undefined;
+  /** Default: 4 tries, 50 ms after the first failure, at most 1000 ms apart. */
+  readonly retry?: Partial<RetryOptions> | undefined;
+  readonly log?: Log | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+/** What every call takes. */
+export interface RequestOptions {
+  /** Gives the call up: it fails with ABORTED, and a write may have been carried out all the same. */
+  readonly signal?: AbortSignal | undefined;
+  /** Time for one try in milliseconds, instead of the client's. */
+  readonly deadlineMs?: number | undefined;
+  /** Tries in all, instead of the client's. */
+  readonly attempts?: number | undefined;
+}
+
+/** What every write takes. */
+export interface WriteOptions extends RequestOptions {
+  /** Carrying the write out twice does no harm: repeat it where it would otherwise fail with AMBIGUOUS. */
+  readonly idempotent?: boolean | undefined;
+}
+
+export interface ReadOptions extends RequestOptions {
+  /** Read as of this revision. Default: the current one. */
+  readonly revision?: number | undefined;
+  /** Answer from the member that is asked, which may lag behind the cluster. */
+  readonly serializable?: boolean | undefined;
+}
+
+export interface RangeOptions extends ReadOptions {
+  /** Most pairs to answer, in the order of the keys' bytes. Default: all. */
+  readonly limit?: number | undefined;
+  readonly keysOnly?: boolean | undefined;
+  readonly countOnly?: boolean | undefined;
+}
+
+export interface RangeResult {
+  readonly kvs: readonly KeyValue[];
+  /** Keys that the selector matches, whatever the limit. */
+  readonly count: number;
+  /** The limit cut the answer short. */
+  readonly more: boolean;
+  /** The store's current revision: watch from the next one on to miss nothing. */
+  readonly revision: number;
+}
+
+export interface Member {
+  readonly id: bigint;
+  readonly name: string;
+  readonly peerUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+export interface MemberStatus {
+  readonly memberId: bigint;
+  readonly version: string;
+  readonly revision: number;
+  readonly dbSizeBytes: number;
+  readonly dbSizeInUseBytes: number;
+  /** Member id of the leader, 0n when there is none. */
+  readonly leader: bigint;
+  readonly isLearner: boolean;
+  readonly errors: readonly string[];
+}
+
+/**
+ * A client of an etcd v3 store, be it the embedded server or a real cluster. It opens no connection before it
+ * is used, shares one among all calls and watches, and replaces it when it fails or falls silent. Every method
+ * fails with an {@link EtcdError} and nothing else.
+ */
+export class EtcdClient implements AsyncDisposable {
+  readonly #caller: Caller;
+
+  /** @throws EtcdError INVALID_ARGUMENT */
+  constructor(options: EtcdClientOptions) {
+    if (options.endpoints.length === 0) throw new EtcdError("INVALID_ARGUMENT", "a client needs an endpoint");
+    const around = surroundings(options);
+    const retry = { attempts: 4, firstDelayMs: 50, maxDelayMs: 1000, ...options.retry };
+    const connector = new Connector(options.endpoints.map(parseEndpoint), around);
+    this.#caller = new Caller(connector, around, options.deadlineMs ?? 2000, retry);
+  }
+
+  /** `lastOkMs`: when the store last answered, on the clock's monotonic time; undefined before the first time. */
+  get contact(): { readonly lastOkMs: number | undefined } {
+    return { lastOkMs: this.#caller.lastOkMs };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#caller.connector.close();
+    await Promise.resolve();
+  }
+
+  /** One key, or undefined when it does not exist. */
+  async get(key: string, options: ReadOptions = {}): Promise<KeyValue | undefined> {
+    const { kvs } = await this.range({ key }, options);
+    return kvs[0];
+  }
+
+  /** The keys that the selector matches, sorted by their bytes. */
+  async range(selector: KeySelector, options: RangeOptions = {}): Promise<RangeResult> {
+    const { revision, limit = 0, serializable = false, keysOnly = false, countOnly = false } = options;
+    const request = {
+      ...rangeOf(selector),
+      revision: revision === undefined ? 0n : revisionBits(revision),
+      limit: revisionBits(limit, 0),
+      serializable,
+      keysOnly,
+      countOnly,
+    };
+    const answer = await this.#caller.unary(RPC.range, request, {
+      ...options,
+      repeatable: true,
+      needsLeader: !serializable,
+    });
+    return {
+      kvs: answer.kvs.map(toKeyValue),
+      count: wholeNumber(answer.count),
+      more: answer.more,
+      revision: revisionOf(answer.header),
+    };
+  }
+
+  /** Writes one key. */
+  async put(
+    key: string,
+    value: string | Uint8Array,
+    options: PutOptions & WriteOptions = {},
+  ): Promise<{ readonly revision: number; readonly previous: KeyValue | undefined }> {
+    const { lease = 0n, prevKv = false } = options;
+    const request = { key: keyBytes(key), value: valueBytes(value), lease, prevKv };
+    const answer = await this.#caller.unary(RPC.put, request, write(options));
+    return {
+      revision: revisionOf(answer.header),
+      previous: answer.prevKv === undefined ? undefined : toKeyValue(answer.prevKv),
+    };
+  }
+
+  /** Deletes the keys that the selector matches, in one revision; none if there are none. */
+  async delete(
+    selector: KeySelector,
+    options: { readonly prevKv?: boolean | undefined } & WriteOptions = {},
+  ): Promise<{
+    readonly revision: number;
+    readonly deleted: number;
+    readonly previous: readonly KeyValue[];
+  }> {
+    const request = { ...rangeOf(selector), prevKv: options.prevKv ?? false };
+    const answer = await this.#caller.unary(RPC.deleteRange, request, write(options));
+    return {
+      revision: revisionOf(answer.header),
+      deleted: wholeNumber(answer.deleted),
+      previous: answer.prevKvs.map(toKeyValue),
+    };
+  }
+
+  /** Carries out `success` if every condition holds and `failure` otherwise, all in one revision. */
+  async txn(
+    transaction: Transaction,
+    options: WriteOptions = {},
+  ): Promise<{
+    readonly succeeded: boolean;
+    readonly revision: number;
+    readonly responses: readonly OpResult[];
+  }> {
+    const answer = await this.#caller.unary(RPC.txn, transactionRequest(transaction), write(options));
+    return {
+      succeeded: answer.succeeded,
+      revision: revisionOf(answer.header),
+      responses: answer.responses.map(toOpResult),
+    };
+  }
+
+  /** Drops the history before `revision`. What is compacted already is an error: COMPACTED. */
+  async compact(
+    revision: number,
+    options: RequestOptions & { readonly physical?: boolean | undefined } = {},
+  ): Promise<void> {
+    const request = { revision: revisionBits(revision), physical: options.physical ?? false };
+    await this.#caller.unary(RPC.compact, request, write(options));
+  }
+
+  /**
+   * Follows changes. The iteration goes on across disconnects and restarts of the server without gaps or
+   * duplicates, and ends when the signal fires or the consumer leaves the loop. It begins with the first
+   * `next()`; to miss nothing after a read, give the read's `revision + 1` as `startRevision`.
+   * @throws EtcdError COMPACTED (with `compactRevision`) when the store has dropped what would come next, and
+   * STORE_REPLACED when another store answers: read everything anew in both cases
+   */
+  watch(selector: KeySelector, options: WatchOptions): AsyncGenerator<WatchBatch, void, void> {
+    return watch(this.#caller, selector, options);
+  }
+
+  /**
+   * Grants a lease. The server may raise the time to live to its minimum. When the answer of a first try is
+   * lost, a second lease is granted and the first one runs out by itself.
+   */
+  async grantLease(
+    ttlSeconds: number,
+    id = 0n,
+    options: RequestOptions = {},
+  ): Promise<{ readonly id: bigint; readonly ttlSeconds: number }> {
+    if (!Number.isSafeInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > MAX_TTL_SECONDS) {
+      throw new EtcdError("INVALID_ARGUMENT", `${ttlSeconds} is not a time to live in whole seconds`);
+    }
+    const request = { TTL: BigInt(ttlSeconds), ID: id };
+    const answer = await this.#caller.unary(RPC.leaseGrant, request, { ...options, repeatable: id === 0n });
+    if (answer.error !== "") throw new EtcdError("INTERNAL", `the lease was not granted: ${answer.error}`);
+    return { id: answer.ID, ttlSeconds: wholeNumber(answer.TTL) };
+  }
+
+  /** Ends a lease and deletes its keys. */
+  async revokeLease(id: bigint, options: WriteOptions = {}): Promise<void> {
+    await this.#caller.unary(RPC.leaseRevoke, { ID: id }, write(options));
+  }
+
+  /**
+   * Renews a lease.
+   * @throws EtcdError LEASE_NOT_FOUND when there is no such lease (any more)
+   */
+  async keepAliveOnce(id: bigint, options: RequestOptions = {}): Promise<{ readonly ttlSeconds: number }> {
+    const answer = await this.#caller.exchange(
+      RPC.leaseKeepAlive,
+      { ID: id },
+      { ...options, repeatable: true },
+    );
+    if (answer.TTL <= 0n) throw EtcdError.refusal("LEASE_NOT_FOUND");
+    return { ttlSeconds: wholeNumber(answer.TTL) };
+  }
+
+  /** What is left of a lease, or undefined when there is no such lease. `keys` only when they are asked for. */
+  async leaseTimeToLive(
+    id: bigint,
+    options: RequestOptions & { readonly keys?: boolean | undefined } = {},
+  ): Promise<
+    | { readonly ttlSeconds: number; readonly grantedTtlSeconds: number; readonly keys: readonly string[] }
+    | undefined
+  > {
+    const request = { ID: id, keys: options.keys ?? false };
+    const answer = await this.#caller.unary(RPC.leaseTimeToLive, request, { ...options, repeatable: true });
+    if (answer.TTL < 0n) return undefined;
+    return {
+      ttlSeconds: wholeNumber(answer.TTL),
+      grantedTtlSeconds: wholeNumber(answer.grantedTTL),
+      keys: answer.keys.map((key) => new TextDecoder().decode(key)),
+    };
+  }
+
+  /** The members of the cluster. */
+  async memberList(options: RequestOptions = {}): Promise<readonly Member[]> {
+    const settings = { ...options, repeatable: true, needsLeader: false };
+    const answer = await this.#caller.unary(RPC.memberList, {}, settings);
+    return answer.members.map((member) => ({
+      id: member.ID,
+      name: member.name,
+      peerUrls: member.peerURLs,
+      clientUrls: member.clientURLs,
+      isLearner: member.isLearner,
+    }));
+  }
+
+  /** How the member at `endpoint` is (default: the one that the client is connected to). */
+  async status(endpoint?: string, options: RequestOptions = {}): Promise<MemberStatus> {
+    if (endpoint !== undefined) {
+      await using one = new EtcdClient({ endpoints: [endpoint], clock: this.#caller.surroundings.clock });
+      return await one.status(undefined, options);
+    }
+    const settings = { ...options, repeatable: true, needsLeader: false };
+    const answer = await this.#caller.unary(RPC.status, {}, settings);
+    return {
+      memberId: answer.header?.memberId ?? 0n,
+      version: answer.version,
+      revision: revisionOf(answer.header),
+      dbSizeBytes: wholeNumber(answer.dbSize),
+      dbSizeInUseBytes: wholeNumber(answer.dbSizeInUse),
+      leader: answer.leader,
+      isLearner: answer.isLearner,
+      errors: answer.errors,
+    };
+  }
+}
+
+function write(options: WriteOptions): RequestOptions & { readonly repeatable: boolean } {
+  return { ...options, repeatable: options.idempotent ?? false };
+}
+
+function revisionOf(header: ResponseHeader | undefined): number {
+  if (header === undefined) throw new EtcdError("BAD_RESPONSE", "the server answered without a header");
+  return wholeNumber(header.revision);
+}

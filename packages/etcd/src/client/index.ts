@@ -1,0 +1,24 @@
+export { EtcdClient } from "./etcd-client.ts";
+export type {
+  EtcdClientOptions,
+  Member,
+  MemberStatus,
+  RangeOptions,
+  RangeResult,
+  ReadOptions,
+  RequestOptions,
+  WriteOptions,
+} from "./etcd-client.ts";
+export type { RetryOptions } from "./caller.ts";
+export type { KeySelector, KeyValue } from "./key-value.ts";
+export type { Clock, Log, Random } from "./surroundings.ts";
+export { compare, op } from "./transaction.ts";
+export type { Compare, Comparison, Op, OpResult, PutOptions, Transaction } from "./transaction.ts";
+export type { WatchBatch, WatchEvent, WatchOptions } from "./watch.ts";
+export { EtcdError, GRPC_STATUS } from "../errors.ts";
+export type { EtcdErrorCode } from "../errors.ts";
+export { Election } from "./election.ts";
+export type { CampaignOptions, Leader } from "./election.ts";
+export { Leadership } from "./leadership.ts";
+export { LeaseKeeper } from "./lease-keeper.ts";
+export type { LeaseEvent, LeaseKeeperOptions } from "./lease-keeper.ts";
