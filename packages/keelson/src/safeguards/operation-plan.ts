@@ -12,29 +12,20 @@ export interface PlanContext {
   readonly newId: () => string;
 }
 
-/** What a plan takes away for good, beside its changes to units. */
-export interface Forgotten {
-  /** Operations that can no longer be undone. */
-  readonly operations: readonly string[];
-  /** Hashes of bodies that nothing refers to any more. */
-  readonly bodies: readonly string[];
-  /** The member that the cluster no longer expects. */
-  readonly member: string | undefined;
-}
-
 export interface OperationPlan {
   readonly intent: Intent;
-  /** The record to write, in state `applying`: changes, impact, summary, and `undoOf` for an undo. */
+  /** The record to write: changes, impact, summary, and `undoOf` for an undo. */
   readonly operation: Operation;
   /** New unit files by their hash, byte for byte as UTF-8 text. */
   readonly bodies: ReadonlyMap<string, string>;
-  readonly forget: Forgotten;
+  /** How many earlier operations a purge makes impossible to undo; 0 for every other intent. */
+  readonly forgetsOperations: number;
+  /** Machine id of the member that the cluster is to forget. */
+  readonly removesMember: string | undefined;
   /** Units that are already as asked. */
   readonly unchanged: readonly string[];
   /** What the asker should know, in words: "web.container refers to app.network, which the cluster does not have". */
   readonly notes: readonly string[];
-  /** Whether the asker named single units one by one, with no pattern and no `all`. */
-  readonly named: boolean;
 }
 
 /** A plan in JSON, without file bodies. */
@@ -48,7 +39,7 @@ export function describePlan(plan: OperationPlan): Readonly<Record<string, unkno
     unchanged: plan.unchanged,
     notes: plan.notes,
     ...(undoOf === undefined ? {} : { undoOf }),
-    ...(plan.forget.member === undefined ? {} : { removesMachine: plan.forget.member }),
-    ...(plan.operation.kind === "purge" ? { removesOperations: plan.forget.operations.length } : {}),
+    ...(plan.removesMember === undefined ? {} : { removesMember: plan.removesMember }),
+    ...(plan.forgetsOperations === 0 ? {} : { forgetsOperations: plan.forgetsOperations }),
   };
 }

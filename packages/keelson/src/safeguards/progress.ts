@@ -1,6 +1,10 @@
 // How far an operation has come: pure, from the snapshot. Who waits asks this after every change.
+// Invariant: an item is ready only when systemd reports it so, of the file and the restart that were asked for.
 import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { Operation } from "../model/operation.ts";
+import { instancesOf } from "../model/instances.ts";
+import type { Change, Operation } from "../model/operation.ts";
+import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
+import type { Unit } from "../model/unit.ts";
 
 /** Why an instance has no machine, as the scheduler sees it. */
 export interface Waiting {
@@ -12,8 +16,6 @@ export interface Waiting {
 export interface ProgressFacts {
   /** Unix milliseconds. */
   readonly nowMs: number;
-  /** Whether the instance runs on every machine. */
-  readonly isGlobal: (instance: string, hash: string) => boolean;
   /** Instances without a machine, by name; from the scheduler's plan over the same snapshot. */
   readonly waiting: ReadonlyMap<string, Waiting>;
 }
@@ -41,5 +43,176 @@ export interface Progress {
   readonly items: readonly ProgressItem[];
 }
 
-/** What an operation has reached in this snapshot. */
-export type ProgressOf = (operation: Operation, snapshot: ClusterSnapshot, facts: ProgressFacts) => Progress;
+interface Place {
+  readonly machine: string;
+  readonly entry: ScheduleEntry | undefined;
+  readonly status: UnitStatus | undefined;
+}
+
+interface Scene {
+  readonly operation: Operation;
+  readonly snapshot: ClusterSnapshot;
+  readonly facts: ProgressFacts;
+  /** By instance, the machines that have an order or a status for it. */
+  readonly places: ReadonlyMap<string, readonly Place[]>;
+}
+
+/** What the operation has reached in this snapshot. */
+export function progressOf(operation: Operation, snapshot: ClusterSnapshot, facts: ProgressFacts): Progress {
+  const scene: Scene = { operation, snapshot, facts, places: placesOf(snapshot) };
+  const items = operation.changes.flatMap((change) => itemsOf(change, scene));
+  const failed = items.filter(({ state }) => state === "failed").length;
+  const done = operation.state === "applied" && items.every(({ state }) => state !== "pending");
+  const outcome = failed === 0 ? "succeeded" : failed === items.length ? "failed" : "partly";
+  return { done, outcome: done ? outcome : "running", items };
+}
+
+function placesOf(snapshot: ClusterSnapshot): Map<string, Place[]> {
+  const places = new Map<string, Place[]>();
+  const add = (unit: string, place: Place): void => {
+    const known = places.get(unit);
+    if (known === undefined) places.set(unit, [place]);
+    else known.push(place);
+  };
+  for (const [machine, entries] of snapshot.schedule) {
+    const statuses = snapshot.statuses.get(machine);
+    for (const entry of entries.values()) {
+      if (!entry.companion) add(entry.unit, { machine, entry, status: statuses?.get(entry.unit) });
+    }
+  }
+  for (const [machine, statuses] of snapshot.statuses) {
+    const entries = snapshot.schedule.get(machine);
+    for (const status of statuses.values()) {
+      if (!entries?.has(status.unit)) add(status.unit, { machine, entry: undefined, status });
+    }
+  }
+  return places;
+}
+
+function itemsOf({ unit, before, after }: Change, scene: Scene): ProgressItem[] {
+  const { operation, snapshot } = scene;
+  const wanted = after === undefined || after.desired === "inactive" ? [] : instances(after, snapshot);
+  const gone =
+    before === undefined ? [] : instances(before, snapshot).filter((name) => !wanted.includes(name));
+  const now = snapshot.units.get(unit);
+  const isWritten = after === undefined ? now === undefined : (now?.generation ?? 0) >= after.generation;
+  if (!isWritten && operation.state === "applying") {
+    const common = { unit, machine: undefined, state: "pending", reason: "not written yet" } as const;
+    return [...wanted, ...gone].map((instance) => ({
+      ...common,
+      instance,
+      want: wantOf(after, before),
+      ms: age(scene),
+    }));
+  }
+  if (isOvertaken(after, now)) {
+    const reason = "changed again since, by a later operation";
+    const common = { unit, machine: undefined, state: "failed", reason, ms: age(scene) } as const;
+    return [...wanted, ...gone].map((instance) => ({ ...common, instance, want: wantOf(after, before) }));
+  }
+  return [
+    ...gone.flatMap((instance) => goneItems(instance, unit, scene)),
+    ...(after === undefined || now === undefined
+      ? []
+      : wanted.flatMap((instance) =>
+          wantedItems(instance, { unit: now, want: wantOf(after, before) }, scene),
+        )),
+  ];
+}
+
+/** Names of the unit's instances; those that another unit now has as its own are that unit's. */
+function instances(unit: Unit, { units }: ClusterSnapshot): string[] {
+  const others = units.has(unit.name) ? units : new Map([...units, [unit.name, unit]]);
+  return instancesOf(unit, others).map(({ name }) => name);
+}
+
+function wantOf(after: Unit | undefined, before: Unit | undefined): Want {
+  if (after === undefined || after.desired === "inactive") return "gone";
+  if (after.desired === "loaded") return "loaded";
+  return before?.desired === "launched" && after.restarts > before.restarts ? "restarted" : "active";
+}
+
+function isOvertaken(after: Unit | undefined, now: Unit | undefined): boolean {
+  if (after === undefined || now === undefined) return after !== now;
+  return now.desired !== after.desired || now.hash !== after.hash || now.replicas !== after.replicas;
+}
+
+function goneItems(instance: string, unit: string, scene: Scene): ProgressItem[] {
+  const places = scene.places.get(instance) ?? [];
+  const common = { instance, unit, want: "gone", ms: age(scene) } as const;
+  if (places.length === 0) return [{ ...common, machine: undefined, state: "ready", reason: "" }];
+  return places.map(({ machine, entry, status }) => {
+    const isLost = !scene.snapshot.machines.has(machine);
+    const name = machineName(machine, scene);
+    if (isLost && entry === undefined) return { ...common, machine, state: "ready", reason: "" };
+    const reason =
+      entry !== undefined
+        ? `${name} still has the order`
+        : `${name} is stopping it (${status?.sub ?? "unknown"})`;
+    return { ...common, machine, state: "pending", reason };
+  });
+}
+
+function wantedItems(
+  instance: string,
+  { unit, want }: { readonly unit: Unit; readonly want: Want },
+  scene: Scene,
+): ProgressItem[] {
+  const ordered = (scene.places.get(instance) ?? []).filter(({ entry }) => entry !== undefined);
+  const common = { instance, unit: unit.name, want };
+  const waiting = scene.facts.waiting.get(instance);
+  if (ordered.length === 0 || waiting?.final) {
+    const state = waiting?.final ? "failed" : "pending";
+    const machine = ordered[0]?.machine;
+    const reason = waiting?.reason ?? "waits for the leader";
+    return [{ ...common, machine, state, reason, ms: age(scene) }];
+  }
+  return ordered.map((place) => {
+    const { state, reason } = judge(place, unit, scene);
+    const since = place.status?.since ?? scene.facts.nowMs;
+    const ms = state === "ready" ? Math.max(0, since - scene.operation.at) : age(scene);
+    return { ...common, machine: place.machine, state, reason, ms };
+  });
+}
+
+type Verdict = Pick<ProgressItem, "state" | "reason">;
+
+function judge({ machine, entry, status }: Place, unit: Unit, scene: Scene): Verdict {
+  const name = machineName(machine, scene);
+  const pending = (reason: string): Verdict => ({ state: "pending", reason });
+  if (!scene.snapshot.machines.has(machine)) return pending(`${name} does not report`);
+  if (entry?.hash !== unit.hash || entry.restarts < unit.restarts || entry.desired !== unit.desired) {
+    return pending("waits for the leader");
+  }
+  if (status === undefined) return pending(`waits for ${name}`);
+  if (status.hash !== unit.hash || status.restarts < unit.restarts) {
+    return pending(status.reason || `${name} still has the unit as it was`);
+  }
+  if (status.load === "bad-setting" || status.load === "error") {
+    return { state: "failed", reason: status.reason || `systemd cannot load it (${status.load})` };
+  }
+  if (unit.desired === "loaded") {
+    const isStopped = status.active === "inactive" || status.active === "failed";
+    return isStopped ? ready : pending(status.reason || `is still ${status.active}`);
+  }
+  if (status.active === "failed" || status.health === "failed") {
+    return { state: "failed", reason: status.reason || `systemd reports it as failed (${status.sub})` };
+  }
+  if (isUp(status) || hasRun(status)) return ready;
+  return pending(status.reason || `is ${status.active} (${status.sub})`);
+}
+
+const ready: Verdict = { state: "ready", reason: "" };
+
+const isUp = ({ active, health }: UnitStatus): boolean =>
+  active === "active" && (health === "healthy" || health === "unknown");
+
+/** A unit that was started, did its work and ended well: a oneshot, a job. */
+const hasRun = ({ active, invocation, steps }: UnitStatus): boolean =>
+  active === "inactive" && invocation !== "" && steps["started"] !== undefined;
+
+const age = ({ operation, facts }: Scene): number => Math.max(0, facts.nowMs - operation.at);
+
+function machineName(id: string, { snapshot }: Scene): string {
+  return snapshot.machines.get(id)?.name ?? snapshot.members.get(id)?.name ?? id.slice(0, 8);
+}

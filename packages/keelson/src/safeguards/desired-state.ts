@@ -1,0 +1,157 @@
+// set-desired, restart, scale and destroy: changes to units that are there, and instances of templates.
+import { KeelError } from "../base/errors.ts";
+import { instancesOf } from "../model/instances.ts";
+import type { Change, Selector } from "../model/operation.ts";
+import { readPlacement } from "../model/placement.ts";
+import type { DesiredState, Unit } from "../model/unit.ts";
+import { isTemplate } from "../model/unit-name.ts";
+import { changed, type Draft, listNames, type PlanInput } from "./draft.ts";
+import { type Found, refuseUnknown, resolveSelector, resolveTemplate } from "./selector.ts";
+
+/** @throws KeelError of the selector; KEEL-104 for a replica by itself; KEEL-105 for a template without replicas; KEEL-102 for an instance that its template cannot place */
+export function planDesired(units: Selector, desired: DesiredState, input: PlanInput): Draft {
+  const { snapshot, context } = input;
+  const changes: Change[] = [];
+  const unchanged: string[] = [];
+  for (const found of resolveSelector(units, snapshot.units)) {
+    if (found.kind === "instance") {
+      const made = instanceFor(found, desired, input);
+      if (made === undefined) unchanged.push(found.name);
+      else changes.push({ unit: made.name, after: made });
+      continue;
+    }
+    const { unit } = found;
+    if (desired === "launched" && isTemplate(unit.name) && unit.replicas === 0) {
+      if ("all" in units) continue;
+      refuseTemplate(unit.name);
+    }
+    const after = withDesired(unit, desired, input);
+    if (after === undefined) unchanged.push(unit.name);
+    else changes.push({ unit: unit.name, before: unit, after: changed(unit, after, context.nowMs) });
+  }
+  const names = changes.map(({ unit }) => unit);
+  return { changes, unchanged, summary: `${verb(desired, changes)} ${describeSelection(units, names)}` };
+}
+
+export function planRestart(units: Selector, { snapshot, context }: PlanInput): Draft {
+  const changes: Change[] = [];
+  const unchanged: string[] = [];
+  for (const found of resolveSelector(units, snapshot.units)) {
+    const unit = ownRecord(found, snapshot.units, "Restart");
+    if (unit.desired !== "launched" || instancesOf(unit, snapshot.units).length === 0) {
+      unchanged.push(unit.name);
+      continue;
+    }
+    const after = changed(unit, { restarts: unit.restarts + 1 }, context.nowMs);
+    changes.push({ unit: unit.name, before: unit, after });
+  }
+  const notes = unchanged.map((name) => `${name} is not started, so it is not restarted`);
+  const names = changes.map(({ unit }) => unit);
+  return { changes, unchanged, notes, summary: `restart ${describeSelection(units, names)}` };
+}
+
+/** Scaling a template that has never been started starts it; one that was stopped stays stopped. */
+export function planScale(name: string, replicas: number, { snapshot, context }: PlanInput): Draft {
+  const unit = resolveTemplate(name, snapshot.units);
+  const summary = `scale ${unit.name} from ${unit.replicas} to ${replicas}`;
+  const starts = unit.desired === "inactive" && unit.replicas === 0 && replicas > 0;
+  if (unit.replicas === replicas && !starts) return { changes: [], unchanged: [unit.name], summary };
+  const desired = starts ? "launched" : unit.desired;
+  const after = changed(unit, { replicas, desired }, context.nowMs);
+  const isStopped = desired !== "launched" && replicas > 0;
+  const notes = isStopped ? [`${unit.name} is stopped: its replicas start when it does`] : [];
+  return { changes: [{ unit: unit.name, before: unit, after }], notes, summary };
+}
+
+export function planDestroy(units: Selector, { snapshot }: PlanInput): Draft {
+  const found = resolveSelector(units, snapshot.units);
+  const changes = found.map((one): Change => {
+    const unit = ownRecord(one, snapshot.units, "Destroy");
+    return { unit: unit.name, before: unit };
+  });
+  const names = changes.map(({ unit }) => unit);
+  return { changes, summary: `destroy ${describeSelection(units, names)}` };
+}
+
+/**
+ * The fields to change for a unit to become as desired; `undefined` when it is so already. Starting what is to
+ * run and has failed is a restart.
+ */
+export function withDesired(
+  unit: Unit,
+  desired: DesiredState,
+  { snapshot }: Pick<PlanInput, "snapshot">,
+): Partial<Unit> | undefined {
+  const revive =
+    desired === "launched" && instancesOf(unit, snapshot.units).some(({ name }) => hasFailed(name));
+  if (revive) return { desired, restarts: unit.restarts + 1 };
+  return unit.desired === desired ? undefined : { desired };
+
+  function hasFailed(instance: string): boolean {
+    for (const [machine, statuses] of snapshot.statuses) {
+      const status = statuses.get(instance);
+      if (status?.active !== "failed" && status?.health !== "failed") continue;
+      if (snapshot.schedule.get(machine)?.has(instance)) return true;
+    }
+    return false;
+  }
+}
+
+export function refuseTemplate(name: string): never {
+  const stem = name.slice(0, name.lastIndexOf("."));
+  const type = name.slice(name.lastIndexOf("."));
+  throw new KeelError("KEEL-105", `${name} is a template without replicas: it has nothing to start.`, {
+    hint: `keel start ${stem}1${type} starts an instance, keel scale ${stem} 3 three of them.`,
+    details: { template: name },
+  });
+}
+
+/** The record of an instance that is made from its template; `undefined` for a replica that is as desired. */
+function instanceFor(
+  found: Extract<Found, { kind: "instance" }>,
+  desired: DesiredState,
+  { snapshot, bodies, context }: PlanInput,
+): Unit | undefined {
+  const { name, template } = found;
+  if (found.replica) {
+    if (template.desired === desired) return undefined;
+    refuseReplica(name, template.name);
+  }
+  if (desired === "inactive") refuseUnknown(name, snapshot.units);
+  const body = bodies(template.hash);
+  if (body !== undefined) readPlacement(name, body);
+  return {
+    name,
+    desired,
+    hash: template.hash,
+    replicas: 0,
+    restarts: 0,
+    generation: 1,
+    owner: template.owner,
+    created: context.nowMs,
+    changed: context.nowMs,
+  };
+}
+
+function ownRecord(found: Found, units: ReadonlyMap<string, Unit>, verb: string): Unit {
+  if (found.kind === "unit") return found.unit;
+  if (!found.replica) return refuseUnknown(found.name, units);
+  return refuseReplica(found.name, found.template.name, verb);
+}
+
+function refuseReplica(name: string, template: string, verb = "Change"): never {
+  throw new KeelError("KEEL-104", `${name} is a replica of ${template} and has no settings of its own.`, {
+    hint: `${verb} ${template}, or change its number with keel scale.`,
+    details: { unit: name, template },
+  });
+}
+
+function verb(desired: DesiredState, changes: readonly Change[]): string {
+  if (desired === "launched") return "start";
+  if (desired === "inactive") return "unload";
+  return changes.some(({ before }) => before?.desired === "launched") ? "stop" : "load";
+}
+
+function describeSelection(units: Selector, names: readonly string[]): string {
+  return "all" in units ? `all ${names.length} units` : listNames(names);
+}

@@ -1,0 +1,86 @@
+// Turns an intent into a plan: the units before and after, and the impact. Pure: changes nothing and asks nobody.
+// The API calls it for every change, and for `POST /v1/plan`. Bodies that the plan looks at must be known to
+// the body source; see `bodiesFor`.
+import { KeelError } from "../base/errors.ts";
+import type { BodySource, ClusterSnapshot } from "../model/cluster.ts";
+import { type Intent, undoMs } from "../model/operation.ts";
+import { planDesired, planDestroy, planRestart, planScale } from "./desired-state.ts";
+import type { Draft, PlanInput } from "./draft.ts";
+import { impactOf } from "./impact.ts";
+import { planUndo } from "./inverse.ts";
+import { planRemoveMachine } from "./machine-removal.ts";
+import type { OperationPlan, PlanContext } from "./operation-plan.ts";
+import { resolveSelector } from "./selector.ts";
+import { planSubmit } from "./submission.ts";
+
+/** @throws KeelError for an intent that cannot be carried out; guards judge the rest */
+export function plan(
+  intent: Intent,
+  snapshot: ClusterSnapshot,
+  { bodies, context }: { readonly bodies: BodySource; readonly context: PlanContext },
+): OperationPlan {
+  const draft = draftOf(intent, { snapshot, bodies, context });
+  const impact = impactOf(intent, draft, snapshot);
+  return {
+    intent,
+    operation: {
+      id: context.newId(),
+      who: context.who,
+      via: context.via,
+      summary: draft.summary,
+      kind: intent.kind,
+      changes: [...draft.changes],
+      impact,
+      at: context.nowMs,
+      expires: context.nowMs + undoMs,
+      ...(draft.undoOf === undefined ? {} : { undoOf: draft.undoOf }),
+      state: "applying",
+    },
+    bodies: draft.bodies ?? new Map(),
+    forgetsOperations: draft.forgetsOperations ?? 0,
+    removesMember: draft.removesMember,
+    unchanged: draft.unchanged ?? [],
+    notes: draft.notes ?? [],
+  };
+}
+
+function draftOf(intent: Intent, input: PlanInput): Draft {
+  switch (intent.kind) {
+    case "submit":
+      return planSubmit(intent, input);
+    case "set-desired":
+      return planDesired(intent.units, intent.desired, input);
+    case "restart":
+      return planRestart(intent.units, input);
+    case "scale":
+      return planScale(intent.unit, intent.replicas, input);
+    case "destroy":
+      return planDestroy(intent.units, input);
+    case "undo":
+      return planUndo(intent.operation, input);
+    case "purge":
+      return planPurge(input);
+    case "remove-machine":
+      return planRemoveMachine(intent.machine, input.snapshot);
+  }
+}
+
+/**
+ * Hashes of the bodies that planning this intent looks at, for a body source that must load them first.
+ * @throws KeelError of the selector, as `plan` would
+ */
+export function bodiesFor(intent: Intent, { units }: ClusterSnapshot): string[] {
+  if (intent.kind !== "set-desired") return [];
+  const found = resolveSelector(intent.units, units);
+  return [...new Set(found.flatMap((one) => (one.kind === "instance" ? [one.template.hash] : [])))];
+}
+
+function planPurge({ snapshot }: PlanInput): Draft {
+  const open = [...snapshot.operations.values()].find(({ state }) => state === "applying");
+  if (open !== undefined) {
+    const message = `${open.id} is still being carried out: ${open.summary}.`;
+    throw new KeelError("KEEL-403", message, { hint: "Try again in a moment." });
+  }
+  const count = snapshot.operations.size;
+  return { changes: [], summary: `forget ${count} operations`, forgetsOperations: count };
+}
