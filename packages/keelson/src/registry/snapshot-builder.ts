@@ -7,6 +7,7 @@ import { keys, machineAndUnit, nameIn, prefixes } from "../model/keys.ts";
 import { machineCodec, memberCodec } from "../model/machine.ts";
 import { operationCodec } from "../model/operation.ts";
 import { scheduleCodec, statusCodec } from "../model/schedule.ts";
+import type { RecordCodec } from "../model/record.ts";
 import { unitCodec } from "../model/unit.ts";
 import { OverlayMap } from "./overlay-map.ts";
 import type { StoreEvent } from "./store-client.ts";
@@ -105,17 +106,22 @@ type Place =
   | { readonly kind: PlainKind; readonly machine: undefined; readonly name: string; readonly read: Read }
   | { readonly kind: PerMachineKind; readonly machine: string; readonly name: string; readonly read: Read };
 
+const reading =
+  (codec: RecordCodec<unknown>): Read =>
+  (key, value) =>
+    codec.decode(key, value);
+
 const plainPlaces: readonly (readonly [prefix: string, kind: PlainKind, read: Read])[] = [
-  [prefixes.machines, "machines", machineCodec.decode],
-  [prefixes.members, "members", memberCodec.decode],
-  [prefixes.units, "units", unitCodec.decode],
-  [prefixes.operations, "operations", operationCodec.decode],
-  [prefixes.images, "images", imageCodec.decode],
+  [prefixes.machines, "machines", reading(machineCodec)],
+  [prefixes.members, "members", reading(memberCodec)],
+  [prefixes.units, "units", reading(unitCodec)],
+  [prefixes.operations, "operations", reading(operationCodec)],
+  [prefixes.images, "images", reading(imageCodec)],
   [alarmPrefix, "alarms", (_key, value) => textDecoder.decode(value)],
 ];
 const perMachinePlaces: readonly (readonly [prefix: string, kind: PerMachineKind, read: Read])[] = [
-  [prefixes.schedule, "schedule", scheduleCodec.decode],
-  [prefixes.status, "statuses", statusCodec.decode],
+  [prefixes.schedule, "schedule", reading(scheduleCodec)],
+  [prefixes.status, "statuses", reading(statusCodec)],
 ];
 
 function placeOf(key: string): Place | undefined {

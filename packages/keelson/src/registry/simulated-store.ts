@@ -1,0 +1,284 @@
+// A store in memory for scenarios: transactions, revisions, watches and leases as etcd has them, on a clock that
+// the scenario moves. Each machine talks through a door of its own, which can be shut (refused) or cut (silent).
+import type { Clock } from "../base/clock.ts";
+import type {
+  CallOptions,
+  Compare,
+  RangeAnswer,
+  RangeRequest,
+  StoreClient,
+  StoredValue,
+  StoreEvent,
+  StoreWrite,
+  Txn,
+  TxnAnswer,
+  WatchBatch,
+  WatchRequest,
+} from "./store-client.ts";
+
+/** `open`; `refused`: the store does not run; `cut`: no answer comes. */
+export type DoorState = "open" | "refused" | "cut";
+
+interface Lease {
+  readonly seconds: number;
+  expires: number;
+}
+
+interface Follower {
+  readonly request: WatchRequest;
+  readonly wake: () => void;
+  readonly door: SimulatedDoor;
+  next: number;
+}
+
+const encoder = new TextEncoder();
+
+/** An error with a code of the etcd client. */
+class SimulatedStoreError extends Error {
+  override readonly name = "SimulatedStoreError";
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`the simulated store answers ${code}`);
+    this.code = code;
+  }
+}
+
+export class SimulatedStore {
+  readonly clock: Clock;
+  readonly #values = new Map<string, StoredValue>();
+  readonly #leases = new Map<bigint, Lease>();
+  readonly #history: { readonly revision: number; readonly events: readonly StoreEvent[] }[] = [];
+  readonly #followers = new Set<Follower>();
+  #revision = 1;
+  #nextLease = 1n;
+  #running = true;
+  /** Transactions that changed something, for figures. */
+  writes = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get isRunning(): boolean {
+    return this.#running;
+  }
+
+  /** Everything that is stored, in the order of keys. */
+  get values(): readonly StoredValue[] {
+    return this.#sorted();
+  }
+
+  /** A client of its own for one machine. */
+  door(): SimulatedDoor {
+    return new SimulatedDoor(this);
+  }
+
+  /** The store goes away: connections are refused, watches end. */
+  stop(): void {
+    this.#running = false;
+    this.wakeAll();
+  }
+
+  /** The store runs again; each lease gets its full time anew. */
+  start(): void {
+    this.#running = true;
+    for (const lease of this.#leases.values()) lease.expires = this.clock.now() + lease.seconds * 1000;
+    this.wakeAll();
+  }
+
+  /** Lets the leases expire whose time is over. Each call of a door does so, and each tick of a scenario should. */
+  expire(): void {
+    if (!this.#running) return;
+    for (const [id, lease] of this.#leases) if (lease.expires <= this.clock.now()) this.revoke(id);
+  }
+
+  range({ key, end, revision, limit, keysOnly }: RangeRequest): RangeAnswer {
+    if (revision !== undefined && revision < this.#revision && this.#changedSince(revision, key, end)) {
+      throw new SimulatedStoreError("COMPACTED");
+    }
+    const all = this.#sorted().filter((value) => isWithin(value.key, key, end));
+    const some = limit === undefined ? all : all.slice(0, limit);
+    const values = keysOnly ? some.map((value) => ({ ...value, value: new Uint8Array() })) : some;
+    return { revision: this.#revision, values, more: some.length < all.length };
+  }
+
+  txn({ compare, write }: Txn): TxnAnswer {
+    if (Math.max(compare.length, write.length) > 128) throw new SimulatedStoreError("TOO_MANY_OPS");
+    if (!compare.every((condition) => this.#holds(condition))) {
+      return { succeeded: false, revision: this.#revision };
+    }
+    for (const one of write) {
+      if ("put" in one && one.lease && !this.#leases.has(one.lease))
+        throw new SimulatedStoreError("LEASE_NOT_FOUND");
+    }
+    const revision = this.#revision + 1;
+    const events = write.flatMap((one) => this.#carryOut(one, revision));
+    if (events.length > 0) this.#commit(events);
+    return { succeeded: true, revision: this.#revision };
+  }
+
+  grant(seconds: number): bigint {
+    const id = this.#nextLease++;
+    this.#leases.set(id, { seconds, expires: this.clock.now() + seconds * 1000 });
+    return id;
+  }
+
+  renew(id: bigint): void {
+    const lease = this.#leases.get(id);
+    if (lease === undefined) throw new SimulatedStoreError("LEASE_NOT_FOUND");
+    lease.expires = this.clock.now() + lease.seconds * 1000;
+  }
+
+  revoke(id: bigint): void {
+    if (!this.#leases.delete(id)) throw new SimulatedStoreError("LEASE_NOT_FOUND");
+    const revision = this.#revision + 1;
+    const hanging = this.#sorted().filter((value) => value.lease === id);
+    const events = hanging.flatMap(({ key }) => this.#carryOut({ delete: key }, revision));
+    if (events.length > 0) this.#commit(events);
+  }
+
+  async *follow(request: WatchRequest, door: SimulatedDoor, signal: AbortSignal): AsyncGenerator<WatchBatch> {
+    let wake = Promise.withResolvers<void>();
+    const follower: Follower = { request, door, next: request.from, wake: () => wake.resolve() };
+    this.#followers.add(follower);
+    signal.addEventListener("abort", follower.wake, { once: true });
+    try {
+      while (!signal.aborted) {
+        const batch = this.#running && door.state === "open" ? this.#batchFor(follower) : undefined;
+        if (batch !== undefined) yield batch;
+        else await wake.promise;
+        wake = Promise.withResolvers<void>();
+      }
+    } finally {
+      this.#followers.delete(follower);
+    }
+  }
+
+  wakeAll(): void {
+    for (const follower of this.#followers) follower.wake();
+  }
+
+  #batchFor(follower: Follower): WatchBatch | undefined {
+    const { key, end } = follower.request;
+    const news = this.#history.filter(({ revision }) => revision >= follower.next);
+    const events = news.flatMap((entry) => entry.events.filter((event) => isWithin(event.key, key, end)));
+    follower.next = Math.max(follower.next, this.#revision + 1);
+    return events.length === 0 ? undefined : { revision: this.#revision, events };
+  }
+
+  #commit(events: readonly StoreEvent[]): void {
+    this.#revision += 1;
+    this.writes += 1;
+    this.#history.push({ revision: this.#revision, events });
+    if (this.#history.length > 10_000) this.#history.splice(0, 5000);
+    this.wakeAll();
+  }
+
+  #carryOut(write: StoreWrite, revision: number): StoreEvent[] {
+    if ("put" in write) {
+      const value = typeof write.value === "string" ? encoder.encode(write.value) : write.value;
+      const createRevision = this.#values.get(write.put)?.createRevision ?? revision;
+      const stored = {
+        key: write.put,
+        value,
+        createRevision,
+        modRevision: revision,
+        lease: write.lease ?? 0n,
+      };
+      this.#values.set(write.put, stored);
+      return [{ type: "put", ...stored }];
+    }
+    const gone = this.#sorted().filter(({ key }) => isWithin(key, write.delete, write.end));
+    return gone.map(({ key }) => {
+      this.#values.delete(key);
+      return { type: "delete", key, value: new Uint8Array(), createRevision: 0, modRevision: revision };
+    });
+  }
+
+  #holds({ key, target, is, revision }: Compare): boolean {
+    const stored = this.#values.get(key);
+    const actual = (target === "create" ? stored?.createRevision : stored?.modRevision) ?? 0;
+    return (actual === revision) === (is === "=");
+  }
+
+  #changedSince(revision: number, key: string, end: string | undefined): boolean {
+    return this.#history.some(
+      (entry) => entry.revision > revision && entry.events.some((event) => isWithin(event.key, key, end)),
+    );
+  }
+
+  #sorted(): StoredValue[] {
+    return [...this.#values.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+}
+
+/** One machine's way to the store. */
+export class SimulatedDoor implements StoreClient {
+  readonly #store: SimulatedStore;
+  #state: DoorState = "open";
+
+  constructor(store: SimulatedStore) {
+    this.#store = store;
+  }
+
+  get state(): DoorState {
+    return this.#state;
+  }
+
+  set state(state: DoorState) {
+    this.#state = state;
+    this.#store.wakeAll();
+  }
+
+  range(request: RangeRequest, options: CallOptions = {}): Promise<RangeAnswer> {
+    return this.#call(options, () => this.#store.range(request));
+  }
+
+  getAll(keys: readonly string[], options: CallOptions = {}): Promise<RangeAnswer> {
+    return this.#call(options, () => {
+      const values = keys.flatMap((key) => this.#store.range({ key }).values);
+      return { revision: this.#store.revision, values, more: false };
+    });
+  }
+
+  txn(txn: Txn, options: CallOptions = {}): Promise<TxnAnswer> {
+    return this.#call(options, () => this.#store.txn(txn));
+  }
+
+  watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    return this.#store.follow(request, this, signal);
+  }
+
+  grantLease(seconds: number, options: CallOptions = {}): Promise<bigint> {
+    return this.#call(options, () => this.#store.grant(seconds));
+  }
+
+  renewLease(lease: bigint, options: CallOptions = {}): Promise<void> {
+    return this.#call(options, () => this.#store.renew(lease));
+  }
+
+  revokeLease(lease: bigint, options: CallOptions = {}): Promise<void> {
+    return this.#call(options, () => this.#store.revoke(lease));
+  }
+
+  async #call<T>({ signal, timeoutMs = 3000 }: CallOptions, answer: () => T): Promise<T> {
+    await Promise.resolve();
+    signal?.throwIfAborted();
+    if (this.#state === "cut") {
+      await this.#store.clock.sleep(timeoutMs, signal);
+      throw new SimulatedStoreError("TIMEOUT");
+    }
+    if (this.#state === "refused" || !this.#store.isRunning) throw new SimulatedStoreError("REFUSED");
+    this.#store.expire();
+    return answer();
+  }
+}
+
+function isWithin(key: string, first: string, end: string | undefined): boolean {
+  return end === undefined ? key === first : key >= first && key < end;
+}
