@@ -224,7 +224,7 @@ export class ClusterView implements AsyncDisposable {
   }
 
   #emit(change: ViewChange): void {
-    for (const listener of [...this.#listeners]) {
+    for (const listener of this.#listeners) {
       try {
         listener(change);
       } catch (error) {

@@ -168,7 +168,7 @@ export class MachineSession implements AsyncDisposable {
   #renewed(sentAt: number): void {
     this.#heardAt = this.#options.clock.now();
     this.#renewal = { sentAt, epoch: this.#epoch };
-    for (const listener of [...this.#listeners]) listener(this.#renewal);
+    for (const listener of this.#listeners) listener(this.#renewal);
   }
 
   #dropLease(): void {
