@@ -3,37 +3,98 @@
 // before this API's own view shows it; a listener on TCP changes nothing; whatever comes in is bounded.
 import type { Clock } from "../base/clock.ts";
 import type { Configuration } from "../base/configuration.ts";
+import { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
-import type { ApiStore } from "./store.ts";
+import type { BodyCache } from "../registry/body-cache.ts";
+import type { StoreClient } from "../registry/store-client.ts";
+import { ClusterView } from "../registry/cluster-view.ts";
+import { ArchiveStore } from "./archive/archive-store.ts";
+import { ClusterReader } from "./cluster-reader.ts";
+import type { ApiContext } from "./context.ts";
+import { ChangeFeed } from "./events/change-feed.ts";
+import { Listener } from "./listener.ts";
+import type { ListenerOptions } from "./listener.ts";
+import { createRoutes } from "./routes.ts";
+import { SharedView } from "./shared-view.ts";
+import { Slots } from "./slots.ts";
 
 export interface ApiOptions {
   readonly configuration: Configuration;
-  /** This machine. `apiPort` is the port that others reach its reading API under. */
-  readonly machine: {
-    readonly id: string;
-    readonly name: string;
-    readonly address: string;
-    readonly apiPort: number;
-  };
+  /** This machine. */
+  readonly machine: ApiMachine;
   readonly version: string;
-  /** What the API asks of the store. */
-  readonly store: ApiStore;
+  readonly store: StoreClient;
+  readonly bodies: BodyCache;
+  /** When the store last answered this machine; the API asks the store itself when it is left out. */
+  readonly contact?: () => { readonly hasContact: boolean; readonly ageMs: number | null };
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
   /** Ends the API. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
   /** Closes the view of the whole cluster after this long without use. 60 s unless given. */
   readonly viewIdleMs?: number;
   /** Most event and progress streams at a time. 64 unless given. */
   readonly maxStreams?: number;
+  /** Between two signs of life of an event stream. 10 s unless given. */
+  readonly heartbeatMs?: number;
+}
+
+export interface ApiMachine {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  /** The port under which others reach its reading API: in the holders of images. */
+  readonly apiPort: number;
 }
 
 export interface Api extends AsyncDisposable {
   readonly socket: string;
   /** Where it listens on TCP, with the ports that were taken. */
   readonly listening: readonly { readonly host: string; readonly port: number }[];
+}
+
+/** Starts the listeners. KEEL-106 when one of them is taken; nothing listens then. */
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const { configuration, machine, log, clock } = options;
+  const { cluster, api, stateDir } = configuration;
+  const lifetime = new Lifetime(log, options.signal);
+  const { store, bodies, random } = options;
+  const openView = (): ClusterView => ClusterView.open(store, { scope: "all", log, clock, random });
+  const views = lifetime.own(new SharedView(openView, clock, options.viewIdleMs ?? 60_000));
+  const reader = new ClusterReader({ cluster, bodies, clock, log });
+  const archives = new ArchiveStore(stateDir, random);
+  const context: ApiContext = {
+    options,
+    views,
+    reader,
+    feed: new ChangeFeed(reader, clock),
+    archives,
+    streams: new Slots("streams", options.maxStreams ?? 64),
+    changes: new Slots("changes under way", 64),
+    uploads: new Slots("uploads", 2),
+    signal: lifetime.signal,
+  };
+  const names = new Set([machine.name.toLowerCase(), `${machine.name}.${cluster}`.toLowerCase()]);
+  const listenerOptions: ListenerOptions = { answer: createRoutes(context), names, log };
+  const listening: { host: string; port: number }[] = [];
+  try {
+    await archives.clean();
+    for (const address of api.listen) {
+      const listener = lifetime.own(await Listener.onTcp(address, listenerOptions));
+      listening.push({ host: address.host, port: listener.port });
+    }
+    lifetime.own(await Listener.onSocket(api.socket, listenerOptions));
+  } catch (error) {
+    await lifetime.close();
+    throw error;
+  }
+  log.info("the api listens", {
+    socket: api.socket,
+    tcp: listening.map(({ host, port }) => `${host}:${port}`),
+  });
+  return { socket: api.socket, listening, [Symbol.asyncDispose]: () => lifetime.close() };
 }

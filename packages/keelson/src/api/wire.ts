@@ -4,6 +4,7 @@ import type { DesiredState } from "../model/unit.ts";
 import type { healthStates } from "../model/schedule.ts";
 import type { ErrorBody } from "../base/errors.ts";
 import type { Change, Impact } from "../model/operation.ts";
+import type { Progress } from "../safeguards/progress.ts";
 
 /** `lost`: remembered as a member, but its lease has run out. */
 export type MachineState = "up" | "lost";
@@ -131,42 +132,26 @@ export interface OperationView extends OperationSummary {
   readonly changes: readonly Change[];
 }
 
-/** What a change would do. `refusal` says why a guard would not let it pass as it was asked for. */
+/** What a change would do, in describePlan's form. `refusal` says why a guard would not let it pass as asked. */
 export interface PlanView {
   readonly kind: string;
   readonly summary: string;
   readonly changes: readonly Change[];
   readonly impact: Impact;
+  /** Units that are already as asked. */
+  readonly unchanged: readonly string[];
+  readonly notes: readonly string[];
+  readonly undoOf?: string;
+  readonly removesMachine?: string;
+  readonly removesOperations?: number;
   readonly refusal: ErrorBody | null;
 }
 
-/** One unit on its way to what an operation asked of it. */
-export interface ProgressUnit {
-  readonly unit: string;
-  /** Instances that should be there, and those that are as asked. */
-  readonly wanted: number;
-  readonly ready: number;
-  readonly state: "pending" | "ready" | "failed";
-  /** Each instance with its machine and state, or the reason why it waits. */
-  readonly instances: readonly {
-    readonly name: string;
-    readonly machine: string | null;
-    readonly state: string;
-    readonly reason: string;
-    readonly addresses: readonly string[];
-    readonly steps: Readonly<Record<string, number>>;
-  }[];
-}
-
 /** One line of `/v1/operations/ID/progress`. */
-export interface ProgressView {
+export interface ProgressView extends Progress {
   readonly operation: string;
   readonly revision: number;
   readonly at: number;
-  /** Nothing more is to be expected: everything is ready, or what is not has failed. */
-  readonly done: boolean;
-  readonly outcome: "running" | "succeeded" | "partly" | "failed";
-  readonly units: readonly ProgressUnit[];
 }
 
 /** Why an instance is where it is, or nowhere: each machine with its reason. */

@@ -1,0 +1,88 @@
+// From a snapshot of the store to what people see: it fetches the unit files that the answer hangs on, asks
+// the scheduler what waits and why, and remembers the last answer.
+import type { Clock } from "../base/clock.ts";
+import { describeError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import { PlacementCache } from "../model/placement-cache.ts";
+import type { BodyCache } from "../registry/body-cache.ts";
+import { placementFacts } from "./placement-facts.ts";
+import type { SchedulingFacts } from "./placement-facts.ts";
+import { ClusterProjection } from "./views/cluster-projection.ts";
+import type { SnapshotView } from "./wire.ts";
+
+export interface ReaderOptions {
+  readonly cluster: string;
+  readonly bodies: BodyCache;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Answer {
+  readonly snapshot: ClusterSnapshot;
+  readonly facts: SchedulingFacts;
+  readonly view: SnapshotView;
+}
+
+export class ClusterReader {
+  readonly placements: PlacementCache;
+  readonly #options: ReaderOptions;
+  readonly #projection: ClusterProjection;
+  #last: Answer | undefined;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#projection = new ClusterProjection(options.cluster);
+    this.placements = new PlacementCache((hash) => options.bodies.get(hash));
+  }
+
+  /** What the dashboard shows. The same object for the same snapshot. */
+  async project(snapshot: ClusterSnapshot): Promise<SnapshotView> {
+    return (await this.#read(snapshot)).view;
+  }
+
+  /** What the scheduler makes of the snapshot. */
+  async facts(snapshot: ClusterSnapshot): Promise<SchedulingFacts> {
+    return (await this.#read(snapshot)).facts;
+  }
+
+  async #read(snapshot: ClusterSnapshot): Promise<Answer> {
+    if (this.#last?.snapshot === snapshot) return this.#last;
+    const isWhole = await this.#loadPlacements(snapshot);
+    if (this.#last?.snapshot === snapshot) return this.#last;
+    const facts = placementFacts(snapshot, this.placements);
+    const view = this.#projection.view(snapshot, facts, this.#options.clock.wall());
+    const answer = { snapshot, facts, view };
+    if (isWhole && (!this.#last || this.#last.snapshot.revision <= snapshot.revision)) this.#last = answer;
+    return answer;
+  }
+
+  /** Reads the placement rules of every unit; false when some could not be fetched. */
+  async #loadPlacements(snapshot: ClusterSnapshot): Promise<boolean> {
+    const missing = new Map<string, string[]>();
+    const used = new Set<string>();
+    for (const { hash, name } of snapshot.units.values()) {
+      used.add(hash);
+      if (this.placements.rulesOf(hash, name) === "missing")
+        missing.set(hash, [...(missing.get(hash) ?? []), name]);
+    }
+    this.placements.retain(used);
+    if (missing.size === 0) return true;
+    try {
+      for (const hashes of chunks([...missing.keys()], 64)) {
+        const bodies = await this.#options.bodies.loadAll(hashes);
+        // Read at once: the cache of bodies may be smaller than the cluster.
+        for (const hash of bodies.keys())
+          for (const name of missing.get(hash) ?? []) this.placements.rulesOf(hash, name);
+      }
+      return true;
+    } catch (error) {
+      this.#options.log.warn("unit files could not be fetched", { error: describeError(error) });
+      return false;
+    }
+  }
+}
+
+function* chunks<T>(items: readonly T[], size: number): Generator<T[]> {
+  for (let first = 0; first < items.length; first += size) yield items.slice(first, first + size);
+}

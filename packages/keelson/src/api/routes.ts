@@ -1,0 +1,45 @@
+// All routes, and what surrounds each of them: the headers that every answer has, and errors in one shape.
+import { Hono } from "hono";
+import { errorAnswer, errorBodyOf } from "./answer.ts";
+import type { ApiContext, ApiRoutes } from "./context.ts";
+import type { Answerer, Bindings } from "./listener.ts";
+import { archiveRoutes } from "./routes/archives.ts";
+import { clusterRoutes } from "./routes/cluster.ts";
+import { dashboardRoutes } from "./routes/dashboard.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { operationRoutes } from "./routes/operations.ts";
+
+export function createRoutes(context: ApiContext): Answerer {
+  const routes: ApiRoutes = new Hono<{ Bindings: Bindings }>();
+  const { log, metrics } = context.options;
+  const requests = metrics.counter("keelson_api_requests_total", "Requests by method and status.");
+  routes.use("*", async (c, next) => {
+    await next();
+    c.res.headers.set("x-content-type-options", "nosniff");
+    c.res.headers.set("referrer-policy", "no-referrer");
+    c.res.headers.set("cross-origin-resource-policy", "same-origin");
+    requests.add(1, { method: c.req.method, status: String(c.res.status) });
+  });
+  healthRoutes(routes, context);
+  clusterRoutes(routes, context);
+  eventRoutes(routes, context);
+  operationRoutes(routes, context);
+  imageRoutes(routes, context);
+  archiveRoutes(routes, context);
+  dashboardRoutes(routes, context);
+  routes.notFound((c) =>
+    errorAnswer(
+      { code: "KEEL-104", message: `there is nothing at ${c.req.method} ${c.req.path.slice(0, 200)}` },
+      404,
+    ),
+  );
+  routes.onError((error, c) => {
+    const { body, status } = errorBodyOf(error);
+    if (status >= 500 && status !== 503)
+      log.error("a request failed", { method: c.req.method, path: c.req.path, error });
+    return errorAnswer(body, status);
+  });
+  return (request, bindings) => routes.fetch(request, bindings);
+}

@@ -1,0 +1,124 @@
+// The cluster's changes as server-sent events. The id is the store's revision: who comes back with the last
+// one it saw gets what happened since, or a fresh snapshot.
+import { KeelError } from "../../base/errors.ts";
+import type { ApiContext, ApiRoutes } from "../context.ts";
+import { eventStream } from "../events/event-stream.ts";
+import type { ServerEvent } from "../events/event-stream.ts";
+import type { ContactView } from "../wire.ts";
+
+const stuckMs = 30_000;
+/** While the store is not heard, readers are told more often how long it has been. */
+const outageBeatMs = 2000;
+
+export function eventRoutes(routes: ApiRoutes, context: ApiContext): void {
+  const { clock, heartbeatMs = 10_000 } = context.options;
+  routes.get("/v1/events", async (c) => {
+    const slot = context.streams.take();
+    const use = context.views.use();
+    let following: Disposable | undefined;
+    const release = (): void => {
+      following?.[Symbol.dispose]();
+      use[Symbol.dispose]();
+      slot[Symbol.dispose]();
+    };
+    try {
+      const asked = lastSeen(c.req.header("last-event-id") ?? c.req.query("after"));
+      await context.views.current(use.view, context.signal);
+      following = context.feed.follow(use.view);
+      const reader = new EventReader(context, asked, () => use.view.continuousSinceMs !== undefined);
+      const body = eventStream({
+        next: (signal) => reader.next(signal, heartbeatMs),
+        clock,
+        stuckMs,
+        drop: () => c.env.outgoing.destroy(),
+        ended: release,
+        signal: context.signal,
+      });
+      return new Response(body, {
+        headers: {
+          "content-type": "text/event-stream",
+          "cache-control": "no-store",
+          "transfer-encoding": "chunked",
+          "x-accel-buffering": "no",
+        },
+      });
+    } catch (error) {
+      release();
+      throw error;
+    }
+  });
+}
+
+/** Where one reader is. */
+class EventReader {
+  readonly #context: ApiContext;
+  readonly #hears: () => boolean;
+  #revision: number | undefined;
+  #heardAt: number;
+  /** The first events go out at once, so that a reader that resumes knows that it is up to date. */
+  #isGreeted = false;
+
+  constructor(context: ApiContext, revision: number | undefined, hears: () => boolean) {
+    this.#context = context;
+    this.#revision = revision;
+    this.#hears = hears;
+    this.#heardAt = context.options.clock.now();
+  }
+
+  async next(signal: AbortSignal, heartbeatMs: number): Promise<readonly ServerEvent[]> {
+    const { clock } = this.#context.options;
+    const deadline = clock.now() + heartbeatMs;
+    for (;;) {
+      const events = await this.#collect();
+      if (events.length > 0) return events;
+      const hears = this.#hears();
+      const left = hears ? deadline - clock.now() : Math.min(outageBeatMs, deadline - clock.now());
+      if (!this.#isGreeted || left <= 0) return [this.#beat()];
+      if (await this.#context.feed.changed(Math.min(left, outageBeatMs), signal)) continue;
+      if (!hears || !this.#hears()) return [this.#beat()];
+    }
+  }
+
+  async #collect(): Promise<ServerEvent[]> {
+    const step = await this.#context.feed.since(this.#revision);
+    if (step.kind === "snapshot") {
+      this.#isGreeted = true;
+      this.#revision = step.snapshot.revision;
+      return [
+        {
+          event: "snapshot",
+          id: this.#revision,
+          data: { ...step.snapshot, at: this.#context.options.clock.wall() },
+        },
+      ];
+    }
+    this.#revision = step.revision;
+    return step.changes.map((change) => ({ event: "change", id: change.revision, data: change }));
+  }
+
+  #beat(): ServerEvent {
+    const { clock, machine } = this.#context.options;
+    const hasContact = this.#hears();
+    if (hasContact) this.#heardAt = clock.now();
+    this.#isGreeted = true;
+    const contact: ContactView = {
+      machine: machine.id,
+      hasContact,
+      ageMs: Math.round(clock.now() - this.#heardAt),
+    };
+    return {
+      event: "heartbeat",
+      id: this.#revision ?? 0,
+      data: { revision: this.#revision ?? 0, at: clock.wall(), contact },
+    };
+  }
+}
+
+function lastSeen(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const revision = Number(text);
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(revision)) {
+    throw new KeelError("KEEL-104", `"${text.slice(0, 40)}" is no revision`);
+  }
+  return revision;
+}

@@ -1,0 +1,169 @@
+// The snapshot as people see it. What did not change between two snapshots stays the same object, so that
+// a change costs what changed and the difference between two views is found by identity.
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
+import { compareNames } from "../../model/unit-name.ts";
+import type {
+  InstanceView,
+  LeaderView,
+  MachineView,
+  OperationSummary,
+  SnapshotView,
+  UnitView,
+} from "../wire.ts";
+import { instanceOn, instanceWaiting, unitOf } from "./instance-view.ts";
+import type { InstanceSources } from "./instance-view.ts";
+import { machineView } from "./machine-view.ts";
+import { newestFirst, operationSummary } from "./operation-view.ts";
+import { unitView } from "./unit-view.ts";
+
+/** What the scheduler makes of a snapshot. */
+export interface PlacementFacts {
+  /** How many instances a unit should have now. */
+  wanted(unit: string): number;
+  /** Instances that should run and have no order, with the reason, if there is one. */
+  readonly waiting: ReadonlyMap<string, { readonly unit: string; readonly reason: string }>;
+}
+
+const shownOperations = 20;
+
+interface Memory<T> {
+  readonly sources: readonly unknown[];
+  readonly view: T;
+}
+
+export class ClusterProjection {
+  readonly #cluster: string;
+  #instances = new Map<string, Memory<InstanceView>>();
+  #machines = new Map<string, Memory<MachineView>>();
+  #units = new Map<string, Memory<UnitView>>();
+  #operations = new Map<string, Memory<OperationSummary>>();
+
+  constructor(cluster: string) {
+    this.#cluster = cluster;
+  }
+
+  view(snapshot: ClusterSnapshot, facts: PlacementFacts, at: number): SnapshotView {
+    const instances = this.#projectInstances(snapshot, facts);
+    const byUnit = Map.groupBy(
+      instances.filter(({ companion }) => !companion),
+      ({ unit }) => unit,
+    );
+    const counts = countByMachine(instances);
+    return {
+      revision: snapshot.revision,
+      cluster: this.#cluster,
+      at,
+      leader: leaderView(snapshot),
+      machines: this.#projectMachines(snapshot, counts),
+      units: this.#projectUnits(snapshot, byUnit, facts),
+      instances,
+      alarms: Object.fromEntries(snapshot.alarms),
+      operations: this.#projectOperations(snapshot),
+    };
+  }
+
+  #projectInstances(snapshot: ClusterSnapshot, facts: PlacementFacts): InstanceView[] {
+    const next = new Map<string, Memory<InstanceView>>();
+    const keep = (key: string, sources: readonly unknown[], make: () => InstanceView): void =>
+      void next.set(key, remembered(this.#instances.get(key), sources, make));
+    for (const sources of placed(snapshot)) {
+      const { name, unit, machine, machineName, isUp, entry, status } = sources;
+      keep(`${machine}/${name}`, [unit, machineName, isUp, entry, status], () => instanceOn(sources));
+    }
+    for (const [name, { unit, reason }] of facts.waiting) {
+      const record = snapshot.units.get(unit);
+      if (!record) continue;
+      keep(`/${name}`, [record.hash, record.desired, reason], () =>
+        instanceWaiting(name, unit, record.hash, record.desired, reason),
+      );
+    }
+    this.#instances = next;
+    return sortedViews(next);
+  }
+
+  #projectMachines(snapshot: ClusterSnapshot, counts: ReadonlyMap<string, number>): MachineView[] {
+    const next = new Map<string, Memory<MachineView>>();
+    for (const id of new Set([...snapshot.members.keys(), ...snapshot.machines.keys()])) {
+      const machine = snapshot.machines.get(id);
+      const member = snapshot.members.get(id);
+      const isLeader = snapshot.leader === id;
+      const instances = counts.get(id) ?? 0;
+      const make = (): MachineView => machineView(id, { machine, member, isLeader, instances });
+      next.set(id, remembered(this.#machines.get(id), [machine, member, isLeader, instances], make));
+    }
+    this.#machines = next;
+    const views = [...next.values()].map(({ view }) => view);
+    return views.sort((a, b) => compareNames(a.name, b.name) || compareNames(a.id, b.id));
+  }
+
+  #projectUnits(
+    snapshot: ClusterSnapshot,
+    byUnit: ReadonlyMap<string, readonly InstanceView[]>,
+    facts: PlacementFacts,
+  ): UnitView[] {
+    const next = new Map<string, Memory<UnitView>>();
+    for (const [name, unit] of snapshot.units) {
+      const instances = byUnit.get(name) ?? [];
+      const wanted = facts.wanted(name);
+      const make = (): UnitView => unitView(unit, instances, wanted);
+      next.set(name, remembered(this.#units.get(name), [unit, wanted, ...instances], make));
+    }
+    this.#units = next;
+    return sortedViews(next);
+  }
+
+  #projectOperations(snapshot: ClusterSnapshot): OperationSummary[] {
+    const next = new Map<string, Memory<OperationSummary>>();
+    for (const operation of newestFirst(snapshot.operations.values()).slice(0, shownOperations)) {
+      const known = this.#operations.get(operation.id);
+      next.set(
+        operation.id,
+        remembered(known, [operation], () => operationSummary(operation)),
+      );
+    }
+    this.#operations = next;
+    return [...next.values()].map(({ view }) => view);
+  }
+}
+
+/** Everything that has an order or shows on a machine. */
+function* placed(snapshot: ClusterSnapshot): Generator<InstanceSources> {
+  for (const machine of new Set([...snapshot.schedule.keys(), ...snapshot.statuses.keys()])) {
+    const entries: ReadonlyMap<string, ScheduleEntry> = snapshot.schedule.get(machine) ?? new Map();
+    const statuses: ReadonlyMap<string, UnitStatus> = snapshot.statuses.get(machine) ?? new Map();
+    const isUp = snapshot.machines.has(machine);
+    const known = snapshot.machines.get(machine) ?? snapshot.members.get(machine);
+    const machineName = known?.name ?? machine.slice(0, 8);
+    for (const name of new Set([...entries.keys(), ...statuses.keys()])) {
+      const unit = unitOf(name, snapshot);
+      yield { name, unit, machine, machineName, isUp, entry: entries.get(name), status: statuses.get(name) };
+    }
+  }
+}
+
+function countByMachine(instances: readonly InstanceView[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { machine, companion, desired } of instances) {
+    if (machine !== null && !companion && desired !== "inactive")
+      counts.set(machine, (counts.get(machine) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function leaderView(snapshot: ClusterSnapshot): LeaderView | null {
+  const { leader } = snapshot;
+  if (leader === undefined) return null;
+  const known = snapshot.machines.get(leader) ?? snapshot.members.get(leader);
+  return { machine: leader, name: known?.name ?? null };
+}
+
+function remembered<T>(known: Memory<T> | undefined, sources: readonly unknown[], make: () => T): Memory<T> {
+  const isSame =
+    known && known.sources.length === sources.length && sources.every((it, i) => it === known.sources[i]);
+  return isSame ? known : { sources, view: make() };
+}
+
+function sortedViews<T extends { readonly name: string }>(memories: ReadonlyMap<string, Memory<T>>): T[] {
+  return [...memories.values()].map(({ view }) => view).sort((a, b) => compareNames(a.name, b.name));
+}

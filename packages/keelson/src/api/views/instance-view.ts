@@ -1,0 +1,124 @@
+// One instance: the leader's order, the machine's answer, and what both come to in one word.
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
+import { templateName } from "../../model/unit-name.ts";
+import type { InstanceState, InstanceView } from "../wire.ts";
+
+/** The unit that an instance comes from: its own record if there is one, else its template. */
+export function unitOf(name: string, snapshot: ClusterSnapshot): string {
+  return snapshot.units.has(name) ? name : (templateName(name) ?? name);
+}
+
+export interface InstanceSources {
+  readonly name: string;
+  readonly unit: string;
+  readonly machine: string;
+  readonly machineName: string;
+  readonly isUp: boolean;
+  readonly entry: ScheduleEntry | undefined;
+  readonly status: UnitStatus | undefined;
+}
+
+/** An instance that has an order, or that still shows on a machine without one. */
+export function instanceOn(sources: InstanceSources): InstanceView {
+  const { name, unit, machine, machineName, entry, status } = sources;
+  const { state, reason } = outcome(sources);
+  return {
+    key: `${machine}/${name}`,
+    name,
+    unit,
+    machine,
+    machineName,
+    desired: entry?.desired ?? "inactive",
+    state,
+    load: status?.load ?? "",
+    active: status?.active ?? "",
+    sub: status?.sub ?? "",
+    health: status?.health ?? "unknown",
+    hash: entry?.hash ?? status?.hash ?? "",
+    invocation: status?.invocation ?? "",
+    since: status?.since ?? null,
+    restarts: entry?.restarts ?? status?.restarts ?? 0,
+    reason,
+    because: entry?.because ?? "",
+    addresses: state === "unknown" ? [] : (status?.addresses ?? []),
+    placed: entry?.placed ?? null,
+    steps: status?.steps ?? {},
+    companion: entry?.companion ?? false,
+  };
+}
+
+/** An instance that should run and has no machine. */
+export function instanceWaiting(
+  name: string,
+  unit: string,
+  hash: string,
+  desired: InstanceView["desired"],
+  reason: string,
+): InstanceView {
+  return {
+    key: `/${name}`,
+    name,
+    unit,
+    machine: null,
+    machineName: null,
+    desired,
+    state: "waiting",
+    load: "",
+    active: "",
+    sub: "",
+    health: "unknown",
+    hash,
+    invocation: "",
+    since: null,
+    restarts: 0,
+    reason,
+    because: "",
+    addresses: [],
+    placed: null,
+    steps: {},
+    companion: false,
+  };
+}
+
+/** Whether an instance is as it should be. */
+export function isAsDesired(instance: InstanceView): boolean {
+  switch (instance.desired) {
+    case "launched":
+      return instance.state === "healthy";
+    case "loaded":
+      return instance.state === "loaded";
+    case "inactive":
+      return false;
+  }
+}
+
+function outcome(sources: InstanceSources): { readonly state: InstanceState; readonly reason: string } {
+  const { entry, status, machineName } = sources;
+  if (!sources.isUp) return { state: "unknown", reason: `${machineName} is lost` };
+  if (!entry) return { state: "stopped", reason: `being removed from ${machineName}` };
+  if (!status) return { state: "placed", reason: `no word from ${machineName} yet` };
+  if (status.hash !== entry.hash)
+    return { state: "starting", reason: status.reason || "its new file is on the way" };
+  if (status.restarts < entry.restarts)
+    return { state: "starting", reason: status.reason || "being restarted" };
+  const state = stateOf(entry, status);
+  const isWanted = state === "healthy" || state === "loaded";
+  return { state, reason: isWanted ? "" : status.reason || systemdWords(status) };
+}
+
+function stateOf(entry: ScheduleEntry, status: UnitStatus): InstanceState {
+  if (entry.desired === "loaded" && status.health === "stopped") return "loaded";
+  switch (status.health) {
+    case "starting":
+    case "healthy":
+    case "unhealthy":
+    case "failed":
+    case "stopped":
+    case "unknown":
+      return status.health;
+  }
+}
+
+const systemdWords = ({ load, active, sub }: UnitStatus): string =>
+  `systemd says ${load}, ${active} (${sub})`;

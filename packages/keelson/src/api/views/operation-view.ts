@@ -1,0 +1,29 @@
+import type { Operation } from "../../model/operation.ts";
+import type { OperationSummary, OperationView } from "../wire.ts";
+
+export function operationSummary(operation: Operation): OperationSummary {
+  const { id, summary, kind, who, via, at, expires, state, impact, changes, undoOf, undoneBy } = operation;
+  return {
+    id,
+    summary,
+    kind,
+    who,
+    via,
+    at,
+    expires,
+    state,
+    impact,
+    units: changes.length,
+    undoOf: undoOf ?? null,
+    undoneBy: undoneBy ?? null,
+  };
+}
+
+export function operationView(operation: Operation): OperationView {
+  return { ...operationSummary(operation), changes: operation.changes };
+}
+
+/** Newest first: identities sort by time. */
+export function newestFirst(operations: Iterable<Operation>): Operation[] {
+  return [...operations].sort((a, b) => (a.id < b.id ? 1 : -1));
+}

@@ -1,0 +1,66 @@
+// One unit: what is wanted of it, how much of that is there, and its worst trouble.
+import type { Unit } from "../../model/unit.ts";
+import type { InstanceState, InstanceView, UnitState, UnitView } from "../wire.ts";
+import { isAsDesired } from "./instance-view.ts";
+
+/** The gravest first. */
+const gravity: readonly InstanceState[] = [
+  "failed",
+  "unhealthy",
+  "unknown",
+  "stopped",
+  "waiting",
+  "placed",
+  "starting",
+];
+
+/** `instances` are the unit's own, without companions; `wanted` how many there should be. */
+export function unitView(unit: Unit, instances: readonly InstanceView[], wanted: number): UnitView {
+  const ordered = instances.filter(({ desired }) => desired !== "inactive");
+  const healthy = ordered.filter(isAsDesired).length;
+  const worst = ordered
+    .filter((instance) => !isAsDesired(instance))
+    .sort((a, b) => gravity.indexOf(a.state) - gravity.indexOf(b.state))[0];
+  const leaving = instances.length - ordered.length;
+  return {
+    name: unit.name,
+    desired: unit.desired,
+    state: stateOf(unit, wanted, healthy, worst?.state),
+    reason: worst ? reasonOf(worst) : leaving > 0 ? `${leaving} being removed` : "",
+    hash: unit.hash,
+    replicas: unit.replicas,
+    wanted,
+    healthy: Math.min(healthy, wanted),
+    restarts: unit.restarts,
+    generation: unit.generation,
+    owner: unit.owner,
+    created: unit.created,
+    changed: unit.changed,
+  };
+}
+
+function stateOf(unit: Unit, wanted: number, healthy: number, worst: InstanceState | undefined): UnitState {
+  if (unit.desired === "inactive" || wanted === 0) return "inactive";
+  if (worst === undefined)
+    return healthy < wanted ? "starting" : unit.desired === "loaded" ? "loaded" : "healthy";
+  switch (worst) {
+    case "failed":
+      return healthy > 0 ? "degraded" : "failed";
+    case "unhealthy":
+    case "unknown":
+    case "stopped":
+      return "degraded";
+    case "waiting":
+      return healthy > 0 ? "degraded" : "waiting";
+    case "placed":
+    case "starting":
+    case "healthy":
+    case "loaded":
+      return "starting";
+  }
+}
+
+function reasonOf(instance: InstanceView): string {
+  const place = instance.machineName === null ? "" : ` on ${instance.machineName}`;
+  return `${instance.name}${place}: ${instance.reason || instance.state}`;
+}
