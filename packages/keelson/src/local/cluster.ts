@@ -20,6 +20,7 @@ import { ensureKeyPair } from './ssh-keys.ts'
 import { SystemdScopes } from './systemd-scopes.ts'
 
 export const defaultStateDirectory = '/var/lib/keelson/local'
+export const defaultRuntimeDirectory = '/run/keelson'
 
 /** What a cluster keeps in its folder. */
 export interface ClusterRecord {
@@ -34,6 +35,7 @@ export interface ClusterRecord {
 
 export interface ClusterOptions {
   readonly stateDirectory?: string
+  readonly runtimeDirectory?: string
   /** How processes are contained; chosen by what runs the host unless given. */
   readonly scopes?: Scopes
   readonly settings?: HostSettings
@@ -56,6 +58,8 @@ export class LocalCluster {
   readonly name: string
   /** Everything of the cluster that is a file lies here. */
   readonly folder: string
+  /** For sockets and what else does not outlive the host's boot: /run/keelson/<name>. */
+  readonly runtimeFolder: string
   readonly #state: string
   readonly #scopes: Scopes
   readonly #network: ClusterNetwork
@@ -66,6 +70,7 @@ export class LocalCluster {
     this.name = checkClusterName(name)
     this.#state = options.stateDirectory ?? defaultStateDirectory
     this.folder = join(this.#state, name)
+    this.runtimeFolder = join(options.runtimeDirectory ?? defaultRuntimeDirectory, name)
     this.#scopes = options.scopes ?? scopesOfHost()
     this.#network = new ClusterNetwork(name)
     this.#settings = options.settings ?? new HostSettings()
@@ -79,7 +84,7 @@ export class LocalCluster {
     return [...new Set(names)].sort()
   }
 
-  /** Whether a network namespace, processes or files of this cluster exist. */
+  /** Whether processes, a network or files of this cluster exist. */
   async exists(): Promise<boolean> {
     return this.#network.exists() || existsSync(this.folder) || (await this.#scopes.clusters()).includes(this.name)
   }
@@ -111,6 +116,7 @@ export class LocalCluster {
       await this.#network.create(subnet)
       return next
     })
+    await mkdir(this.runtimeFolder, { recursive: true, mode: 0o700 })
     await ensureKeyPair(this.sshIdentity, `keel@${this.name}`)
     await writeFile(join(this.folder, 'resolv.conf'), await hostResolver())
     if (!existsSync(join(this.folder, 'hosts'))) {
@@ -206,11 +212,12 @@ export class LocalCluster {
     await this.#scopes.removeCluster(this.name)
     await this.#network.destroy()
     await removeFolder(this.folder)
+    await removeFolder(this.runtimeFolder)
     await this.#exclusiveOnHost(async () => {
       const others = await LocalCluster.list({ stateDirectory: this.#state, scopes: this.#scopes })
       if (others.length === 0) await this.#settings.restore()
     })
-    await removeEmpty(this.#state, dirname(this.#state))
+    await removeEmpty(dirname(this.runtimeFolder), this.#state, dirname(this.#state))
   }
 
   #hostScope(name: string): { cluster: string; kind: 'host'; name: string } {

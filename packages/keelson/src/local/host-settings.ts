@@ -22,7 +22,7 @@ export class HostSettings {
 
   constructor(options: HostSettingsOptions = {}) {
     this.#sys = options.sysDirectory ?? '/proc/sys'
-    this.#records = options.recordDirectory ?? '/run/keelson-local'
+    this.#records = options.recordDirectory ?? '/run/keelson/.settings'
   }
 
   /** Raises what is too low. Throws when the kernel does not let it. */
