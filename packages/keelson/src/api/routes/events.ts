@@ -72,9 +72,11 @@ class EventReader {
       const events = await this.#collect();
       if (events.length > 0) return events;
       const hears = this.#hears();
-      const left = hears ? deadline - clock.now() : Math.min(outageBeatMs, deadline - clock.now());
+      const left = hears
+        ? deadline - clock.now()
+        : Math.min(outageBeatMs, heartbeatMs, deadline - clock.now());
       if (!this.#isGreeted || left <= 0) return [this.#beat()];
-      if (await this.#context.feed.changed(Math.min(left, outageBeatMs), signal)) continue;
+      if (await this.#context.feed.changed(Math.min(left, outageBeatMs, heartbeatMs), signal)) continue;
       if (!hears || !this.#hears()) return [this.#beat()];
     }
   }
