@@ -1,7 +1,7 @@
 // What the agent asks of a machine. linux-host.ts answers it with systemd, podman and files; a simulation
 // answers it from memory. This interface is the only way to systemd, podman and the disk of a machine.
-// Unit names here are the file's names (`web@1.container`); calls about units take them as they are and
-// find the service that podman's generator makes of a Quadlet.
+// Unit names here are the file's names (`web@1.container`): the service that podman's generator makes of a
+// Quadlet is found behind them.
 import type { Machine } from "../model/machine.ts";
 
 /** What a machine is. Read once at start. */
@@ -16,48 +16,54 @@ export interface HostFacts {
 /** A unit file that the agent wrote. */
 export interface WrittenUnit {
   readonly name: string;
-  /** SHA-256 of its content. */
+  /** SHA-256 of what lies there now; empty when the file is gone. */
   readonly hash: string;
   /** systemd's unit that it becomes: the name itself, or the service of a Quadlet. */
   readonly service: string;
-  /** `NAME.wants/` and `NAME.requires/` links made for its [Install] section, and aliases: absolute paths. */
-  readonly links: readonly string[];
+  /** Its [Install] section was carried out, until the next boot. */
+  readonly enabled: boolean;
+  /** Of an order: what the agent noted with `note`. */
+  readonly note: UnitNote;
+}
+
+/** What must survive the daemon's restart about a unit. */
+export interface UnitNote {
   /** Restarts that have been carried out. */
   readonly restarts: number;
+  /** To be stopped when this machine loses the store. */
+  readonly fenced: boolean;
 }
 
 /** systemd's words about a unit. */
 export interface UnitState {
-  /** As the agent calls it: the file's name. */
-  readonly name: string;
   readonly load: string;
   readonly active: string;
   readonly sub: string;
   /** 32 hexadecimal digits, new for every start; empty when it never ran. */
   readonly invocation: string;
-  /** Unix milliseconds of the last change of state. */
+  /** Unix milliseconds of the last change of state; 0 when there was none. */
   readonly since: number;
-  /** Why it failed, in words: "exit status 1", "killed by signal 9", "the start timed out". Empty otherwise. */
+  /** Why it failed or could not be loaded, in words: "exit status 1", "killed by SIGKILL". Empty otherwise. */
   readonly reason: string;
 }
 
-/** How an action on a unit ended; `reason` is empty when it did what was asked. */
-export interface JobOutcome {
-  readonly done: boolean;
-  readonly reason: string;
-}
+/** How an action ended; `reason` says why it did not do what was asked. */
+export type JobOutcome = { readonly done: true } | { readonly done: false; readonly reason: string };
 
 export type UnitAction = "start" | "stop" | "restart";
 
 export interface ContainerFacts {
-  /** podman's word for the container's health check: starting, healthy, unhealthy; empty without one. */
+  /** podman's word for the health check: starting, healthy, unhealthy; empty without one. */
   readonly health: string;
-  /** `address:port` of every published port, with the port that podman chose. An address of "" is all. */
-  readonly published: readonly {
-    readonly address: string;
-    readonly port: number;
-    readonly protocol: string;
-  }[];
+  readonly published: readonly PublishedAddress[];
+}
+
+export interface PublishedAddress {
+  /** Empty for all addresses of the machine. */
+  readonly address: string;
+  /** With the port that podman chose, where it was left to it. */
+  readonly port: number;
+  readonly protocol: string;
 }
 
 export interface ImageArchive {
@@ -68,47 +74,46 @@ export interface ImageArchive {
   readonly urls: readonly string[];
 }
 
-/** The order to the fence, which stops units by itself when the deadline passes and nobody moved it. */
+/** The order to the fence, a program of its own that stops units when the deadline passes. */
 export interface FenceOrder {
-  /** Seconds of /proc/uptime; undefined when nothing is to be fenced. */
+  /** Seconds on the clock of `uptimeSeconds`; undefined when nothing is to be fenced. */
   readonly deadline: number | undefined;
-  /** systemd's names of the units that it stops. */
-  readonly services: readonly string[];
+  /** Units, as the agent calls them. */
+  readonly units: readonly string[];
 }
 
 export interface Host extends AsyncDisposable {
   facts(): Promise<HostFacts>;
 
-  /** What the agent has written on this machine since its boot, from the manifest. */
+  /** What the agent has written on this machine since its boot. */
   written(): Promise<ReadonlyMap<string, WrittenUnit>>;
   /**
-   * Puts a unit file in place, atomically. `reload` says whether the manager must be reloaded before the unit
-   * can be started. The file of another (not in the manifest) is refused with KEEL-505.
+   * Puts a unit file in place, atomically, and carries out its [Install] section. `reload` says whether the
+   * manager must be reloaded before the unit can be started. Rejects with KEEL-505 when the machine has a unit
+   * of this name that is not the agent's.
    */
-  write(name: string, body: string): Promise<{ readonly unit: WrittenUnit; readonly reload: boolean }>;
-  /** Takes the file and its links away. `reload` as above. Not an error when it is gone already. */
+  write(name: string, body: string, note: UnitNote): Promise<{ readonly reload: boolean }>;
+  note(name: string, note: UnitNote): Promise<void>;
+  /** Takes the file away. `reload` as above. Not an error when it is gone already. */
   remove(name: string): Promise<{ readonly reload: boolean }>;
-  /** Notes in the manifest that these restarts have been carried out. */
-  noteRestarts(name: string, restarts: number): Promise<void>;
 
-  /** Reloads the manager. Calls within 50 ms of each other share one reload. Rejects when it fails. */
+  /** Reloads the manager. Calls within 50 ms share one reload. Rejects when it fails. */
   reload(): Promise<void>;
-  /** Carries an action out and waits for its job to end. Never rejects for what systemd refuses. */
+  /** Carries an action out and waits for its end, or until the signal aborts. Does not reject for refusals. */
   act(action: UnitAction, name: string, signal: AbortSignal): Promise<JobOutcome>;
   /** SIGKILL to all processes of the unit. */
   kill(name: string): Promise<void>;
   resetFailed(name: string): Promise<void>;
 
-  /** State of these units now, from systemd. A unit that it does not know has the load state `not-found`. */
-  states(names: readonly string[]): Promise<ReadonlyMap<string, UnitState>>;
-  /**
-   * Calls back with units whose state may have changed, a few milliseconds late and not once per signal;
-   * with undefined after the connection to systemd was lost and is back: all may have changed.
-   */
-  onChange(listener: (names: readonly string[] | undefined) => void): () => void;
+  /** States of units that the agent wrote. One that systemd does not know has the load state `not-found`. */
+  states(names: Iterable<string>): ReadonlyMap<string, UnitState>;
+  /** Calls back with units whose state has changed, a few milliseconds late and not once per signal. */
+  onChange(listener: (names: readonly string[]) => void): () => void;
+  /** The last line that the unit wrote to the journal; empty when there is none. */
+  lastLine(name: string): Promise<string>;
 
-  /** Facts of a container unit's container; undefined for other units and when there is none. */
-  container(name: string): Promise<ContainerFacts | undefined>;
+  /** The containers of these units, one call for all; units without a container are left out. */
+  containers(names: readonly string[]): Promise<ReadonlyMap<string, ContainerFacts>>;
   /** podman's id (SHA-256 of the configuration) of a local image; undefined when it is not there. */
   imageId(reference: string): Promise<string | undefined>;
   /** Fetches an image archive, checks size and hash, and loads it. Rejects with KEEL-107 when it is not sound. */
@@ -116,7 +121,11 @@ export interface Host extends AsyncDisposable {
 
   /** Seconds since boot on the clock of /proc/uptime, which the fence reads too. */
   uptimeSeconds(): number;
+  readFenceDeadline(): Promise<number | undefined>;
   writeFence(order: FenceOrder): Promise<void>;
+  /** A small text that survives the daemon's restart but not the machine's. */
+  readState(name: string): Promise<string | undefined>;
+  writeState(name: string, text: string): Promise<void>;
   /** Whether the machine itself is shutting down. */
   isShuttingDown(): Promise<boolean>;
 }
