@@ -164,8 +164,12 @@ function* sources(folder: string): Generator<string> {
 
 function importsOf(path: string): string[] {
   const text = readFileSync(join(root, path), "utf8");
-  const pattern = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g;
-  return [...text.matchAll(pattern)].map((match) => match[1] ?? "");
+  const statement = /^(?:import|export)\b[^;"']*?\bfrom\s+["']([^"']+)["']/gm;
+  const dynamic = /\bimport\(\s*["']([^"']+)["']/g;
+  const bare = /^import\s+["']([^"']+)["']/gm;
+  return [statement, dynamic, bare].flatMap((pattern) =>
+    [...text.matchAll(pattern)].map((match) => match[1] ?? ""),
+  );
 }
 
 /** What an import reaches: a path in the repository, or the name of a package. */
