@@ -126,6 +126,7 @@ const places: readonly Place[] = [
       "@keelson/systemd",
       "zod",
       "examples",
+      "packages/keelson/package.json",
     ],
     because: "rank 5: the command reaches the cluster through the API only",
   },
