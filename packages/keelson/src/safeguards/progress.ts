@@ -120,11 +120,9 @@ function itemsOf({ unit, before, after }: Change, scene: Scene): ProgressItem[] 
   ];
 }
 
-/** Names of the unit's instances; those that another unit now has as its own are that unit's. */
-function instances(unit: Unit, { units }: ClusterSnapshot): string[] {
-  const others = units.has(unit.name) ? units : new Map([...units, [unit.name, unit]]);
-  return instancesOf(unit, others).map(({ name }) => name);
-}
+/** Names of the unit's instances; those that have a record of their own by now are that record's. */
+const instances = (unit: Unit, { units }: ClusterSnapshot): string[] =>
+  instancesOf(unit, units).map(({ name }) => name);
 
 function wantOf(after: Unit | undefined, before: Unit | undefined): Want {
   if (after === undefined || after.desired === "inactive") return "gone";

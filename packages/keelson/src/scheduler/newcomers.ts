@@ -1,0 +1,137 @@
+// The second half of a pass: what has no machine, and what a machine that is gone has left behind.
+import { compareNames } from "../model/unit-name.ts";
+import type { Board, Site } from "./board.ts";
+import { choose, evictionsFrom, homeless } from "./choice.ts";
+import { type Rejection, rejection } from "./fit.ts";
+import type { Incumbents } from "./incumbents.ts";
+import { orderFor } from "./order.ts";
+import type { Placeable } from "./placeable.ts";
+import type { Unplaced } from "./plan.ts";
+import { byDependence, followersOf, leadersOf } from "./company.ts";
+import type { Scene } from "./schedule.ts";
+import { summarise } from "./words.ts";
+
+export class Newcomers {
+  readonly #scene: Scene;
+  readonly #incumbents: Incumbents;
+  readonly #board: Board;
+  readonly #followers: ReadonlyMap<string, readonly Placeable[]>;
+
+  constructor(scene: Scene, incumbents: Incumbents) {
+    this.#scene = scene;
+    this.#incumbents = incumbents;
+    this.#board = incumbents.board;
+    this.#followers = followersOf(scene.wanted.placeables);
+  }
+
+  place(): void {
+    const { placeables } = this.#scene.wanted;
+    const open: Placeable[] = [];
+    for (const unit of placeables.values()) {
+      if (unit.rules.global) this.#placeGlobal(unit);
+      else if (this.#board.machinesOf(unit.name).length === 0) open.push(unit);
+    }
+    open.sort((a, b) => strictness(a) - strictness(b) || compareNames(a.name, b.name));
+    for (const unit of byDependence(open, placeables)) this.#placeOne(unit);
+  }
+
+  #placeGlobal(unit: Placeable): void {
+    const rejections = new Map<string, Rejection>();
+    for (const site of this.#board.sites()) {
+      if (site.units.has(unit.name)) continue;
+      const refused = rejection(unit, site, this.#board);
+      if (refused === undefined) this.#give(unit, site, "runs on every machine that fits");
+      else rejections.set(site.machine.id, refused);
+    }
+    if (this.#board.machinesOf(unit.name).length > 0) return;
+    this.#scene.unplaced.set(unit.name, summarise(rejections, this.#scene.snapshot));
+  }
+
+  #placeOne(unit: Placeable): void {
+    const stranded = this.#incumbents.stranded.get(unit.name);
+    const departure = stranded && this.#scene.departures.machines.get(stranded.machine);
+    if (departure?.waitsFor !== undefined) {
+      const reason = `${departure.name} does not report; ${departure.waitsFor}`;
+      this.#scene.unplaced.set(unit.name, { reason, final: false });
+      return;
+    }
+    const outcome = this.#findSite(unit);
+    if ("reason" in outcome) {
+      // Whoever waits for company waits only as long as that does.
+      const final = outcome.final && !leadersOf(unit).some((leader) => this.#waits(leader));
+      this.#scene.unplaced.set(unit.name, { ...outcome, final });
+      return;
+    }
+    for (const evicted of outcome.evicts) {
+      if (this.#evict(evicted, outcome.site, unit.name)) continue;
+      const reason = `${outcome.site.machine.name} has yet to start ${evicted.name}, which it replaces`;
+      this.#scene.unplaced.set(unit.name, { reason, final: false });
+      return;
+    }
+    const moved = departure && `moved from ${departure.name}: ${departure.cause}`;
+    const because = moved === undefined ? outcome.because : `${moved}; ${outcome.because}`;
+    this.#give(unit, outcome.site, because);
+  }
+
+  #waits(name: string): boolean {
+    return this.#scene.unplaced.get(name)?.final === false;
+  }
+
+  #findSite(
+    unit: Placeable,
+  ): { readonly site: Site; readonly because: string; readonly evicts: readonly Placeable[] } | Unplaced {
+    const stopping = this.#incumbents.stopping.get(unit.name);
+    if (stopping !== undefined) return this.#backOr(unit, stopping);
+    const choice = choose(unit, this.#board, this.#followers.get(unit.name) ?? []);
+    return "site" in choice ? choice : summarise(choice.rejections, this.#scene.snapshot);
+  }
+
+  /** A machine that has yet to stop the unit may have it back; no other may have it meanwhile. */
+  #backOr(
+    unit: Placeable,
+    stopping: readonly string[],
+  ): { readonly site: Site; readonly because: string; readonly evicts: readonly Placeable[] } | Unplaced {
+    const site = stopping.length === 1 ? this.#board.site(stopping[0] ?? "") : undefined;
+    if (site !== undefined && this.#mayReturn(unit, site)) {
+      const evicts = evictionsFrom(site, unit);
+      const refused = rejection(unit, site, this.#board) ?? homeless(evicts, site, this.#board);
+      if (refused === undefined) return { site, evicts, because: "it ran here until now" };
+    }
+    const names = stopping.map((id) => this.#board.site(id)?.machine.name ?? id);
+    return { reason: `waits until ${names.join(", ")} has stopped it`, final: false };
+  }
+
+  /** Not while the old order stands unanswered. */
+  #mayReturn(unit: Placeable, { machine }: Site): boolean {
+    const { snapshot, ledger } = this.#scene;
+    const entry = snapshot.schedule.get(machine.id)?.get(unit.name);
+    return entry === undefined || entry.companion || ledger.touches(machine.id, unit.name) === "remove";
+  }
+
+  #evict(unit: Placeable, site: Site, by: string): boolean {
+    const entry = this.#scene.snapshot.schedule.get(site.machine.id)?.get(unit.name);
+    if (entry === undefined || entry.companion) return false;
+    if (!this.#incumbents.withdraw(site, entry, `it gives way to ${by}`)) return false;
+    this.#board.take(site.machine.id, unit);
+    const reason = `waits until ${site.machine.name} has stopped it, where it gave way to ${by}`;
+    this.#scene.unplaced.set(unit.name, { reason, final: false });
+    return true;
+  }
+
+  #give(unit: Placeable, site: Site, because: string): void {
+    const { facts, ledger } = this.#scene;
+    const machine = site.machine.id;
+    const entry = orderFor(unit, facts, because);
+    const stranded = this.#incumbents.stranded.get(unit.name);
+    if (stranded === undefined || unit.rules.global) ledger.put(machine, entry);
+    else ledger.move(stranded.machine, { machine, entry }, because);
+    this.#board.put(machine, unit);
+  }
+}
+
+/** Those who can go to few machines choose before those who can go to many. */
+function strictness({ rules, ports }: Placeable): number {
+  if (rules.machine !== undefined) return 0;
+  if (rules.metadata.size > 0) return 1;
+  return rules.replaces.length > 0 || rules.conflicts.length > 0 || ports.length > 0 ? 2 : 3;
+}

@@ -1,0 +1,22 @@
+import type { ScheduleEntry } from "../model/schedule.ts";
+import type { Placeable } from "./placeable.ts";
+import type { SchedulerFacts } from "./plan.ts";
+
+/** The order to run a unit, as of now. */
+export function orderFor(
+  { name, instance, rules }: Placeable,
+  { fence, wallMs }: Pick<SchedulerFacts, "fence" | "wallMs">,
+  because: string,
+): ScheduleEntry {
+  return {
+    unit: name,
+    hash: instance.unit.hash,
+    desired: instance.desired,
+    restarts: instance.unit.restarts,
+    onPartition: rules.onPartition,
+    companion: false,
+    fence,
+    placed: wallMs,
+    because,
+  };
+}

@@ -1,0 +1,111 @@
+// What is to be placed: the wanted instances with what their files ask for.
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import { KeelError } from "../base/errors.ts";
+import { allInstances, type Instance } from "../model/instances.ts";
+import type { HostPort, PlacementRules } from "../model/placement.ts";
+import type { PlacementSource } from "../model/placement-cache.ts";
+import { isSupporting, templateName } from "../model/unit-name.ts";
+
+/** A host port with the unit that takes it. Containers of one pod take its ports together. */
+export interface PortClaim {
+  readonly port: HostPort;
+  readonly owner: string;
+}
+
+export interface Placeable {
+  readonly name: string;
+  readonly instance: Instance;
+  readonly rules: PlacementRules;
+  readonly ports: readonly PortClaim[];
+  /** The template that it is an instance of. */
+  readonly template: string | undefined;
+  /** What it adds to a machine's load. */
+  readonly weight: 0 | 1;
+}
+
+export interface Wanted {
+  readonly placeables: ReadonlyMap<string, Placeable>;
+  /** Instances that are wanted and cannot be judged: their file is not here, or cannot be read. */
+  readonly problems: ReadonlyMap<
+    string,
+    { readonly instance: Instance; readonly reason: string; readonly final: boolean }
+  >;
+}
+
+export function wantedInstances(snapshot: ClusterSnapshot, placements: PlacementSource): Wanted {
+  const placeables = new Map<string, Placeable>();
+  const problems = new Map<string, { instance: Instance; reason: string; final: boolean }>();
+  for (const instance of allInstances(snapshot.units).values()) {
+    if (instance.desired === "inactive") continue;
+    const { name, unit } = instance;
+    const rules = placements.rulesOf(unit.hash, name);
+    if (rules === "missing") {
+      problems.set(name, { instance, reason: "its unit file has not been read yet", final: false });
+    } else if (rules instanceof KeelError) {
+      problems.set(name, { instance, reason: rules.message, final: true });
+    } else {
+      placeables.set(name, placeable(instance, rules, { snapshot, placements }));
+    }
+  }
+  return { placeables, problems };
+}
+
+interface Context {
+  readonly snapshot: ClusterSnapshot;
+  readonly placements: PlacementSource;
+}
+
+function placeable(instance: Instance, rules: PlacementRules, context: Context): Placeable {
+  const { name } = instance;
+  return {
+    name,
+    instance,
+    rules,
+    ports: portClaims(name, rules, context),
+    template: templateName(name),
+    weight: isSupporting(name) ? 0 : 1,
+  };
+}
+
+/** A unit whose file cannot be read now: it stays where it is, and nothing is known of what it asks for. */
+export function unjudged(instance: Instance): Placeable {
+  const { name } = instance;
+  return { name, instance, rules: noRules, ports: noPorts, template: templateName(name), weight: 1 };
+}
+
+const noRules: PlacementRules = {
+  machine: undefined,
+  metadata: new Map(),
+  machineOf: [],
+  conflicts: [],
+  replaces: [],
+  global: false,
+  onPartition: "stop",
+  replicas: undefined,
+  owner: undefined,
+  hostPorts: [],
+  references: [],
+  pod: undefined,
+  images: [],
+};
+
+const noPorts: readonly PortClaim[] = [];
+
+function portClaims(
+  name: string,
+  { hostPorts, pod }: PlacementRules,
+  { snapshot, placements }: Context,
+): readonly PortClaim[] {
+  if (hostPorts.length === 0 && pod === undefined) return noPorts;
+  const own = hostPorts.map((port) => ({ port, owner: name }));
+  const podUnit = snapshot.units.get(pod ?? "");
+  if (podUnit === undefined) return own;
+  const podRules = placements.rulesOf(podUnit.hash, podUnit.name);
+  if (podRules === "missing" || podRules instanceof KeelError) return own;
+  return [...own, ...podRules.hostPorts.map((port) => ({ port, owner: podUnit.name }))];
+}
+
+export function portsOverlap(one: HostPort, other: HostPort): boolean {
+  if (one.protocol !== other.protocol || one.last < other.first || other.last < one.first) return false;
+  return one.address === undefined || other.address === undefined || one.address === other.address;
+}

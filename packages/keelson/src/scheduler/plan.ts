@@ -1,0 +1,48 @@
+// What the scheduler is told about time, and what it gives back.
+import type { ScheduleEntry } from "../model/schedule.ts";
+
+/** Facts that no snapshot holds. `nowMs`, `continuousSinceMs` and `goneSince` are on one monotonic clock. */
+export interface SchedulerFacts {
+  readonly nowMs: number;
+  /** Unix milliseconds, for records. */
+  readonly wallMs: number;
+  /** Since when the machines were watched without a break; `undefined` while the store is away. */
+  readonly continuousSinceMs: number | undefined;
+  /** Members that do not report, and since when this is known. */
+  readonly goneSince: ReadonlyMap<string, number>;
+  /** A machine's lease. */
+  readonly leaseMs: number;
+  /** Create revision of the leader's election key. */
+  readonly fence: number;
+}
+
+export type Write =
+  | { readonly machine: string; readonly entry: ScheduleEntry }
+  | { readonly machine: string; readonly remove: string; readonly because: string };
+
+/** Writes that belong together. They may be cut anywhere: every beginning of them is safe. */
+export interface WriteGroup {
+  readonly writes: readonly Write[];
+  /** Machines that must still be gone when this is written. */
+  readonly absent: readonly string[];
+}
+
+export interface Unplaced {
+  /** In words, for all machines together. */
+  readonly reason: string;
+  /** Only another order, another machine or a person helps. */
+  readonly final: boolean;
+}
+
+export interface Plan {
+  /** To be written in this order. When one fails, the rest is void: look again. */
+  readonly groups: readonly WriteGroup[];
+  /** Instances that have no machine to run on, by name. */
+  readonly unplaced: ReadonlyMap<string, Unplaced>;
+  /** Alarms that should stand now, by name; all others of the scheduler should not. */
+  readonly alarms: ReadonlyMap<string, string>;
+  /** When to look again although nothing changes, on the clock of `nowMs`. */
+  readonly againMs: number | undefined;
+}
+
+export const massFailureAlarm = "mass-failure";

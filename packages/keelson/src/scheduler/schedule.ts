@@ -1,0 +1,62 @@
+// The scheduler: a snapshot in, a plan out. No I/O, no clock, no chance. The leader carries the plan out; the
+// API and `why` ask the same pass.
+// Invariants, for units that are not global: never an order on two machines, in no beginning of the writes; a
+// machine that reports must have stopped a unit before another gets it; what may stay stays where it is.
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import type { PlacementSource } from "../model/placement-cache.ts";
+import type { Board } from "./board.ts";
+import { planCompanions } from "./companions.ts";
+import { type Departures, judgeDepartures } from "./departures.ts";
+import { Incumbents } from "./incumbents.ts";
+import { Ledger } from "./ledger.ts";
+import { Newcomers } from "./newcomers.ts";
+import { type Wanted, wantedInstances } from "./placeable.ts";
+import type { Plan, SchedulerFacts, Unplaced } from "./plan.ts";
+
+export function schedule(
+  snapshot: ClusterSnapshot,
+  placements: PlacementSource,
+  facts: SchedulerFacts,
+): Plan {
+  return runPass(snapshot, placements, facts).plan;
+}
+
+/** A pass with the board that it ends on. */
+export interface Pass {
+  readonly plan: Plan;
+  readonly board: Board;
+  readonly wanted: Wanted;
+  readonly departures: Departures;
+}
+
+export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, facts: SchedulerFacts): Pass {
+  const wanted = wantedInstances(snapshot, placements);
+  const departures = judgeDepartures(snapshot, facts);
+  const ledger = new Ledger();
+  const unplaced = new Map<string, Unplaced>();
+  for (const [name, { reason, final }] of wanted.problems) unplaced.set(name, { reason, final });
+  const scene = { snapshot, placements, facts, wanted, departures, ledger, unplaced };
+  const incumbents = new Incumbents(scene);
+  incumbents.judge();
+  new Newcomers(scene, incumbents).place();
+  planCompanions(scene, incumbents.board);
+  const ends = [departures.againMs, incumbents.againMs].filter((ms) => ms !== undefined);
+  const plan: Plan = {
+    groups: ledger.groups(),
+    unplaced,
+    alarms: departures.alarms,
+    againMs: ends.length === 0 ? undefined : Math.min(...ends),
+  };
+  return { plan, board: incumbents.board, wanted, departures };
+}
+
+/** What the parts of a pass share. */
+export interface Scene {
+  readonly snapshot: ClusterSnapshot;
+  readonly placements: PlacementSource;
+  readonly facts: SchedulerFacts;
+  readonly wanted: Wanted;
+  readonly departures: Departures;
+  readonly ledger: Ledger;
+  readonly unplaced: Map<string, Unplaced>;
+}

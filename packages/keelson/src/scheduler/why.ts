@@ -1,0 +1,102 @@
+// Why a unit is where it is, or nowhere: each machine with its reasons, from the same functions that place it.
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import { instancesOf } from "../model/instances.ts";
+import type { PlacementSource } from "../model/placement-cache.ts";
+import { evictionsFrom, homeless } from "./choice.ts";
+import { allRejections } from "./fit.ts";
+import type { Placeable } from "./placeable.ts";
+import type { SchedulerFacts } from "./plan.ts";
+import { type Pass, runPass } from "./schedule.ts";
+
+export interface MachineReason {
+  readonly id: string;
+  readonly name: string;
+  /** Whether it has the order now. */
+  readonly current: boolean;
+  /** Whether the unit could run there, or does. */
+  readonly fits: boolean;
+  /** In words that follow the machine's name. */
+  readonly reasons: readonly string[];
+}
+
+export interface InstanceReasons {
+  readonly name: string;
+  /** Machine ids that have an order for it; several for a global unit. */
+  readonly on: readonly string[];
+  /** Why it is there; empty when it is nowhere. */
+  readonly because: string;
+  /** What it waits for; empty when it waits for nothing. */
+  readonly waitsFor: string;
+  /** Every machine of the cluster, by name. */
+  readonly machines: readonly MachineReason[];
+}
+
+/** One entry for each instance of the unit, or for the one instance of that name. Empty for a name that is not known. */
+export function why(
+  snapshot: ClusterSnapshot,
+  name: string,
+  { placements, facts }: { readonly placements: PlacementSource; readonly facts: SchedulerFacts },
+): InstanceReasons[] {
+  const pass = runPass(snapshot, placements, facts);
+  const unit = snapshot.units.get(name);
+  const names = unit ? instancesOf(unit, snapshot.units).map((instance) => instance.name) : [];
+  const known = pass.wanted.placeables.has(name) || pass.wanted.problems.has(name);
+  return (names.length === 0 && known ? [name] : names).map((instance) => explain(instance, snapshot, pass));
+}
+
+function explain(name: string, snapshot: ClusterSnapshot, pass: Pass): InstanceReasons {
+  const orders = [...snapshot.schedule].flatMap(([machine, entries]) => {
+    const entry = entries.get(name);
+    return entry === undefined || entry.companion ? [] : [{ machine, entry }];
+  });
+  const on = orders.map(({ machine }) => machine);
+  const unit = pass.wanted.placeables.get(name);
+  const common = { name, on, because: orders[0]?.entry.because ?? "", waitsFor: waitsFor(name, pass, on) };
+  if (unit === undefined) return { ...common, machines: [] };
+  const here = pass.board.machinesOf(name);
+  for (const machine of here) pass.board.take(machine, unit);
+  const machines = [...pass.board.sites()].map((site): MachineReason => {
+    const { id, name } = site.machine;
+    const rejections = allRejections(unit, site, pass.board);
+    const eviction = homeless(evictionsFrom(site, unit), site, pass.board);
+    if (eviction !== undefined) rejections.push(eviction);
+    const current = on.includes(id);
+    const reasons = rejections.map(({ text }) => text);
+    if (current) reasons.unshift(stateOf(unit, id, snapshot));
+    else if (reasons.length === 0)
+      reasons.push(`fits; it has ${site.load} ${site.load === 1 ? "unit" : "units"}`);
+    return { id, name, current, fits: rejections.length === 0, reasons };
+  });
+  for (const machine of here) pass.board.put(machine, unit);
+  return { ...common, machines: [...machines, ...lostMachines(snapshot, pass, on)].sort(byName) };
+}
+
+function waitsFor(name: string, { plan, wanted }: Pass, on: readonly string[]): string {
+  const unplaced = plan.unplaced.get(name);
+  if (unplaced !== undefined) return unplaced.reason;
+  if (on.length > 0) return "";
+  return wanted.placeables.has(name) ? "the leader has yet to place it" : "nobody has started it";
+}
+
+function stateOf(unit: Placeable, id: string, snapshot: ClusterSnapshot): string {
+  const status = snapshot.statuses.get(id)?.get(unit.name);
+  if (status === undefined) return "has the order and has not answered yet";
+  const state = `has it: ${status.active} (${status.sub})`;
+  return status.reason === "" ? state : `${state}, ${status.reason}`;
+}
+
+function lostMachines(snapshot: ClusterSnapshot, pass: Pass, on: readonly string[]): MachineReason[] {
+  const lost = new Set([...snapshot.members.keys(), ...snapshot.schedule.keys()]);
+  return [...lost].flatMap((id) => {
+    const departure = pass.departures.machines.get(id);
+    if (snapshot.machines.has(id)) return [];
+    const name = snapshot.members.get(id)?.name ?? id.slice(0, 8);
+    const current = on.includes(id);
+    const reason = "does not report";
+    const wait = current && departure?.waitsFor !== undefined ? `; ${departure.waitsFor}` : "";
+    return [{ id, name, current, fits: false, reasons: [`${reason}${wait}`] }];
+  });
+}
+
+const byName = (a: MachineReason, b: MachineReason): number =>
+  a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
