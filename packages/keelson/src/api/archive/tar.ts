@@ -94,7 +94,10 @@ async function readFully(file: FileHandle, buffer: Buffer, position: number): Pr
 function checkSum(header: Buffer, count: number): void {
   let sum = 0;
   for (let i = 0; i < block; i++) sum += i >= 148 && i < 156 ? 32 : (header[i] ?? 0);
-  if (sum !== numberIn(header, 148, 8)) throw damaged(count === 1 ? "is no tar archive" : "is damaged");
+  const text = cString(header.subarray(148, 156)).trim();
+  if (!/^[0-7]+$/.test(text) || Number.parseInt(text, 8) !== sum) {
+    throw damaged(count === 1 ? "is no tar archive" : "is damaged");
+  }
 }
 
 /** Octal digits, or, with the highest bit set, a binary number. */
