@@ -34,7 +34,7 @@ import { removeFolder } from './remove-folder.ts'
 
 const firstHost = 11
 const lastHost = 250
-const poweroffSignal = 37 // SIGRTMIN+3: systemd shuts down
+const haltSignal = 37 // SIGRTMIN+3: systemd shuts down in order
 const rebootCode = 133 // nspawn's exit code when its machine reboots and --keep-unit is given
 const defaultStopMs = 30_000
 const defaultReadyMs = 90_000
@@ -131,7 +131,7 @@ export class NspawnMachines implements MachineProvider {
     if (folder === undefined) return this.#clear(name)
     if (await isFrozen(folder)) await setFrozen(folder, false)
     const init = await machineInit(folder)
-    if (init !== undefined) sendSignal(init, poweroffSignal)
+    if (init !== undefined) sendSignal(init, haltSignal)
     await waitUntilEmpty(folder, options.timeoutMs ?? defaultStopMs)
     await this.#clear(name)
   }

@@ -1,0 +1,349 @@
+// Every verb of the machine provider on real machines, and that nothing is left of them.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findHierarchies, groupProcesses } from "../../packages/keelson/src/local/cgroup.ts";
+import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
+import { runCommand, tryCommand } from "../../packages/keelson/src/local/command.ts";
+import { KeelError } from "../../packages/keelson/src/base/errors.ts";
+import {
+  machinesUnavailable,
+  machineTree,
+  newCluster,
+  noTraces,
+  repository,
+  tracesOf,
+  withMachines,
+} from "../support/machines.ts";
+
+const code = (expected: string) => (error: unknown) => error instanceof KeelError && error.code === expected;
+
+/** Whether a host answers to one ping from a machine. */
+const ping = (host: string): string => `busybox ping -c 1 -W 1 ${host} >/dev/null && echo yes || echo no`;
+
+describe("a machine", () => {
+  test("starts, knows who it is, and reaches the others and the world", (t) =>
+    withMachines(t, { count: 3, cluster: "start" }, async ({ cluster, machines, sh }) => {
+      for (const status of await machines.list()) {
+        assert.equal(status.state, "running");
+        assert.equal(status.link, "up");
+        assert.equal((await sh(status.name, "cat /etc/machine-id")).trim(), status.machineId);
+        assert.equal((await sh(status.name, "hostname")).trim(), status.name);
+      }
+      assert.equal(await machines.ready("m1"), "running", await sh("m1", "systemctl --failed --no-legend"));
+      assert.match(await sh("m1", "getent hosts m3"), /^10\.205\.\d+\.13\s+m3/);
+      assert.equal((await sh("m1", ping("m2"))).trim(), "yes");
+      assert.equal((await sh("m1", ping("host"))).trim(), "yes");
+
+      const mounted = await sh("m1", "touch /file /usr/file 2>&1; touch /etc/file /var/file /root/file && echo written");
+      assert.match(mounted, /\/file': Read-only/);
+      assert.match(mounted, /\/usr\/file': Read-only/);
+      assert.match(mounted, /^written$/m);
+
+      const address = (await machines.list())[1]?.address;
+      const ssh = ["ssh", ...cluster.sshOptions, `root@${address}`, "hostname; id -u"];
+      assert.equal(await runCommand(ssh), "m2\n0\n");
+
+      const before = await machines.list();
+      await machines.start("m1");
+      assert.deepEqual(await machines.list(), before, "starting what runs changes nothing");
+      await assert.rejects(machines.create({ name: "m1" }), code("KEEL-305"));
+      await assert.rejects(machines.start("m9"), code("KEEL-502"));
+      await assert.rejects(machines.create({ name: "../m9" }), code("KEEL-104"));
+    }));
+
+  test("no secret stands in an argument list, and each machine sees only itself", (t) =>
+    withMachines(
+      t,
+      { count: 2, cluster: "secret", credentials: () => ({ "test.secret": "hidden-value" }) },
+      async ({ cluster, sh }) => {
+        const { processes } = await tracesOf(cluster);
+        assert.ok(processes.length > 4);
+        assert.ok(!processes.some((line) => line.includes("hidden-value")));
+        const inside = await sh("m1", "systemd-creds --system cat test.secret; echo; ls /proc | grep -c '^[0-9]'");
+        assert.match(inside, /hidden-value/);
+        assert.ok(Number(inside.trim().split("\n").at(-1)) < 40);
+      },
+    ));
+
+  test("keeps its state through crash, stop and reboot", (t) =>
+    withMachines(t, { count: 1, cluster: "state" }, async ({ machines, sh, cluster }) => {
+      await sh("m1", "echo kept >/etc/kept; echo kept >/var/lib/kept; sync");
+      await machines.crash("m1");
+      assert.equal((await machines.list())[0]?.state, "stopped");
+      assert.deepEqual({ ...(await tracesOf(cluster)), interfaces: [] }.processes, []);
+      await machines.start("m1");
+      await machines.ready("m1");
+      assert.equal(await sh("m1", "cat /etc/kept /var/lib/kept"), "kept\nkept\n");
+
+      const before = performance.now();
+      await machines.stop("m1");
+      assert.ok(performance.now() - before < 15_000);
+      await machines.stop("m1");
+      await machines.crash("m1");
+      await assert.rejects(machines.exec("m1", ["true"]), code("KEEL-303"));
+      await machines.start("m1");
+      await machines.ready("m1");
+      const inOrder = "journalctl --boot=-1 --no-pager | grep -c 'Stopped target multi-user.target'";
+      assert.equal(await sh("m1", inOrder), "1\n");
+
+      const boot = (): Promise<string> => sh("m1", "cat /proc/1/stat | cut -d' ' -f22");
+      const first = await boot();
+      await machines.exec("m1", ["systemctl", "reboot"]);
+      const end = performance.now() + 60_000;
+      while ((await boot().catch(() => first)) === first && performance.now() < end) await sleep(100);
+      assert.notEqual(await boot(), first);
+      await machines.ready("m1");
+      assert.equal(await sh("m1", "cat /etc/kept"), "kept\n");
+    }));
+
+  test("stands still while paused", (t) =>
+    withMachines(t, { count: 1, cluster: "pause" }, async ({ machines, sh }) => {
+      await sh("m1", "systemd-run --quiet sh -c 'while :; do date +%s%N >/run/beat; sleep 0.02; done'");
+      await sleep(200);
+      await machines.pause("m1");
+      assert.equal((await machines.list())[0]?.state, "paused");
+      await assert.rejects(machines.exec("m1", ["true"]), code("KEEL-303"));
+      await machines.pause("m1");
+      await sleep(1000);
+      await machines.resume("m1");
+      const times = await sh("m1", "cat /run/beat; sleep 0.3; cat /run/beat");
+      const [, later] = times.trim().split("\n").map(Number);
+      assert.ok(Number.isFinite(later));
+      await machines.pause("m1");
+      await machines.crash("m1");
+      assert.equal((await machines.list())[0]?.state, "stopped", "a paused machine can be crashed");
+      await machines.start("m1");
+      await machines.ready("m1");
+      await machines.pause("m1");
+      await machines.stop("m1");
+      assert.equal((await machines.list())[0]?.state, "stopped", "and stopped");
+    }));
+
+  test("is cut off in silence, from some or from all, and healed", (t) =>
+    withMachines(t, { count: 3, cluster: "cut" }, async ({ machines, sh }) => {
+      const reach = async (from: string): Promise<string[]> => {
+        const hosts = ["m1", "m2", "m3", "host"].filter((name) => name !== from);
+        const answers = await Promise.all(hosts.map((host) => sh(from, ping(host))));
+        return hosts.filter((_, i) => answers[i]?.trim() === "yes");
+      };
+      await machines.cut("m2", ["m1"]);
+      await machines.cut("m2", ["m1"]);
+      assert.deepEqual((await machines.list()).map(({ cutFrom }) => cutFrom), [["m2"], ["m1"], []]);
+      assert.deepEqual(await reach("m2"), ["m3", "host"]);
+      assert.deepEqual(await reach("m1"), ["m3", "host"]);
+
+      await machines.cut("m2", ["host"]);
+      assert.deepEqual(await reach("m2"), ["m3"]);
+      await machines.heal("m2", ["m1"]);
+      assert.deepEqual(await reach("m2"), ["m1", "m3"]);
+
+      await machines.cut("m3");
+      assert.equal((await machines.list())[2]?.cutFrom, "everything");
+      assert.deepEqual(await reach("m3"), []);
+      assert.deepEqual(await reach("m2"), ["m1"]);
+      assert.match(await sh("m3", "ip -4 -oneline address show dev host0"), /10\.205/, "the machine notices nothing");
+
+      await machines.crash("m3");
+      await machines.start("m3");
+      await machines.ready("m3");
+      assert.deepEqual(await reach("m3"), [], "a cut outlasts a restart");
+      await Promise.all(["m1", "m2", "m3"].map((name) => machines.heal(name)));
+      for (const name of ["m1", "m2", "m3"]) assert.equal((await reach(name)).length, 3, name);
+    }));
+
+  test("loses its carrier, and gets it back", (t) =>
+    withMachines(t, { count: 1, cluster: "link" }, async ({ machines, sh }) => {
+      await machines.linkDown("m1");
+      assert.equal((await machines.list())[0]?.link, "down");
+      assert.equal((await sh("m1", "cat /sys/class/net/host0/carrier")).trim(), "0");
+      await machines.linkUp("m1");
+      const end = performance.now() + 30_000;
+      while ((await sh("m1", ping("host"))).trim() !== "yes") assert.ok(performance.now() < end);
+      assert.equal((await machines.list())[0]?.link, "up");
+    }));
+
+  test("outlives its keeper, and is still crashed by name", (t) =>
+    withMachines(t, { count: 1, cluster: "orphan" }, async ({ cluster, machines, sh }) => {
+      const nspawn = (await tracesOf(cluster)).processes.find((line) => line.includes("systemd-nspawn"));
+      process.kill(Number(nspawn?.split(" ")[0]), "SIGKILL");
+      await sleep(300);
+      assert.equal((await sh("m1", "echo alive")).trim(), "alive");
+      await machines.crash("m1");
+      assert.deepEqual((await tracesOf(cluster)).processes, []);
+      await machines.start("m1");
+      await machines.ready("m1");
+    }));
+});
+
+describe("containers in a machine", () => {
+  test("run by podman, by Quadlet and by docker, with published ports, and outlast a crash", (t) =>
+    withMachines(t, { count: 1, cluster: "podman" }, async ({ machines, sh }) => {
+      await sh(
+        "m1",
+        `mkdir -p /tmp/image/bin && cp /usr/bin/busybox /tmp/image/bin && cd /tmp/image/bin &&
+         for name in sh httpd sleep; do ln -s busybox $name; done &&
+         tar -C /tmp/image -c . | podman import --quiet - localhost/hello`,
+      );
+      assert.equal(await sh("m1", "podman run --rm hello sh -c 'echo out'"), "out\n");
+      const docker = await sh("m1", "docker run --rm --network host hello sh -c 'echo docker' 2>&1");
+      assert.equal(docker, "docker\n");
+
+      const server = "sh -c 'echo $0 >/index.html; exec httpd -f -p 80 -h /'";
+      await sh(
+        "m1",
+        `cat >/run/containers/systemd/quadlet.container <<'X'
+[Container]
+Image=localhost/hello
+Exec=${server} quadlet
+PublishPort=8081:80
+StopTimeout=1
+X
+cat >/run/systemd/system/docker-web.service <<'X'
+[Service]
+ExecStart=/usr/bin/docker run --rm --name web -p 8082:80 hello ${server} docker
+ExecStop=/usr/bin/docker stop -t 1 web
+X
+systemctl daemon-reload && systemctl start quadlet.service docker-web.service`,
+      );
+      const { address } = (await machines.list())[0] ?? { address: "" };
+      assert.equal(await fetchText(`http://${address}:8081/`), "quadlet\n");
+      assert.equal(await fetchText(`http://${address}:8082/`), "docker\n");
+      assert.match(await sh("m1", "systemctl show --property=MainPID quadlet.service"), /MainPID=\d+/);
+
+      await machines.crash("m1");
+      await machines.start("m1");
+      await machines.ready("m1");
+      assert.equal(await sh("m1", "podman run --rm localhost/hello sh -c 'echo again'"), "again\n");
+      await sh("m1", "podman network create shop && podman run -d --name db --network shop hello sleep 100");
+      assert.match(await sh("m1", "podman run --rm --network shop hello busybox nslookup db 2>&1"), /Name:\s+db/);
+    }));
+});
+
+async function fetchText(url: string): Promise<string> {
+  const end = performance.now() + 20_000;
+  for (;;) {
+    try {
+      return await (await fetch(url, { signal: AbortSignal.timeout(2000) })).text();
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+describe("a cluster", () => {
+  test("lives beside another without touching it", (t) =>
+    withMachines(t, { count: 1, cluster: "left" }, async (left) =>
+      withMachines(t, { count: 1, cluster: "right" }, async (right) => {
+        const [one] = await left.machines.list();
+        const [other] = await right.machines.list();
+        assert.notEqual(one?.address, other?.address);
+        await right.machines.cut("m1");
+        assert.equal((await left.sh("m1", ping("host"))).trim(), "yes");
+        assert.equal((await right.sh("m1", ping("host"))).trim(), "no");
+        assert.ok((await LocalCluster.list()).includes(left.cluster.name));
+        await right.cluster.destroy();
+        assert.deepEqual(await tracesOf(right.cluster), noTraces);
+        assert.equal((await left.sh("m1", ping("host"))).trim(), "yes");
+        assert.equal((await left.machines.list())[0]?.state, "running");
+      }),
+    ));
+
+  test("runs processes on the host that outlive their starter and end with it", async (t) => {
+    const reason = await machinesUnavailable();
+    if (reason !== undefined) return t.skip(reason);
+    const cluster = newCluster("host");
+    await cluster.create((await machineTree()).layers);
+    const address = await cluster.hostAddress();
+    const script = `require('net').createServer(c=>c.end('hi')).listen(7000,'${address}',()=>console.log('up'))`;
+    const command = { name: "server", argv: [process.execPath, "-e", script], env: { MARK: "here" } };
+    const { logFile } = await cluster.startHostProcess(command);
+    await cluster.startHostProcess(command);
+    while (!readFileSync(logFile, "utf8").includes("up")) await sleep(20);
+    const socket = createConnection(7000, address);
+    const [bytes] = (await once(socket, "data")) as [Buffer];
+    assert.equal(bytes.toString(), "hi");
+    assert.equal((await cluster.hostProcess("server")).length, 1);
+    await cluster.stopHostProcess("server");
+    assert.deepEqual(await cluster.hostProcess("server"), []);
+    await cluster.startHostProcess(command);
+    await cluster.destroy();
+    assert.deepEqual(await tracesOf(cluster), noTraces);
+  });
+
+  test("vanishes without a trace, host settings included", async (t) => {
+    const settings = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/fs/inotify/max_user_instances"];
+    const read = (): string[] => settings.map((path) => readFileSync(path, "utf8").trim());
+    const reason = await machinesUnavailable();
+    if (reason !== undefined) return t.skip(reason);
+    const alone = (await LocalCluster.list()).length === 0;
+    const before = read();
+    let seen: LocalCluster | undefined;
+    await withMachines(t, { count: 2, cluster: "trace" }, async ({ cluster, machines }) => {
+      seen = cluster;
+      const traces = await tracesOf(cluster);
+      for (const kind of ["processes", "interfaces", "tables", "files"] as const) assert.ok(traces[kind].length > 0, kind);
+      assert.deepEqual(traces.mounts, [], "a machine's mounts are its own");
+      await machines.destroy("m2");
+      await machines.destroy("m2");
+      assert.deepEqual((await machines.list()).map(({ name }) => name), ["m1"]);
+      assert.equal((await machines.create({ name: "m2" })).address.split(".").at(-1), "12");
+    });
+    assert.ok(seen);
+    assert.deepEqual(await tracesOf(seen), noTraces);
+    if (alone && (await LocalCluster.list()).length === 0) assert.deepEqual(read(), before);
+  });
+
+  for (const moment of ["locked", "created", "machines", "first", "paused", "ready"]) {
+    test(`is removed after its maker was killed when it was at: ${moment}`, async (t) => {
+      const reason = await machinesUnavailable();
+      if (reason !== undefined) return t.skip(reason);
+      const cluster = newCluster(`kill-${moment}`);
+      const { layers } = await machineTree();
+      const maker = spawn(
+        process.execPath,
+        [join(repository, "test/support/half-done-cluster.ts"), cluster.name, ...layers],
+        { stdio: ["ignore", "pipe", "inherit"] },
+      );
+      let said = "";
+      for await (const chunk of maker.stdout) {
+        said += String(chunk);
+        if (said.includes(`${moment}\n`)) break;
+      }
+      maker.kill("SIGKILL");
+      await once(maker, "exit");
+      if (moment === "ready") {
+        const machines = await cluster.machines();
+        await machines.collectGarbage();
+        assert.deepEqual((await machines.list()).map(({ state }) => state), ["paused", "running"]);
+        await machines.resume("m1");
+        await machines.heal("m2");
+        await machines.ready("m1");
+      }
+      await cluster.exclusively(() => cluster.destroy());
+      assert.deepEqual(await tracesOf(cluster), noTraces);
+      await cluster.destroy();
+    });
+  }
+
+  test("collects what is left of machines, and leaves the others alone", (t) =>
+    withMachines(t, { count: 2, cluster: "garbage" }, async ({ cluster, machines, sh }) => {
+      const record = join(cluster.folder, "machines/m2/machine.json");
+      await runCommand(["rm", record]);
+      await machines.collectGarbage();
+      assert.deepEqual((await machines.list()).map(({ name }) => name), ["m1"]);
+      assert.ok(!existsSync(join(cluster.folder, "machines/m2")));
+      assert.equal((await sh("m1", "echo alive")).trim(), "alive");
+      const { unified = "" } = findHierarchies();
+      if (!existsSync("/run/systemd/system")) {
+        assert.deepEqual(await groupProcesses(join(unified, "keelson", cluster.name, "machine.m2")), []);
+      }
+      assert.equal((await tryCommand(["ip", "link", "show", "type", "veth"])).code, 0);
+    }));
+});
