@@ -19,7 +19,7 @@ import {
   type UnitState,
   unitState,
 } from "./unit-state.ts";
-import { UnitWatch, type WatchOptions } from "./unit-watch.ts";
+import { type Extent, type UnitReader, UnitWatch, type WatchOptions } from "./unit-watch.ts";
 
 const PROPERTIES = "org.freedesktop.DBus.Properties";
 const UNIT = "org.freedesktop.systemd1.Unit";
@@ -55,7 +55,6 @@ export interface JobOptions {
 /** Which of the unit's processes a signal goes to. */
 export type KillWhom = "all" | "main" | "control";
 
-type Extent = "common" | "all";
 type JobMethod = "StartUnit" | "StopUnit" | "RestartUnit" | "ReloadUnit" | "ReloadOrRestartUnit";
 
 /** Whether systemd as a whole is up: `starting`, `running`, `degraded`, `maintenance`, `stopping`, ... */
@@ -218,9 +217,9 @@ export class SystemdManager implements AsyncDisposable {
       (signal) => this.#receive(signal),
     );
     await this.#watchingUnits;
-    const reader = {
-      listUnits: (patterns: readonly string[]) => this.listUnits(patterns),
-      readProperties: (name: string, extent: Extent) => this.#readProperties(name, extent),
+    const reader: UnitReader = {
+      listUnits: (patterns, signal) => this.listUnits(patterns, { signal }),
+      readProperties: (name, extent, signal) => this.#readProperties(name, extent, { signal }),
     };
     const watch = new UnitWatch(options, reader, this.#surroundings);
     this.#watches.add(watch);

@@ -37,13 +37,15 @@ export interface WatchOptions {
 
 /** What the watch reads from systemd. */
 export interface UnitReader {
-  listUnits(patterns: readonly string[]): Promise<readonly UnitListing[]>;
+  listUnits(patterns: readonly string[], signal: AbortSignal): Promise<readonly UnitListing[]>;
   /**
    * Properties of the unit that `unitState` looks at: those that all units have, or with those of its type, which
    * cost systemd and us four times as much. Reading loads the unit if it is not loaded.
    */
-  readProperties(name: string, extent: "common" | "all"): Promise<Properties>;
+  readProperties(name: string, extent: Extent, signal: AbortSignal): Promise<Properties>;
 }
+
+export type Extent = "common" | "all";
 
 const RETRY_MS = 1000;
 
@@ -66,7 +68,10 @@ export class UnitWatch implements AsyncDisposable {
   #patches = new Map<string, Properties>();
   /** Units whose existence changed since the last round. */
   #appeared = new Map<string, boolean>();
-  #relist = true;
+  /** Everything is to be read again: after a reload what belongs to the file, after a gap all. */
+  #relist: Extent | undefined = "all";
+  /** While systemd reloads it tells of every unit that it is gone and there again, which is not to be told. */
+  #reloading = false;
   #wake = Promise.withResolvers<void>();
   #loop: Promise<void> | undefined;
 
@@ -98,17 +103,21 @@ export class UnitWatch implements AsyncDisposable {
       if (!this.#matches(name)) return;
       this.#appeared.set(name, member === "UnitNew");
       if (member === "UnitRemoved") this.#patches.delete(name);
-    } else if (member === "Reloading" && body[0] === false) {
-      this.#relist = true;
+    } else if (member === "Reloading") {
+      this.#reloading = body[0] === true;
+      if (!this.#reloading) this.invalidate(this.#relist ?? "common");
     } else {
       return;
     }
-    this.#wake.resolve();
+    if (!this.#reloading) this.#wake.resolve();
   }
 
   /** Everything may have changed unseen. */
-  invalidate(): void {
-    this.#relist = true;
+  invalidate(extent: Extent = "all"): void {
+    this.#relist = extent;
+    this.#reloading = false;
+    this.#appeared.clear();
+    this.#patches.clear();
     this.#wake.resolve();
   }
 
@@ -159,26 +168,27 @@ export class UnitWatch implements AsyncDisposable {
   /** Tells what has changed since the last round. */
   async #round(): Promise<void> {
     this.#wake = Promise.withResolvers();
+    if (this.#reloading) return;
     const relist = this.#relist;
     const appeared = this.#appeared;
     const patches = this.#patches;
-    this.#relist = false;
+    this.#relist = undefined;
     this.#appeared = new Map();
     this.#patches = new Map();
     const toRead = new Set([...appeared].filter(([, here]) => here).map(([name]) => name));
     for (const [name, here] of appeared) if (!here) this.#forget(name);
-    if (relist) await this.#listAll(toRead);
+    if (relist !== undefined) await this.#listAll(toRead);
     for (const [name, patch] of patches) {
       const known = this.#known.get(name);
       if (known === undefined) toRead.add(name);
       else if (!toRead.has(name)) this.#note(name, { ...known.properties, ...patch });
     }
-    await Promise.all([...toRead].map((name) => this.#read(name)));
+    await Promise.all([...toRead].map((name) => this.#read(name, relist ?? "common")));
     await this.#tell();
   }
 
   async #listAll(toRead: Set<string>): Promise<void> {
-    const listed = await this.#reader.listUnits(this.#options.match);
+    const listed = await this.#reader.listUnits(this.#options.match, this.#end.signal);
     const names = new Set(listed.map(({ name }) => name));
     for (const name of names) toRead.add(name);
     for (const name of this.#known.keys()) if (!names.has(name)) this.#forget(name);
@@ -186,7 +196,8 @@ export class UnitWatch implements AsyncDisposable {
 
   /** Units whose row in the list is not what is known are read again. */
   async #compare(): Promise<void> {
-    const listed = await this.#reader.listUnits(this.#options.match);
+    this.#reloading = false;
+    const listed = await this.#reader.listUnits(this.#options.match, this.#end.signal);
     const names = new Set(listed.map(({ name }) => name));
     for (const { name, load, active, sub } of listed) {
       const state = this.#known.get(name)?.state;
@@ -197,16 +208,18 @@ export class UnitWatch implements AsyncDisposable {
     if (this.#appeared.size > 0) this.#wake.resolve();
   }
 
-  /** Properties of the unit's type change only together with those that all units have. */
-  async #read(name: string): Promise<void> {
+  /** Without a gap, properties of the unit's type change only together with those that all units have. */
+  async #read(name: string, extent: Extent): Promise<void> {
     const before = this.#known.get(name);
-    if (before !== undefined) {
-      const properties = { ...before.properties, ...(await this.#reader.readProperties(name, "common")) };
+    const { signal } = this.#end;
+    if (before !== undefined && extent === "common") {
+      const common = await this.#reader.readProperties(name, "common", signal);
+      const properties = { ...before.properties, ...common };
       const now = unitState(name, properties);
       const fields = ["active", "sub", "invocationId", "stateChangeUsec"] as const;
       if (fields.every((field) => now[field] === before.state[field])) return this.#note(name, properties);
     }
-    this.#note(name, await this.#reader.readProperties(name, "all"));
+    this.#note(name, await this.#reader.readProperties(name, "all", signal));
   }
 
   #note(name: string, properties: Properties): void {
