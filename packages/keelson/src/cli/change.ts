@@ -1,30 +1,29 @@
 // Every change goes this way: ask, confirm what a guard refuses, wait for the outcome, say how to take it back.
-import { userInfo } from 'node:os'
-import { KeelError, exitCode } from '../base/errors.ts'
-import type { ExitCode } from '../base/errors.ts'
-import type { InstanceView } from '../api/wire.ts'
-import type { Confirmation, Intent } from '../model/operation.ts'
-import { plain } from './colour.ts'
-import type { DaemonClient } from './daemon-client.ts'
-import type { OperationView, PlanView, ProgressView } from './daemon-answers.ts'
-import { answers } from './daemon-answers.ts'
-import type { Invocation } from './invocation.ts'
-import { timeoutOf } from './invocation.ts'
-import { waits } from './options.ts'
-import type { GuardOptions, WaitOptions } from './options.ts'
-import { followOperation } from './operation-progress.ts'
-import { changeDocument, outcomeText } from './outcome-text.ts'
-import { planText } from './plan-text.ts'
-import { toKeelError } from './report-error.ts'
+import { userInfo } from "node:os";
+import { KeelError, exitCode } from "../base/errors.ts";
+import type { ExitCode } from "../base/errors.ts";
+import type { InstanceView, OperationView, PlanView, ProgressView } from "../api/wire.ts";
+import type { Confirmation, Intent } from "../model/operation.ts";
+import { plain } from "./colour.ts";
+import type { DaemonClient } from "./daemon-client.ts";
+import { answers } from "./daemon-answers.ts";
+import type { Invocation } from "./invocation.ts";
+import { timeoutOf } from "./invocation.ts";
+import { waits } from "./options.ts";
+import type { GuardOptions, WaitOptions } from "./options.ts";
+import { followOperation } from "./operation-progress.ts";
+import { changeDocument, outcomeText } from "./outcome-text.ts";
+import { planText } from "./plan-text.ts";
+import { toKeelError } from "./report-error.ts";
 
-export type ChangeOptions = GuardOptions & WaitOptions
+export type ChangeOptions = GuardOptions & WaitOptions;
 
 /** A change that was made. */
 export interface MadeChange {
-  readonly operation: OperationView
+  readonly operation: OperationView;
   /** The last that was seen of it; undefined when nobody waited. */
-  readonly progress: ProgressView | undefined
-  readonly timedOut: boolean
+  readonly progress: ProgressView | undefined;
+  readonly timedOut: boolean;
 }
 
 /**
@@ -32,67 +31,85 @@ export interface MadeChange {
  * refuses and nobody confirms.
  */
 export async function change(keel: Invocation, intent: Intent, options: ChangeOptions): Promise<ExitCode> {
-  if (options.dryRun === true) return showPlan(keel, intent, options)
-  const made = await makeChange(keel, intent, options)
-  return reportChange(keel, made)
+  if (options.dryRun === true) return showPlan(keel, intent, options);
+  const made = await makeChange(keel, intent, options);
+  return reportChange(keel, made);
 }
 
 /** Makes a change and waits for it as the options say, printing progress only. */
-export async function makeChange(keel: Invocation, intent: Intent, options: ChangeOptions): Promise<MadeChange> {
-  const client = await keel.daemon()
-  const operation = await operateConfirmed(keel, client, intent, options)
-  if (!waits(options)) return { operation, progress: undefined, timedOut: false }
-  const { progress, timedOut } = await followOperation(keel, client, operation, timeoutOf(options))
-  return { operation, progress, timedOut }
+export async function makeChange(
+  keel: Invocation,
+  intent: Intent,
+  options: ChangeOptions,
+): Promise<MadeChange> {
+  const client = await keel.daemon();
+  const operation = await operateConfirmed(keel, client, intent, options);
+  if (!waits(options)) return { operation, progress: undefined, timedOut: false };
+  const { progress, timedOut } = await followOperation(keel, client, operation, timeoutOf(options));
+  return { operation, progress, timedOut };
 }
 
 /** Prints the outcome to stdout; the error to throw when it is none. */
 export async function reportChange(keel: Invocation, made: MadeChange): Promise<ExitCode> {
-  const { operation, progress, timedOut } = made
-  const instances = await instancesOf(keel, progress)
-  keel.output.document(changeDocument(made, instances), () => outcomeText(made, instances))
-  const undo = `\`keel undo ${operation.id}\` takes it back`
+  const { operation, progress, timedOut } = made;
+  const instances = await instancesOf(keel, progress);
+  keel.output.document(changeDocument(made, instances), () => outcomeText(made, instances));
+  const undo = `\`keel undo ${operation.id}\` takes it back`;
   if (timedOut) {
-    throw new KeelError('KEEL-602', `operation ${operation.id} is not finished yet: ${pendingWords(progress)}`, {
-      hint: `it goes on by itself; \`keel op show ${operation.id}\` follows it; ${undo}`,
-      details: { operation: operation.id },
-    })
+    throw new KeelError(
+      "KEEL-602",
+      `operation ${operation.id} is not finished yet: ${pendingWords(progress)}`,
+      {
+        hint: `it goes on by itself; \`keel op show ${operation.id}\` follows it; ${undo}`,
+        details: { operation: operation.id },
+      },
+    );
   }
-  if (progress?.outcome === 'partly') {
-    throw new KeelError('KEEL-603', `operation ${operation.id} succeeded in part: ${failedWords(progress)}`, {
+  if (progress?.outcome === "partly") {
+    throw new KeelError("KEEL-603", `operation ${operation.id} succeeded in part: ${failedWords(progress)}`, {
       hint: undo,
       details: { operation: operation.id },
-    })
+    });
   }
-  if (progress?.outcome === 'failed') throw failure(operation, progress, undo)
-  return exitCode.done
+  if (progress?.outcome === "failed") throw failure(operation, progress, undo);
+  return exitCode.done;
 }
 
 /** What is known of the instances that the operation was about: machines by name, addresses. */
-async function instancesOf(keel: Invocation, progress: ProgressView | undefined): Promise<readonly InstanceView[]> {
-  if (!progress || progress.items.length === 0) return []
-  const names = new Set(progress.items.map((item) => item.instance))
-  const { instances } = await (await keel.daemon()).snapshot()
-  return instances.filter((instance) => names.has(instance.name))
+async function instancesOf(
+  keel: Invocation,
+  progress: ProgressView | undefined,
+): Promise<readonly InstanceView[]> {
+  if (!progress || progress.items.length === 0) return [];
+  const names = new Set(progress.items.map((item) => item.instance));
+  const { instances } = await (await keel.daemon()).snapshot();
+  return instances.filter((instance) => names.has(instance.name));
 }
 
 function failure(operation: OperationView, progress: ProgressView, undo: string): KeelError {
-  const failed = progress.items.filter((item) => item.state === 'failed')
-  const unplaced = failed.length > 0 && failed.every((item) => (item.machine ?? null) === null)
-  const unit = failed[0]?.instance ?? ''
-  const look = unplaced ? `\`keel why ${unit}\` shows each machine with its reason` : `\`keel journal ${unit}\` shows its last words`
-  return new KeelError(unplaced ? 'KEEL-503' : 'KEEL-504', failedWords(progress), {
+  const failed = progress.items.filter((item) => item.state === "failed");
+  const unplaced = failed.length > 0 && failed.every((item) => (item.machine ?? null) === null);
+  const unit = failed[0]?.instance ?? "";
+  const look = unplaced
+    ? `\`keel why ${unit}\` shows each machine with its reason`
+    : `\`keel journal ${unit}\` shows its last words`;
+  return new KeelError(unplaced ? "KEEL-503" : "KEEL-504", failedWords(progress), {
     hint: `${look}; ${undo}`,
     details: { operation: operation.id },
-  })
+  });
 }
 
 async function showPlan(keel: Invocation, intent: Intent, options: ChangeOptions): Promise<ExitCode> {
-  const client = await keel.daemon()
-  const plan = await client.plan({ intent, confirm: confirmationOf(options), who: whoAsks(keel), via: 'cli' })
-  keel.output.document({ plan }, () => planText(plan, keel.paint))
-  const changes = plan.changes.length > 0
-  return changes && options.detailedExitcode === true ? exitCode.planHasChanges : exitCode.done
+  const client = await keel.daemon();
+  const plan = await client.plan({
+    intent,
+    confirm: confirmationOf(options),
+    who: whoAsks(keel),
+    via: "cli",
+  });
+  keel.output.document({ plan }, () => planText(plan, keel.paint));
+  const changes = plan.changes.length > 0;
+  return changes && options.detailedExitcode === true ? exitCode.planHasChanges : exitCode.done;
 }
 
 async function operateConfirmed(
@@ -102,17 +119,17 @@ async function operateConfirmed(
   options: ChangeOptions,
 ): Promise<OperationView> {
   const ask = (confirm: Confirmation): Promise<OperationView> =>
-    client.operate({ intent, confirm, who: whoAsks(keel), via: 'cli' })
+    client.operate({ intent, confirm, who: whoAsks(keel), via: "cli" });
   try {
-    return await ask(confirmationOf(options))
+    return await ask(confirmationOf(options));
   } catch (cause) {
-    const error = toKeelError(cause)
-    if (error.exitCode !== exitCode.refused) throw cause
-    const plan = planIn(error)
-    if (plan && keel.output.format === 'text') keel.terminal.err(planText(plan, plain))
-    const confirmed = await confirmRefused(keel, error, plan, options)
-    if (!confirmed) throw cause
-    return ask(confirmed)
+    const error = toKeelError(cause);
+    if (error.exitCode !== exitCode.refused) throw cause;
+    const plan = planIn(error);
+    if (plan && keel.output.format === "text") keel.terminal.err(planText(plan, plain));
+    const confirmed = await confirmRefused(keel, error, plan, options);
+    if (!confirmed) throw cause;
+    return ask(confirmed);
   }
 }
 
@@ -123,48 +140,52 @@ async function confirmRefused(
   plan: PlanView | undefined,
   options: ChangeOptions,
 ): Promise<Confirmation | undefined> {
-  if (!keel.terminal.interactive || options.yes === true || keel.output.format !== 'text') return undefined
-  if (error.code !== 'KEEL-201' && error.code !== 'KEEL-202' && error.code !== 'KEEL-204') return undefined
-  const question = `${error.message}\nType the cluster's name (${keel.cluster}) to do it all the same: `
-  const answer = (await keel.terminal.ask(question, keel.signal)).trim()
-  if (answer !== keel.cluster) return undefined
-  return { maxImpact: Math.ceil(plan?.impact.percent ?? 100), scope: answer }
+  if (!keel.terminal.interactive || options.yes === true || keel.output.format !== "text") return undefined;
+  if (error.code !== "KEEL-201" && error.code !== "KEEL-202" && error.code !== "KEEL-204") return undefined;
+  const question = `${error.message}\nType the cluster's name (${keel.cluster}) to do it all the same: `;
+  const answer = (await keel.terminal.ask(question, keel.signal)).trim();
+  if (answer !== keel.cluster) return undefined;
+  return { maxImpact: Math.ceil(plan?.impact.percent ?? 100), scope: answer };
 }
 
 function planIn(error: KeelError): PlanView | undefined {
-  const result = answers.plan.safeParse(error.details?.plan)
-  return result.success ? result.data : undefined
+  const result = answers.plan.safeParse(error.details?.plan);
+  return result.success ? result.data : undefined;
 }
 
 /** `--max-impact` and `--confirm`. Throws KEEL-104 for a figure that is no percentage. */
 export function confirmationOf(options: GuardOptions): Confirmation {
-  const percent = options.maxImpact === undefined ? undefined : Number(options.maxImpact.replace(/%$/, ''))
+  const percent = options.maxImpact === undefined ? undefined : Number(options.maxImpact.replace(/%$/, ""));
   if (percent !== undefined && !(percent >= 0 && percent <= 100)) {
-    throw new KeelError('KEEL-104', `--max-impact ${options.maxImpact}: no percentage`, { hint: '--max-impact 40' })
+    throw new KeelError("KEEL-104", `--max-impact ${options.maxImpact}: no percentage`, {
+      hint: "--max-impact 40",
+    });
   }
   return {
     ...(percent === undefined ? {} : { maxImpact: percent }),
     ...(options.confirm === undefined ? {} : { scope: options.confirm }),
-  }
+  };
 }
 
 /** The person behind the command: sudo's if there is one. */
-export function whoAsks(keel: Pick<Invocation, 'terminal'>): string {
-  const name = keel.terminal.env.SUDO_USER ?? keel.terminal.env.USER ?? ''
-  return (name === '' ? userInfo().username : name).slice(0, 200)
+export function whoAsks(keel: Pick<Invocation, "terminal">): string {
+  const name = keel.terminal.env.SUDO_USER ?? keel.terminal.env.USER ?? "";
+  return (name === "" ? userInfo().username : name).slice(0, 200);
 }
 
 function pendingWords(progress: ProgressView | undefined): string {
-  const pending = progress?.items.filter((item) => item.state === 'pending') ?? []
-  return pending.length === 0 ? 'no word yet' : itemWords(pending)
+  const pending = progress?.items.filter((item) => item.state === "pending") ?? [];
+  return pending.length === 0 ? "no word yet" : itemWords(pending);
 }
 
 function failedWords(progress: ProgressView): string {
-  return itemWords(progress.items.filter((item) => item.state === 'failed'))
+  return itemWords(progress.items.filter((item) => item.state === "failed"));
 }
 
 /** `web@1.container (no image), web@2.container (…)`, the first three. */
-function itemWords(items: ProgressView['items']): string {
-  const shown = items.slice(0, 3).map((item) => (item.reason === '' ? item.instance : `${item.instance} (${item.reason})`))
-  return items.length > 3 ? `${shown.join(', ')} and ${items.length - 3} more` : shown.join(', ')
+function itemWords(items: ProgressView["items"]): string {
+  const shown = items
+    .slice(0, 3)
+    .map((item) => (item.reason === "" ? item.instance : `${item.instance} (${item.reason})`));
+  return items.length > 3 ? `${shown.join(", ")} and ${items.length - 3} more` : shown.join(", ");
 }

@@ -1,43 +1,50 @@
 // Colour is decoration: text never means anything by its colour alone.
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from "node:util";
 
-type Format = Parameters<typeof styleText>[0]
+type Format = Parameters<typeof styleText>[0];
 
 /** Colours text, or leaves it alone. */
-export type Paint = (format: Format, text: string) => string
+export type Paint = (format: Format, text: string) => string;
 
 /** Colour only on a terminal, and never when NO_COLOR is set (https://no-color.org) or TERM is dumb. */
 export function paintFor(isTTY: boolean, env: Readonly<Record<string, string | undefined>>): Paint {
-  const coloured = isTTY && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb'
-  if (!coloured) return (_format, text) => text
-  return (format, text) => styleText(format, text, { validateStream: false })
+  const coloured = isTTY && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
+  if (!coloured) return (_format, text) => text;
+  return (format, text) => styleText(format, text, { validateStream: false });
 }
-
-const escapeSequence = /\u001B\[[0-9;?]*[A-Za-z]/g
 
 /** The text without escape sequences. */
 export function stripColour(text: string): string {
-  return text.replaceAll(escapeSequence, '')
+  return stripVTControlCharacters(text);
 }
 
 /** How many columns the text takes: colour takes none. */
 export function displayWidth(text: string): number {
-  let width = 0
-  for (const _character of stripColour(text)) width++
-  return width
+  let width = 0;
+  for (const _character of stripColour(text)) width++;
+  return width;
 }
 
-const goodStates = new Set(['healthy', 'active', 'running', 'launched', 'ok', 'present'])
-const badStates = new Set(['failed', 'unhealthy', 'gone', 'lost', 'missing'])
-const movingStates = new Set(['starting', 'activating', 'deactivating', 'waiting', 'unplaced', 'paused', 'cut', 'pending'])
+const goodStates = new Set(["healthy", "active", "running", "launched", "ok", "present"]);
+const badStates = new Set(["failed", "unhealthy", "gone", "lost", "missing"]);
+const movingStates = new Set([
+  "starting",
+  "activating",
+  "deactivating",
+  "waiting",
+  "unplaced",
+  "paused",
+  "cut",
+  "pending",
+]);
 
 /** Paints a word that names a state. */
 export function paintState(paint: Paint, word: string): string {
-  const key = word.split(' ')[0] ?? ''
-  if (goodStates.has(key)) return paint('green', word)
-  if (badStates.has(key)) return paint('red', word)
-  if (movingStates.has(key)) return paint('yellow', word)
-  return word
+  const key = word.split(" ")[0] ?? "";
+  if (goodStates.has(key)) return paint("green", word);
+  if (badStates.has(key)) return paint("red", word);
+  if (movingStates.has(key)) return paint("yellow", word);
+  return word;
 }
 
 /**
@@ -47,10 +54,14 @@ export function paintState(paint: Paint, word: string): string {
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, (character) => {
-    const code = character.charCodeAt(0)
-    return code < 0x20 ? `^${String.fromCharCode(code + 64)}` : code === 0x7f ? '^?' : `\\x${code.toString(16)}`
-  })
+    const code = character.charCodeAt(0);
+    return code < 0x20
+      ? `^${String.fromCharCode(code + 64)}`
+      : code === 0x7f
+        ? "^?"
+        : `\\x${code.toString(16)}`;
+  });
 }
 
 /** Paints nothing. */
-export const plain: Paint = (_format, text) => text
+export const plain: Paint = (_format, text) => text;

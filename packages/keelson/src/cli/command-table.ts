@@ -1,65 +1,103 @@
 // Every command by name, without loading any. `keel --help` and completion are printed from here alone.
-import type { Register } from './invocation.ts'
+import type { Register } from "./invocation.ts";
 
 export interface CommandEntry {
-  readonly name: string
-  readonly summary: string
-  readonly group: CommandGroup
-  readonly hidden?: boolean
-  readonly load: () => Promise<{ readonly register: Register }>
+  readonly name: string;
+  readonly summary: string;
+  readonly group: CommandGroup;
+  readonly hidden?: boolean;
+  readonly load: () => Promise<{ readonly register: Register }>;
 }
 
-export const commandGroups = ['Cluster', 'Units', 'Look', 'Machines', 'Operations', 'Help'] as const
-export type CommandGroup = (typeof commandGroups)[number]
+export const commandGroups = ["Cluster", "Units", "Look", "Machines", "Operations", "Help"] as const;
+export type CommandGroup = (typeof commandGroups)[number];
 
-const entry = (group: CommandGroup, name: string, summary: string, load: CommandEntry['load']): CommandEntry => ({ group, name, summary, load })
+const entry = (
+  group: CommandGroup,
+  name: string,
+  summary: string,
+  load: CommandEntry["load"],
+): CommandEntry => ({ group, name, summary, load });
 
 export const commandTable: readonly CommandEntry[] = [
-  entry('Cluster', 'up', 'Start a local cluster, or repair it', () => import('./commands/up.ts')),
-  entry('Cluster', 'down', 'Remove a local cluster and everything of it', () => import('./commands/down.ts')),
-  entry('Cluster', 'cluster', 'List local clusters', () => import('./commands/cluster.ts')),
-  entry('Cluster', 'cache', 'Show or empty what is kept for the next time', () => import('./commands/cache.ts')),
-  entry('Cluster', 'doctor', 'Check the host and the cluster', () => import('./commands/doctor.ts')),
-  entry('Cluster', 'overhead', 'Measure what Keelson costs on this host', () => import('./commands/overhead.ts')),
+  entry("Cluster", "up", "Start a local cluster, or repair it", () => import("./commands/up.ts")),
+  entry("Cluster", "down", "Remove a local cluster and everything of it", () => import("./commands/down.ts")),
+  entry("Cluster", "cluster", "List local clusters", () => import("./commands/cluster.ts")),
+  entry(
+    "Cluster",
+    "cache",
+    "Show or empty what is kept for the next time",
+    () => import("./commands/cache.ts"),
+  ),
+  entry("Cluster", "doctor", "Check the host and the cluster", () => import("./commands/doctor.ts")),
+  entry(
+    "Cluster",
+    "overhead",
+    "Measure what Keelson costs on this host",
+    () => import("./commands/overhead.ts"),
+  ),
 
-  entry('Units', 'run', 'Run an image, on one machine or several', () => import('./commands/run.ts')),
-  entry('Units', 'submit', 'Hand in unit files', () => import('./commands/submit.ts')),
-  entry('Units', 'load', 'Hand in unit files and place them', () => import('./commands/load.ts')),
-  entry('Units', 'start', 'Start units, or unit files', () => import('./commands/start.ts')),
-  entry('Units', 'stop', 'Stop units; they keep their place', () => import('./commands/stop.ts')),
-  entry('Units', 'restart', 'Restart units and prove it', () => import('./commands/restart.ts')),
-  entry('Units', 'unload', 'Stop units and take them off their machines', () => import('./commands/unload.ts')),
-  entry('Units', 'destroy', 'Destroy units; undo brings them back', () => import('./commands/destroy.ts')),
-  entry('Units', 'scale', 'Set the number of a template’s replicas', () => import('./commands/scale.ts')),
-  entry('Units', 'image', 'Load and list image archives', () => import('./commands/image.ts')),
+  entry("Units", "run", "Run an image, on one machine or several", () => import("./commands/run.ts")),
+  entry("Units", "submit", "Hand in unit files", () => import("./commands/submit.ts")),
+  entry("Units", "load", "Hand in unit files and place them", () => import("./commands/load.ts")),
+  entry("Units", "start", "Start units, or unit files", () => import("./commands/start.ts")),
+  entry("Units", "stop", "Stop units; they keep their place", () => import("./commands/stop.ts")),
+  entry("Units", "restart", "Restart units and prove it", () => import("./commands/restart.ts")),
+  entry(
+    "Units",
+    "unload",
+    "Stop units and take them off their machines",
+    () => import("./commands/unload.ts"),
+  ),
+  entry("Units", "destroy", "Destroy units; undo brings them back", () => import("./commands/destroy.ts")),
+  entry("Units", "scale", "Set the number of a template’s replicas", () => import("./commands/scale.ts")),
+  entry("Units", "image", "Load and list image archives", () => import("./commands/image.ts")),
 
-  entry('Look', 'list-units', 'List what is on which machine', () => import('./commands/list-units.ts')),
-  entry('Look', 'list-unit-files', 'List units and their states', () => import('./commands/list-unit-files.ts')),
-  entry('Look', 'cat', 'Print unit files, byte for byte', () => import('./commands/cat.ts')),
-  entry('Look', 'status', 'Show systemd’s view of units', () => import('./commands/status.ts')),
-  entry('Look', 'journal', 'Show the journal of units', () => import('./commands/journal.ts')),
-  entry('Look', 'why', 'Say why a unit is where it is, or why not', () => import('./commands/why.ts')),
-  entry('Look', 'ssh', 'Open a shell or run a command on a machine', () => import('./commands/ssh.ts')),
-  entry('Look', 'exec', 'Run a command beside or inside a unit', () => import('./commands/exec.ts')),
+  entry("Look", "list-units", "List what is on which machine", () => import("./commands/list-units.ts")),
+  entry(
+    "Look",
+    "list-unit-files",
+    "List units and their states",
+    () => import("./commands/list-unit-files.ts"),
+  ),
+  entry("Look", "cat", "Print unit files, byte for byte", () => import("./commands/cat.ts")),
+  entry("Look", "status", "Show systemd’s view of units", () => import("./commands/status.ts")),
+  entry("Look", "journal", "Show the journal of units", () => import("./commands/journal.ts")),
+  entry("Look", "why", "Say why a unit is where it is, or why not", () => import("./commands/why.ts")),
+  entry("Look", "ssh", "Open a shell or run a command on a machine", () => import("./commands/ssh.ts")),
+  entry("Look", "exec", "Run a command beside or inside a unit", () => import("./commands/exec.ts")),
 
-  entry('Machines', 'list-machines', 'List the machines', () => import('./commands/list-machines.ts')),
-  entry('Machines', 'machine', 'Add, kill, stop, pause, cut, remove machines', () => import('./commands/machine.ts')),
+  entry("Machines", "list-machines", "List the machines", () => import("./commands/list-machines.ts")),
+  entry(
+    "Machines",
+    "machine",
+    "Add, kill, stop, pause, cut, remove machines",
+    () => import("./commands/machine.ts"),
+  ),
 
-  entry('Operations', 'undo', 'Take an operation back', () => import('./commands/undo.ts')),
-  entry('Operations', 'op', 'List, show and purge operations', () => import('./commands/op.ts')),
+  entry("Operations", "undo", "Take an operation back", () => import("./commands/undo.ts")),
+  entry("Operations", "op", "List, show and purge operations", () => import("./commands/op.ts")),
 
-  entry('Help', 'explain', 'Explain an error code', () => import('./commands/explain.ts')),
-  entry('Help', 'completion', 'Print completion for a shell', () => import('./commands/completion.ts')),
-  entry('Help', 'version', 'Print the version', () => import('./commands/version.ts')),
-  { ...entry('Help', 'complete', 'Candidates for the word being typed', () => import('./commands/complete.ts')), hidden: true },
-]
+  entry("Help", "explain", "Explain an error code", () => import("./commands/explain.ts")),
+  entry("Help", "completion", "Print completion for a shell", () => import("./commands/completion.ts")),
+  entry("Help", "version", "Print the version", () => import("./commands/version.ts")),
+  {
+    ...entry(
+      "Help",
+      "complete",
+      "Candidates for the word being typed",
+      () => import("./commands/complete.ts"),
+    ),
+    hidden: true,
+  },
+];
 
 /** Other names under which commands are known: fleetctl has none, these are what people type. */
 export const commandAliases: Readonly<Record<string, string>> = {
-  ls: 'list-units',
-  ps: 'list-units',
-  rm: 'destroy',
-  logs: 'journal',
-  machines: 'list-machines',
-  units: 'list-unit-files',
-}
+  ls: "list-units",
+  ps: "list-units",
+  rm: "destroy",
+  logs: "journal",
+  machines: "list-machines",
+  units: "list-unit-files",
+};

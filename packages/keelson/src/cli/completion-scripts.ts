@@ -33,4 +33,4 @@ end
 complete -c keel -f -a '(__keel_complete)'
 complete -c keel -n 'contains -- (commandline -opc)[2] submit load start image' -F
 `,
-}
+};

@@ -1,55 +1,57 @@
 // Candidates for the word being typed: commands, options, and the live names of units, machines, operations.
-import { commandTable } from './command-table.ts'
-import type { DaemonClient } from './daemon-client.ts'
-import { findCommand } from './program.ts'
+import { commandTable } from "./command-table.ts";
+import type { DaemonClient } from "./daemon-client.ts";
+import { findCommand } from "./program.ts";
 
 export interface CompletionCandidate {
-  readonly value: string
-  readonly description: string
+  readonly value: string;
+  readonly description: string;
 }
 
 /** What an operand of a command is, so that completion can offer what is there. */
-type Operand = 'unit' | 'machine' | 'machine-or-unit' | 'operation' | 'code' | 'image' | 'template' | 'word'
+type Operand = "unit" | "machine" | "machine-or-unit" | "operation" | "code" | "image" | "template" | "word";
 
 const operands: Readonly<Record<string, Operand>> = {
-  start: 'unit',
-  load: 'unit',
-  submit: 'unit',
-  stop: 'unit',
-  restart: 'unit',
-  unload: 'unit',
-  destroy: 'unit',
-  cat: 'unit',
-  status: 'unit',
-  journal: 'unit',
-  why: 'unit',
-  exec: 'unit',
-  scale: 'template',
-  ssh: 'machine-or-unit',
-  machine: 'machine',
-  undo: 'operation',
-  op: 'operation',
-  explain: 'code',
-  image: 'image',
-  run: 'image',
-}
+  start: "unit",
+  load: "unit",
+  submit: "unit",
+  stop: "unit",
+  restart: "unit",
+  unload: "unit",
+  destroy: "unit",
+  cat: "unit",
+  status: "unit",
+  journal: "unit",
+  why: "unit",
+  exec: "unit",
+  scale: "template",
+  ssh: "machine-or-unit",
+  machine: "machine",
+  undo: "operation",
+  op: "operation",
+  explain: "code",
+  image: "image",
+  run: "image",
+};
 
 /** How long completion waits for the daemon. A shell that hangs is worse than one that offers less. */
-const patienceMs = 700
+const patienceMs = 700;
 
 /** Candidates for the last of `words`, all starting with it. Never throws: no daemon means no names. */
 export async function candidatesFor(
   words: readonly string[],
   keel: { readonly daemon: () => Promise<DaemonClient> },
 ): Promise<readonly CompletionCandidate[]> {
-  const current = words.at(-1) ?? ''
-  const [name, ...before] = words.slice(0, -1)
-  const all = name === undefined ? commandCandidates() : await commandArguments(name, before, current, keel)
-  return all.filter((candidate) => candidate.value.startsWith(current))
+  const current = words.at(-1) ?? "";
+  const [name, ...before] = words.slice(0, -1);
+  const all = name === undefined ? commandCandidates() : await commandArguments(name, before, current, keel);
+  return all.filter((candidate) => candidate.value.startsWith(current));
 }
 
 function commandCandidates(): readonly CompletionCandidate[] {
-  return commandTable.filter((entry) => entry.hidden !== true).map((entry) => ({ value: entry.name, description: entry.summary }))
+  return commandTable
+    .filter((entry) => entry.hidden !== true)
+    .map((entry) => ({ value: entry.name, description: entry.summary }));
 }
 
 async function commandArguments(
@@ -58,54 +60,63 @@ async function commandArguments(
   current: string,
   keel: { readonly daemon: () => Promise<DaemonClient> },
 ): Promise<readonly CompletionCandidate[]> {
-  const entry = findCommand(name)
-  if (!entry) return name === 'help' ? commandCandidates() : []
-  const { fullParser } = await import('./parser.ts')
-  const top = (await fullParser([entry])).commands[0]
-  if (!top) return []
-  const sub = top.commands.find((command) => command.name() === before.find((word) => !word.startsWith('-')))
-  const command = sub ?? top
-  if (current.startsWith('-')) {
+  const entry = findCommand(name);
+  if (!entry) return name === "help" ? commandCandidates() : [];
+  const { fullParser } = await import("./parser.ts");
+  const top = (await fullParser([entry])).commands[0];
+  if (!top) return [];
+  const sub = top.commands.find((command) => command.name() === before.find((word) => !word.startsWith("-")));
+  const command = sub ?? top;
+  if (current.startsWith("-")) {
     return command.options
       .filter((option) => !option.hidden)
-      .map((option) => ({ value: option.long ?? option.short ?? '', description: option.description }))
+      .map((option) => ({ value: option.long ?? option.short ?? "", description: option.description }));
   }
-  const last = before.at(-1)
-  if (last === '-o' || last === '--output') return ['text', 'json', 'ndjson'].map((value) => ({ value, description: '' }))
+  const last = before.at(-1);
+  if (last === "-o" || last === "--output")
+    return ["text", "json", "ndjson"].map((value) => ({ value, description: "" }));
   if (!sub && top.commands.length > 0) {
-    return top.commands.map((command) => ({ value: command.name(), description: command.description() }))
+    return top.commands.map((command) => ({ value: command.name(), description: command.description() }));
   }
-  if (entry.name === 'completion') return ['bash', 'zsh', 'fish'].map((value) => ({ value, description: '' }))
-  return liveNames(operands[entry.name] ?? 'word', keel)
+  if (entry.name === "completion")
+    return ["bash", "zsh", "fish"].map((value) => ({ value, description: "" }));
+  return liveNames(operands[entry.name] ?? "word", keel);
 }
 
 async function liveNames(
   operand: Operand,
   keel: { readonly daemon: () => Promise<DaemonClient> },
 ): Promise<readonly CompletionCandidate[]> {
-  if (operand === 'word') return []
-  if (operand === 'code') {
-    const { errorCatalogue } = await import('../base/error-catalogue.ts')
-    return Object.entries(errorCatalogue).map(([value, entry]) => ({ value, description: entry.title }))
+  if (operand === "word") return [];
+  if (operand === "code") {
+    const { errorCatalogue } = await import("../base/error-catalogue.ts");
+    return Object.entries(errorCatalogue).map(([value, entry]) => ({ value, description: entry.title }));
   }
   try {
-    const client = (await keel.daemon()).within(patienceMs)
-    if (operand === 'operation') {
-      return (await client.operations()).map((operation) => ({ value: operation.id, description: operation.summary }))
+    const client = (await keel.daemon()).within(patienceMs);
+    if (operand === "operation") {
+      return (await client.operations()).map((operation) => ({
+        value: operation.id,
+        description: operation.summary,
+      }));
     }
-    if (operand === 'image') return (await client.images()).map((image) => ({ value: image.name, description: '' }))
-    const snapshot = await client.snapshot()
-    const machines = snapshot.machines.map((machine) => ({ value: machine.name, description: machine.address }))
-    if (operand === 'machine') return machines
-    const names = new Map(snapshot.units.map((unit) => [unit.name, unit.state as string]))
-    if (operand === 'unit' || operand === 'machine-or-unit') {
-      for (const instance of snapshot.instances) names.set(instance.name, instance.state)
+    if (operand === "image")
+      return (await client.images()).map((image) => ({ value: image.name, description: "" }));
+    const snapshot = await client.snapshot();
+    const machines = snapshot.machines.map((machine) => ({
+      value: machine.name,
+      description: machine.address,
+    }));
+    if (operand === "machine") return machines;
+    const names = new Map(snapshot.units.map((unit) => [unit.name, unit.state as string]));
+    if (operand === "unit" || operand === "machine-or-unit") {
+      for (const instance of snapshot.instances) names.set(instance.name, instance.state);
     }
     const units = [...names]
-      .filter(([name]) => operand !== 'template' || name.includes('@.'))
-      .map(([value, description]) => ({ value, description }))
-    return operand === 'machine-or-unit' ? [...machines, ...units] : units
+      .filter(([name]) => operand !== "template" || name.includes("@."))
+      .map(([value, description]) => ({ value, description }));
+    return operand === "machine-or-unit" ? [...machines, ...units] : units;
   } catch {
-    return []
+    return [];
   }
 }

@@ -1,23 +1,32 @@
 // The form of every answer of the API, as far as `keel` relies on it. Fields that are not named here pass.
-import * as z from 'zod/mini'
-import type { HealthView, ImageView, OperationSummary, SnapshotView } from '../api/wire.ts'
+import * as z from "zod/mini";
+import type {
+  HealthView,
+  ImageView,
+  OperationSummary,
+  OperationView,
+  PlanView,
+  ProgressView,
+  SnapshotView,
+  WhyView,
+} from "../api/wire.ts";
 
 /** Checks an answer. */
 export interface Answer<T> {
-  safeParse(json: unknown): { success: true; data: T } | { success: false; error: z.core.$ZodError }
+  safeParse(json: unknown): { success: true; data: T } | { success: false; error: z.core.$ZodError };
 }
 
-const text = z.string()
-const strings = z.array(text)
-const words = z.record(text, text)
-const desired = z.enum(['inactive', 'loaded', 'launched'])
+const text = z.string();
+const strings = z.array(text);
+const words = z.record(text, text);
+const desired = z.enum(["inactive", "loaded", "launched"]);
 
 const machine = z.looseObject({
   id: text,
   name: text,
   address: text,
   apiPort: z.number(),
-  state: z.enum(['up', 'lost']),
+  state: z.enum(["up", "lost"]),
   leader: z.boolean(),
   since: z.number(),
   joined: z.number(),
@@ -26,7 +35,7 @@ const machine = z.looseObject({
   metadata: words,
   capacity: z.nullable(z.looseObject({ cpus: z.number(), memoryBytes: z.number(), unenforced: strings })),
   instances: z.number(),
-})
+});
 
 const instance = z.looseObject({
   key: text,
@@ -50,7 +59,7 @@ const instance = z.looseObject({
   placed: z.nullable(z.number()),
   steps: z.record(text, z.number()),
   companion: z.boolean(),
-})
+});
 
 const unit = z.looseObject({
   name: text,
@@ -66,7 +75,7 @@ const unit = z.looseObject({
   owner: text,
   created: z.number(),
   changed: z.number(),
-})
+});
 
 const impact = z.looseObject({
   affected: z.number(),
@@ -74,7 +83,7 @@ const impact = z.looseObject({
   percent: z.number(),
   instances: z.number(),
   reversible: text,
-})
+});
 
 const operationSummary = z.looseObject({
   id: text,
@@ -89,7 +98,7 @@ const operationSummary = z.looseObject({
   units: z.number(),
   undoOf: z.nullable(text),
   undoneBy: z.nullable(text),
-})
+});
 
 const image = z.looseObject({
   name: text,
@@ -98,10 +107,16 @@ const image = z.looseObject({
   bytes: z.number(),
   holders: strings,
   loaded: z.number(),
-})
+});
 
-const unitRecord = z.looseObject({ name: text, desired, hash: text, replicas: z.number(), restarts: z.number() })
-const change = z.looseObject({ unit: text, before: z.optional(unitRecord), after: z.optional(unitRecord) })
+const unitRecord = z.looseObject({
+  name: text,
+  desired,
+  hash: text,
+  replicas: z.number(),
+  restarts: z.number(),
+});
+const change = z.looseObject({ unit: text, before: z.optional(unitRecord), after: z.optional(unitRecord) });
 
 const plan = z.looseObject({
   kind: text,
@@ -110,51 +125,39 @@ const plan = z.looseObject({
   impact,
   unchanged: strings,
   notes: strings,
-  undoOf: z.optional(text),
-})
+});
 
-const operation = z.looseObject({
-  id: text,
-  summary: text,
-  kind: text,
-  who: text,
-  via: text,
-  at: z.number(),
-  expires: z.number(),
-  state: text,
-  impact,
-  changes: z.array(change),
-  undoOf: z.nullish(text),
-  undoneBy: z.nullish(text),
-})
+const operation = z.looseObject({ ...operationSummary.shape, changes: z.array(change) });
 
 const progress = z.looseObject({
   done: z.boolean(),
-  outcome: z.enum(['running', 'succeeded', 'partly', 'failed']),
+  outcome: z.enum(["running", "succeeded", "partly", "failed"]),
   items: z.array(
     z.looseObject({
       instance: text,
       unit: text,
-      /** Machine id. */
       machine: z.nullish(text),
-      want: text,
-      state: z.enum(['pending', 'ready', 'failed']),
+      want: z.enum(["active", "restarted", "loaded", "gone"]),
+      state: z.enum(["pending", "ready", "failed"]),
       reason: text,
       ms: z.number(),
     }),
   ),
-})
+});
 
-const why = z.looseObject({ unit: text })
+const why = z.looseObject({
+  revision: z.number(),
+  instances: z.array(
+    z.looseObject({
+      name: text,
+      machine: z.nullable(text),
+      because: text,
+      machines: z.array(z.looseObject({ id: text, name: text, fits: z.boolean(), reasons: strings })),
+    }),
+  ),
+});
 
-export type PlanView = z.infer<typeof plan>
-export type OperationView = z.infer<typeof operation>
-export type ProgressView = z.infer<typeof progress>
-export type ProgressItemView = ProgressView['items'][number]
-export type ChangeView = z.infer<typeof change>
-export type WhyView = z.infer<typeof why>
-
-const answer = <T>(schema: z.ZodMiniType): Answer<T> => schema as unknown as Answer<T>
+const answer = <T>(schema: z.ZodMiniType): Answer<T> => schema as unknown as Answer<T>;
 
 export const answers = {
   error: answer<{ error: { code: string; message: string } }>(
@@ -191,9 +194,11 @@ export const answers = {
   ),
   plan: answer<PlanView>(plan),
   operation: answer<OperationView>(operation),
-  operations: answer<{ operations: readonly OperationSummary[] }>(z.looseObject({ operations: z.array(operationSummary) })),
+  operations: answer<{ operations: readonly OperationSummary[] }>(
+    z.looseObject({ operations: z.array(operationSummary) }),
+  ),
   progress: answer<ProgressView>(progress),
   why: answer<WhyView>(why),
   image: answer<ImageView>(image),
   images: answer<{ images: readonly ImageView[] }>(z.looseObject({ images: z.array(image) })),
-}
+};

@@ -1,250 +1,268 @@
 // How `keel` reaches keeld: HTTP over a Unix socket, or, to read only, over TCP. Every answer is checked
 // before it is believed; an error of the daemon becomes the same KeelError here.
-import { request as httpRequest } from 'node:http'
-import type { ClientRequest, IncomingMessage } from 'node:http'
-import { KeelError, describeError } from '../base/errors.ts'
-import type { ErrorBody } from '../base/errors.ts'
-import type { HealthView, ImageView, OperationSummary, SnapshotView } from '../api/wire.ts'
-import type { OperationRequest } from '../model/operation.ts'
-import { answers } from './daemon-answers.ts'
-import type { Answer, OperationView, PlanView, ProgressView, WhyView } from './daemon-answers.ts'
-import { isErrorCode } from './report-error.ts'
+import { request as httpRequest } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { KeelError, describeError } from "../base/errors.ts";
+import type { ErrorBody } from "../base/errors.ts";
+import type {
+  HealthView,
+  ImageView,
+  OperationSummary,
+  OperationView,
+  PlanView,
+  ProgressView,
+  SnapshotView,
+  WhyView,
+} from "../api/wire.ts";
+import type { OperationRequest } from "../model/operation.ts";
+import { answers } from "./daemon-answers.ts";
+import type { Answer } from "./daemon-answers.ts";
+import { isErrorCode } from "./report-error.ts";
 
 /** Where a daemon listens. */
-export type Endpoint = { readonly socket: string } | { readonly url: URL }
+export type Endpoint = { readonly socket: string } | { readonly url: URL };
 
 /** Largest answer that is read into memory, in bytes. */
-const maxAnswerBytes = 64 << 20
+const maxAnswerBytes = 64 << 20;
 /** How long one request may take to be answered, unless it is a stream. */
-const requestMs = 30_000
+const requestMs = 30_000;
 
 /** What the command sends: fields with a default may be left out. */
-export type Ask = Pick<OperationRequest, 'intent'> & Partial<OperationRequest>
+export type Ask = Pick<OperationRequest, "intent"> & Partial<OperationRequest>;
 
 /**
  * The daemon of the named local cluster, the one at KEEL_ENDPOINT (`unix:/path`, `http://host:port`), or, on
  * a machine of a cluster, its own. Throws KEEL-104 for an endpoint of another form.
  */
 export function endpointFor(place: {
-  readonly cluster: string
+  readonly cluster: string;
   /** The cluster was named on the command line: KEEL_ENDPOINT does not count then. */
-  readonly named: boolean
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly named: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }): Endpoint {
-  const text = place.env.KEEL_ENDPOINT ?? ''
-  if (place.named || text === '') return { socket: `/run/keelson/${place.cluster}/api.sock` }
-  if (text.startsWith('unix:')) return { socket: text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '') }
-  if (text.startsWith('/')) return { socket: text }
-  const url = URL.parse(text)
-  if (url?.protocol === 'http:') return { url }
-  throw new KeelError('KEEL-104', `KEEL_ENDPOINT: "${text}" is no endpoint`, { hint: 'unix:/path or http://host:port' })
+  const text = place.env.KEEL_ENDPOINT ?? "";
+  if (place.named || text === "") return { socket: `/run/keelson/${place.cluster}/api.sock` };
+  if (text.startsWith("unix:")) return { socket: text.slice("unix:".length).replace(/^\/\/(?=\/)/, "") };
+  if (text.startsWith("/")) return { socket: text };
+  const url = URL.parse(text);
+  if (url?.protocol === "http:") return { url };
+  throw new KeelError("KEEL-104", `KEEL_ENDPOINT: "${text}" is no endpoint`, {
+    hint: "unix:/path or http://host:port",
+  });
 }
 
 /** The endpoint in words, for errors. */
 export function describeEndpoint(endpoint: Endpoint): string {
-  return 'socket' in endpoint ? endpoint.socket : endpoint.url.origin
+  return "socket" in endpoint ? endpoint.socket : endpoint.url.origin;
 }
 
 interface Call {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
-  readonly path: string
-  readonly json?: unknown
+  readonly method?: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly json?: unknown;
   /** A body that is streamed, with its length. */
-  readonly body?: { readonly stream: NodeJS.ReadableStream; readonly bytes: number; readonly type: string }
+  readonly body?: { readonly stream: NodeJS.ReadableStream; readonly bytes: number; readonly type: string };
   /** No limit on the time between request and answer: for streams and uploads. */
-  readonly patient?: boolean
+  readonly patient?: boolean;
 }
 
 export class DaemonClient {
-  readonly endpoint: Endpoint
-  readonly #signal: AbortSignal
+  readonly endpoint: Endpoint;
+  readonly #signal: AbortSignal;
 
   constructor(endpoint: Endpoint, signal: AbortSignal) {
-    this.endpoint = endpoint
-    this.#signal = signal
+    this.endpoint = endpoint;
+    this.#signal = signal;
   }
 
   /** The same daemon for at most this long. */
   within(ms: number): DaemonClient {
-    return new DaemonClient(this.endpoint, AbortSignal.any([this.#signal, AbortSignal.timeout(ms)]))
+    return new DaemonClient(this.endpoint, AbortSignal.any([this.#signal, AbortSignal.timeout(ms)]));
   }
 
   health(): Promise<HealthView> {
-    return this.#get('/v1/health', answers.health)
+    return this.#get("/v1/health", answers.health);
   }
 
   snapshot(): Promise<SnapshotView> {
-    return this.#get('/v1/snapshot', answers.snapshot)
+    return this.#get("/v1/snapshot", answers.snapshot);
   }
 
   why(unit: string): Promise<WhyView> {
-    return this.#get(`/v1/why/${encodeURIComponent(unit)}`, answers.why)
+    return this.#get(`/v1/why/${encodeURIComponent(unit)}`, answers.why);
   }
 
   /** The unit file, byte for byte. Throws KEEL-501. */
   async unitFile(unit: string): Promise<Uint8Array> {
-    return readAll(await this.#open({ path: `/v1/units/${encodeURIComponent(unit)}/file` }))
+    return readAll(await this.#open({ path: `/v1/units/${encodeURIComponent(unit)}/file` }));
   }
 
   plan(ask: Ask): Promise<PlanView> {
-    return this.#json({ method: 'POST', path: '/v1/plan', json: ask }, answers.plan)
+    return this.#json({ method: "POST", path: "/v1/plan", json: ask }, answers.plan);
   }
 
   /** Makes the change. Throws what a guard refuses, with the plan in its details. */
   operate(ask: Ask): Promise<OperationView> {
-    return this.#json({ method: 'POST', path: '/v1/operations', json: ask }, answers.operation)
+    return this.#json({ method: "POST", path: "/v1/operations", json: ask }, answers.operation);
   }
 
   async operations(): Promise<readonly OperationSummary[]> {
-    return (await this.#get('/v1/operations', answers.operations)).operations
+    return (await this.#get("/v1/operations", answers.operations)).operations;
   }
 
   operation(id: string): Promise<OperationView> {
-    return this.#get(`/v1/operations/${encodeURIComponent(id)}`, answers.operation)
+    return this.#get(`/v1/operations/${encodeURIComponent(id)}`, answers.operation);
   }
 
   /** The operation's way to its outcome, one view whenever something moved; the last is `done`. */
   async *progress(id: string): AsyncGenerator<ProgressView> {
-    const path = `/v1/operations/${encodeURIComponent(id)}/progress`
+    const path = `/v1/operations/${encodeURIComponent(id)}/progress`;
     for await (const line of lines(await this.#open({ path, patient: true }))) {
-      if (line.trim() !== '') yield check(answers.progress, parseJson(line, path), path)
+      if (line.trim() !== "") yield check(answers.progress, parseJson(line, path), path);
     }
   }
 
   async images(): Promise<readonly ImageView[]> {
-    return (await this.#get('/v1/images', answers.images)).images
+    return (await this.#get("/v1/images", answers.images)).images;
   }
 
   /** Hands an image archive in. */
   loadImage(stream: NodeJS.ReadableStream, bytes: number): Promise<ImageView> {
-    const body = { stream, bytes, type: 'application/x-tar' }
-    return this.#json({ method: 'POST', path: '/v1/images', body, patient: true }, answers.image)
+    const body = { stream, bytes, type: "application/x-tar" };
+    return this.#json({ method: "POST", path: "/v1/images", body, patient: true }, answers.image);
   }
 
   async removeImage(name: string): Promise<void> {
-    await readAll(await this.#open({ method: 'DELETE', path: `/v1/images/${encodeURIComponent(name)}` }))
+    await readAll(await this.#open({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}` }));
   }
 
   #get<T>(path: string, answer: Answer<T>): Promise<T> {
-    return this.#json({ path }, answer)
+    return this.#json({ path }, answer);
   }
 
   async #json<T>(call: Call, answer: Answer<T>): Promise<T> {
-    const text = new TextDecoder().decode(await readAll(await this.#open(call)))
-    return check(answer, parseJson(text, call.path), call.path)
+    const text = new TextDecoder().decode(await readAll(await this.#open(call)));
+    return check(answer, parseJson(text, call.path), call.path);
   }
 
   /** Sends the request; resolves with an answer of the 200s, throws the daemon's error for any other. */
   async #open(call: Call): Promise<IncomingMessage> {
-    const response = await this.#send(call)
-    const status = response.statusCode ?? 0
-    if (status >= 200 && status < 300) return response
-    const text = new TextDecoder().decode(await readAll(response))
-    throw errorFrom(status, text, `${call.method ?? 'GET'} ${call.path}`)
+    const response = await this.#send(call);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    const text = new TextDecoder().decode(await readAll(response));
+    throw errorFrom(status, text, `${call.method ?? "GET"} ${call.path}`);
   }
 
   #send(call: Call): Promise<IncomingMessage> {
-    const { endpoint } = this
-    const payload = call.json === undefined ? undefined : Buffer.from(JSON.stringify(call.json))
-    const headers: Record<string, string | number> = { accept: 'application/json' }
-    if (payload) Object.assign(headers, { 'content-type': 'application/json', 'content-length': payload.length })
-    if (call.body) Object.assign(headers, { 'content-type': call.body.type, 'content-length': call.body.bytes })
+    const { endpoint } = this;
+    const payload = call.json === undefined ? undefined : Buffer.from(JSON.stringify(call.json));
+    const headers: Record<string, string | number> = { accept: "application/json" };
+    if (payload)
+      Object.assign(headers, { "content-type": "application/json", "content-length": payload.length });
+    if (call.body)
+      Object.assign(headers, { "content-type": call.body.type, "content-length": call.body.bytes });
     const where =
-      'socket' in endpoint ? { socketPath: endpoint.socket } : { host: endpoint.url.hostname, port: endpoint.url.port || 80 }
+      "socket" in endpoint
+        ? { socketPath: endpoint.socket }
+        : { host: endpoint.url.hostname, port: endpoint.url.port || 80 };
     return new Promise((resolve, reject) => {
       const sent: ClientRequest = httpRequest(
-        { ...where, method: call.method ?? 'GET', path: call.path, headers, signal: this.#signal },
+        { ...where, method: call.method ?? "GET", path: call.path, headers, signal: this.#signal },
         (response) => {
-          sent.setTimeout(0)
-          resolve(response)
+          sent.setTimeout(0);
+          resolve(response);
         },
-      )
+      );
       if (call.patient !== true) {
-        sent.setTimeout(requestMs, () => sent.destroy(new Error(`no answer within ${requestMs / 1000} s`)))
+        sent.setTimeout(requestMs, () => sent.destroy(new Error(`no answer within ${requestMs / 1000} s`)));
       }
-      sent.on('error', (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)))
+      sent.on("error", (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)));
       if (call.body) {
-        call.body.stream.on('error', (error: Error) => sent.destroy(error))
-        call.body.stream.pipe(sent)
-      } else sent.end(payload)
-    })
+        call.body.stream.on("error", (error: Error) => sent.destroy(error));
+        call.body.stream.pipe(sent);
+      } else sent.end(payload);
+    });
   }
 
   #unreachable(error: NodeJS.ErrnoException): unknown {
-    if (this.#signal.aborted) return this.#signal.reason
-    const where = describeEndpoint(this.endpoint)
-    if (error.code === 'EACCES' || error.code === 'EPERM') {
-      return new KeelError('KEEL-601', `${where} may only be opened by root`, { cause: error, hint: 'run keel as root: sudo keel …' })
+    if (this.#signal.aborted) return this.#signal.reason;
+    const where = describeEndpoint(this.endpoint);
+    if (error.code === "EACCES" || error.code === "EPERM") {
+      return new KeelError("KEEL-601", `${where} may only be opened by root`, {
+        cause: error,
+        hint: "run keel as root: sudo keel …",
+      });
     }
-    const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
-    const message = absent ? `no daemon answers at ${where}` : `${where}: ${describeError(error)}`
-    return new KeelError('KEEL-601', message, {
+    const absent = error.code === "ENOENT" || error.code === "ECONNREFUSED";
+    const message = absent ? `no daemon answers at ${where}` : `${where}: ${describeError(error)}`;
+    return new KeelError("KEEL-601", message, {
       cause: error,
-      hint: '`keel up` starts a local cluster; `keel cluster list` shows those that are there',
-    })
+      hint: "`keel up` starts a local cluster; `keel cluster list` shows those that are there",
+    });
   }
 }
 
 /** The daemon's own error, or KEEL-900 for an answer that holds none. */
 function errorFrom(status: number, text: string, what: string): KeelError {
-  const body = errorBody(text)
-  if (!body) return new KeelError('KEEL-900', `${what} was answered with ${status}: ${text.slice(0, 200)}`)
-  const code = isErrorCode(body.code) ? body.code : 'KEEL-900'
+  const body = errorBody(text);
+  if (!body) return new KeelError("KEEL-900", `${what} was answered with ${status}: ${text.slice(0, 200)}`);
+  const code = isErrorCode(body.code) ? body.code : "KEEL-900";
   return new KeelError(code, body.message, {
     ...(body.hint === undefined ? {} : { hint: body.hint }),
     ...(body.details === undefined ? {} : { details: body.details }),
-  })
+  });
 }
 
 function errorBody(text: string): ErrorBody | undefined {
   try {
-    const result = answers.error.safeParse(JSON.parse(text))
-    return result.success ? (result.data.error as ErrorBody) : undefined
+    const result = answers.error.safeParse(JSON.parse(text));
+    return result.success ? (result.data.error as ErrorBody) : undefined;
   } catch {
-    return undefined
+    return undefined;
   }
 }
 
 function parseJson(text: string, path: string): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text);
   } catch (cause) {
-    throw new KeelError('KEEL-900', `the answer to ${path} is no JSON`, { cause })
+    throw new KeelError("KEEL-900", `the answer to ${path} is no JSON`, { cause });
   }
 }
 
 function check<T>(answer: Answer<T>, json: unknown, path: string): T {
-  const result = answer.safeParse(json)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const field = issue ? `${issue.path.map(String).join('.')}: ${issue.message}` : 'unknown form'
-  throw new KeelError('KEEL-900', `the answer to ${path} has another form than expected (${field})`, {
-    hint: 'keel and keeld may be of different versions: compare with `keel version`',
-  })
+  const result = answer.safeParse(json);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue ? `${issue.path.map(String).join(".")}: ${issue.message}` : "unknown form";
+  throw new KeelError("KEEL-900", `the answer to ${path} has another form than expected (${field})`, {
+    hint: "keel and keeld may be of different versions: compare with `keel version`",
+  });
 }
 
 async function readAll(response: IncomingMessage): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength
+    bytes += chunk.byteLength;
     if (bytes > maxAnswerBytes) {
-      response.destroy()
-      throw new KeelError('KEEL-605', `an answer of more than ${maxAnswerBytes >> 20} MiB`)
+      response.destroy();
+      throw new KeelError("KEEL-605", `an answer of more than ${maxAnswerBytes >> 20} MiB`);
     }
-    chunks.push(chunk)
+    chunks.push(chunk);
   }
-  return Buffer.concat(chunks)
+  return Buffer.concat(chunks);
 }
 
 async function* lines(response: IncomingMessage): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  let rest = ''
+  const decoder = new TextDecoder();
+  let rest = "";
   for await (const chunk of response as AsyncIterable<Uint8Array>) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = parts.pop() ?? ''
-    if (rest.length > maxAnswerBytes) throw new KeelError('KEEL-605', 'a line of more than 64 MiB')
-    yield* parts
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop() ?? "";
+    if (rest.length > maxAnswerBytes) throw new KeelError("KEEL-605", "a line of more than 64 MiB");
+    yield* parts;
   }
-  if (rest !== '') yield rest
+  if (rest !== "") yield rest;
 }

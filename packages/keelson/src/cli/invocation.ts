@@ -1,86 +1,91 @@
 // One run of one command: what was asked for on the command line, and what it may use.
-import type { Command } from 'commander'
-import { systemClock } from '../base/clock.ts'
-import type { Clock } from '../base/clock.ts'
-import { KeelError } from '../base/errors.ts'
-import type { ExitCode } from '../base/errors.ts'
-import { paintFor } from './colour.ts'
-import type { Paint } from './colour.ts'
-import type { DaemonClient } from './daemon-client.ts'
-import { parseDuration } from './duration.ts'
-import { createOutput, formats } from './output.ts'
-import type { Format, Output } from './output.ts'
-import { createProgress } from './progress.ts'
-import type { Progress } from './progress.ts'
-import type { Terminal } from './terminal.ts'
+import type { Command } from "commander";
+import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { KeelError } from "../base/errors.ts";
+import { paintFor } from "./colour.ts";
+import type { Paint } from "./colour.ts";
+import type { DaemonClient } from "./daemon-client.ts";
+import { parseDuration } from "./duration.ts";
+import { createOutput, formats } from "./output.ts";
+import type { Format, Output } from "./output.ts";
+import { createProgress } from "./progress.ts";
+import type { Progress } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Adds a command to the program. */
-export type Register = (program: Command, act: Act) => void
+export type Register = (program: Command, act: Act) => void;
 
 /** Gives a command what it does. `args` are its operands, flat. */
-export type Act = <Options>(command: Command, handler: Handler<Options>) => Command
-export type Handler<Options> = (keel: Invocation, args: readonly string[], options: Options) => Promise<ExitCode | void>
+export type Act = <Options>(command: Command, handler: Handler<Options>) => Command;
+export type Handler<Options> = (
+  keel: Invocation,
+  args: readonly string[],
+  options: Options,
+) => Promise<number | void>;
 
 /** Options that every command understands. */
 export interface CommonOptions {
-  readonly cluster?: string
-  readonly output?: string
+  readonly cluster?: string;
+  readonly output?: string;
 }
 
 export interface Invocation {
-  readonly terminal: Terminal
-  readonly output: Output
-  readonly progress: Progress
-  readonly clock: Clock
+  readonly terminal: Terminal;
+  readonly output: Output;
+  readonly progress: Progress;
+  readonly clock: Clock;
   /** Colours for stdout. */
-  readonly paint: Paint
+  readonly paint: Paint;
   /** Aborts on Ctrl-C. */
-  readonly signal: AbortSignal
+  readonly signal: AbortSignal;
   /** The cluster's name: --cluster, KEEL_CLUSTER, or `default`. */
-  readonly cluster: string
+  readonly cluster: string;
   /** The daemon, connected to on the first request. Throws KEEL-104 for an endpoint that cannot be read. */
-  daemon(): Promise<DaemonClient>
+  readonly daemon: () => Promise<DaemonClient>;
 }
 
-const clusterPattern = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/
+const clusterPattern = /^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/;
 
 export function createInvocation(terminal: Terminal, common: CommonOptions, signal: AbortSignal): Invocation {
-  const cluster = common.cluster ?? nonEmpty(terminal.env.KEEL_CLUSTER) ?? 'default'
+  const cluster = common.cluster ?? nonEmpty(terminal.env.KEEL_CLUSTER) ?? "default";
   if (!clusterPattern.test(cluster)) {
-    throw new KeelError('KEEL-104', `"${cluster}" is no name for a cluster`, { hint: 'a-z, 0-9 and -, at most 40 characters' })
+    throw new KeelError("KEEL-104", `"${cluster}" is no name for a cluster`, {
+      hint: "a-z, 0-9 and -, at most 40 characters",
+    });
   }
-  const output = createOutput(terminal, parseFormat(common.output))
-  let client: Promise<DaemonClient> | undefined
+  const output = createOutput(terminal, parseFormat(common.output));
+  let client: Promise<DaemonClient> | undefined;
   return {
     terminal,
     output,
-    progress: createProgress(terminal, systemClock, output.format !== 'text'),
+    progress: createProgress(terminal, systemClock, output.format !== "text"),
     clock: systemClock,
     paint: paintFor(terminal.outIsTTY, terminal.env),
     signal,
     cluster,
     daemon() {
-      client ??= import('./daemon-client.ts').then(({ DaemonClient, endpointFor }) => {
-        const endpoint = endpointFor({ cluster, named: common.cluster !== undefined, env: terminal.env })
-        return new DaemonClient(endpoint, signal)
-      })
-      return client
+      client ??= import("./daemon-client.ts").then(({ DaemonClient, endpointFor }) => {
+        const endpoint = endpointFor({ cluster, named: common.cluster !== undefined, env: terminal.env });
+        return new DaemonClient(endpoint, signal);
+      });
+      return client;
     },
-  }
+  };
 }
 
 /** `-o`: text, json or ndjson. Throws KEEL-104 for anything else. */
 export function parseFormat(text: string | undefined): Format {
-  const format = formats.find((known) => known === (text ?? 'text'))
-  if (format) return format
-  throw new KeelError('KEEL-104', `unknown output format "${text}"`, { hint: `-o ${formats.join('|')}` })
+  const format = formats.find((known) => known === (text ?? "text"));
+  if (format) return format;
+  throw new KeelError("KEEL-104", `unknown output format "${text}"`, { hint: `-o ${formats.join("|")}` });
 }
 
 /** `--timeout` in milliseconds, 60 s unless given. */
 export function timeoutOf(options: { readonly timeout?: string }): number {
-  return options.timeout === undefined ? 60_000 : parseDuration(options.timeout, '--timeout')
+  return options.timeout === undefined ? 60_000 : parseDuration(options.timeout, "--timeout");
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text
+  return text === "" ? undefined : text;
 }

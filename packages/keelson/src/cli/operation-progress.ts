@@ -1,100 +1,106 @@
 // Waiting for an operation: a line for each instance that is not there yet, until all are or time is up.
-import { KeelError } from '../base/errors.ts'
-import type { DaemonClient } from './daemon-client.ts'
-import type { OperationView, ProgressItemView, ProgressView } from './daemon-answers.ts'
-import { formatDuration } from './duration.ts'
-import type { Invocation } from './invocation.ts'
-import type { Progress, Step } from './progress.ts'
+import { KeelError } from "../base/errors.ts";
+import type { DaemonClient } from "./daemon-client.ts";
+import type { OperationView, ProgressView } from "../api/wire.ts";
+import { formatDuration } from "./duration.ts";
+import type { Invocation } from "./invocation.ts";
+import type { Progress, Step } from "./progress.ts";
+
+type ProgressItem = ProgressView["items"][number];
 
 export interface Followed {
-  readonly progress: ProgressView | undefined
-  readonly timedOut: boolean
+  readonly progress: ProgressView | undefined;
+  readonly timedOut: boolean;
 }
 
 /** Most instances that get a line of their own; more are counted in one. */
-const mostLines = 12
+const mostLines = 12;
 
 /** Follows an operation until it is done or `timeoutMs` are over. */
 export async function followOperation(
-  keel: Pick<Invocation, 'progress' | 'signal'>,
+  keel: Pick<Invocation, "progress" | "signal">,
   client: DaemonClient,
-  operation: Pick<OperationView, 'id' | 'summary'>,
+  operation: Pick<OperationView, "id" | "summary">,
   timeoutMs: number,
 ): Promise<Followed> {
-  const patient = client.within(timeoutMs)
-  const lines = new ProgressLines(keel.progress, operation.summary)
-  let last: ProgressView | undefined
+  const patient = client.within(timeoutMs);
+  const lines = new ProgressLines(keel.progress, operation.summary);
+  let last: ProgressView | undefined;
   try {
     for await (const view of patient.progress(operation.id)) {
-      last = view
-      lines.show(view)
-      if (view.done) return { progress: view, timedOut: false }
+      last = view;
+      lines.show(view);
+      if (view.done) return { progress: view, timedOut: false };
     }
   } catch (error) {
-    if (keel.signal.aborted || !isTimeout(error)) throw error
-    lines.giveUp()
-    return { progress: last, timedOut: true }
+    if (keel.signal.aborted || !isTimeout(error)) throw error;
+    lines.giveUp();
+    return { progress: last, timedOut: true };
   }
-  throw new KeelError('KEEL-601', `the daemon ended the progress of operation ${operation.id} early`, {
+  throw new KeelError("KEEL-601", `the daemon ended the progress of operation ${operation.id} early`, {
     hint: `\`keel op show ${operation.id}\` shows how it went`,
-  })
+  });
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || (error.cause !== undefined && isTimeout(error.cause)))
+  return (
+    error instanceof Error &&
+    (error.name === "TimeoutError" || (error.cause !== undefined && isTimeout(error.cause)))
+  );
 }
 
 /** The lines on stderr for one operation. */
 class ProgressLines {
-  readonly #progress: Progress
-  readonly #summary: string
-  readonly #steps = new Map<string, Step>()
-  readonly #ended = new Set<string>()
-  #together: Step | undefined
+  readonly #progress: Progress;
+  readonly #summary: string;
+  readonly #steps = new Map<string, Step>();
+  readonly #ended = new Set<string>();
+  #together: Step | undefined;
 
   constructor(progress: Progress, summary: string) {
-    this.#progress = progress
-    this.#summary = summary
+    this.#progress = progress;
+    this.#summary = summary;
   }
 
   show(view: ProgressView): void {
-    if (view.items.length > mostLines || this.#together) this.#showTogether(view)
-    else for (const item of view.items) this.#showItem(item, keyOf(item, view))
+    if (view.items.length > mostLines || this.#together) this.#showTogether(view);
+    else for (const item of view.items) this.#showItem(item, keyOf(item, view));
   }
 
   giveUp(): void {
-    this.#together?.fail('still running')
-    for (const [key, step] of this.#steps) if (!this.#ended.has(key)) step.fail('still running')
+    this.#together?.fail("still running");
+    for (const [key, step] of this.#steps) if (!this.#ended.has(key)) step.fail("still running");
   }
 
   #showTogether(view: ProgressView): void {
-    this.#together ??= this.#progress.step(this.#summary)
-    const ready = view.items.filter((item) => item.state === 'ready').length
-    const failed = view.items.filter((item) => item.state === 'failed').length
-    const text = `${ready} of ${view.items.length}${failed === 0 ? '' : `, ${failed} failed`}`
-    if (!view.done) this.#together.update(text)
-    else if (failed === 0) this.#together.done(text)
-    else this.#together.fail(text)
+    this.#together ??= this.#progress.step(this.#summary);
+    const ready = view.items.filter((item) => item.state === "ready").length;
+    const failed = view.items.filter((item) => item.state === "failed").length;
+    const text = `${ready} of ${view.items.length}${failed === 0 ? "" : `, ${failed} failed`}`;
+    if (!view.done) this.#together.update(text);
+    else if (failed === 0) this.#together.done(text);
+    else this.#together.fail(text);
   }
 
-  #showItem(item: ProgressItemView, key: string): void {
-    if (this.#ended.has(key)) return
-    const known = this.#steps.get(key)
-    const step = known ?? this.#progress.step(item.instance)
-    if (!known) this.#steps.set(key, step)
-    if (item.state === 'pending') return step.update(item.reason)
-    this.#ended.add(key)
-    if (item.state === 'ready') step.done(`${wantWords(item.want)} after ${formatDuration(item.ms)}`)
-    else step.fail(item.reason)
+  #showItem(item: ProgressItem, key: string): void {
+    if (this.#ended.has(key)) return;
+    const known = this.#steps.get(key);
+    const step = known ?? this.#progress.step(item.instance);
+    if (!known) this.#steps.set(key, step);
+    if (item.state === "pending") return step.update(item.reason);
+    this.#ended.add(key);
+    if (item.state === "ready") step.done(`${wantWords(item.want)} after ${formatDuration(item.ms)}`);
+    else step.fail(item.reason);
   }
 }
 
 /** An instance keeps its line when it changes machines; a global unit has one for each machine. */
-function keyOf(item: ProgressItemView, view: ProgressView): string {
-  const several = view.items.filter((other) => other.instance === item.instance && other.want === item.want).length > 1
-  return `${item.instance} ${item.want} ${several ? (item.machine ?? '') : ''}`
+function keyOf(item: ProgressItem, view: ProgressView): string {
+  const several =
+    view.items.filter((other) => other.instance === item.instance && other.want === item.want).length > 1;
+  return `${item.instance} ${item.want} ${several ? (item.machine ?? "") : ""}`;
 }
 
 function wantWords(want: string): string {
-  return want === 'active' ? 'runs' : want
+  return want === "active" ? "runs" : want;
 }

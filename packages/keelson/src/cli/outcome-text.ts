@@ -1,53 +1,64 @@
 // What a change came to: a line for each instance, and how to take it back.
-import type { InstanceView } from '../api/wire.ts'
-import type { MadeChange } from './change.ts'
-import type { ProgressItemView } from './daemon-answers.ts'
-import { count } from './plan-text.ts'
-import { alignColumns } from './table.ts'
+import type { InstanceView, ProgressView } from "../api/wire.ts";
+import type { MadeChange } from "./change.ts";
+import { count } from "./plan-text.ts";
+import { alignColumns } from "./table.ts";
+
+type ProgressItem = ProgressView["items"][number];
 
 /** Most instances that are listed one by one. */
-const mostLines = 30
+const mostLines = 30;
 
 /** The JSON of a change. */
-export function changeDocument(made: MadeChange, instances: readonly InstanceView[]): Record<string, unknown> {
-  const { operation, progress, timedOut } = made
-  const { changes, ...summary } = operation
+export function changeDocument(
+  made: MadeChange,
+  instances: readonly InstanceView[],
+): Record<string, unknown> {
+  const { operation, progress, timedOut } = made;
+  const { changes, ...summary } = operation;
   return {
     operation: { ...summary, units: changes.map((change) => change.unit) },
-    outcome: timedOut ? 'timed-out' : (progress?.outcome ?? 'not-waited-for'),
+    outcome: timedOut ? "timed-out" : (progress?.outcome ?? "not-waited-for"),
     items: progress?.items.map((item) => ({ ...item, machineName: machineName(item, instances) })) ?? [],
     undo: `keel undo ${operation.id}`,
-  }
+  };
 }
 
 /** The same for people: `web@1.container runs on m2: 172.30.0.12:32771`, and the line that undoes it. */
 export function outcomeText(made: MadeChange, instances: readonly InstanceView[]): string {
-  const { operation, progress } = made
-  const items = progress?.items ?? []
-  if (operation.changes.length === 0 && items.length === 0) return `${operation.summary}: nothing to change\n`
-  const shown = items.slice(0, mostLines).map((item) => itemLine(item, instances))
-  const more = items.length > shown.length ? `… and ${count(items.length - shown.length, 'more instance')}\n` : ''
-  const body = shown.length === 0 ? `${operation.summary}: ${progress ? 'done' : 'asked for'}\n` : alignColumns(shown)
-  return `${body}${more}undo: keel undo ${operation.id}\n`
+  const { operation, progress } = made;
+  const items = progress?.items ?? [];
+  if (operation.changes.length === 0 && items.length === 0)
+    return `${operation.summary}: nothing to change\n`;
+  const shown = items.slice(0, mostLines).map((item) => itemLine(item, instances));
+  const more =
+    items.length > shown.length ? `… and ${count(items.length - shown.length, "more instance")}\n` : "";
+  const body =
+    shown.length === 0 ? `${operation.summary}: ${progress ? "done" : "asked for"}\n` : alignColumns(shown);
+  return `${body}${more}undo: keel undo ${operation.id}\n`;
 }
 
-function itemLine(item: ProgressItemView, instances: readonly InstanceView[]): readonly string[] {
-  if (item.state === 'failed') return [item.instance, `failed: ${item.reason}`]
-  if (item.state === 'pending') return [item.instance, `not yet: ${item.reason}`]
-  if (item.want === 'gone') return [item.instance, 'gone']
-  const instance = instanceOf(item, instances)
-  const where = machineName(item, instances)
-  const what = item.want === 'loaded' ? 'loaded' : item.want === 'restarted' ? 'restarted' : 'runs'
-  const addresses = instance?.addresses ?? []
-  return [item.instance, `${what}${where === null ? '' : ` on ${where}`}`, addresses.join(' ')].filter((cell) => cell !== '')
+function itemLine(item: ProgressItem, instances: readonly InstanceView[]): readonly string[] {
+  if (item.state === "failed") return [item.instance, `failed: ${item.reason}`];
+  if (item.state === "pending") return [item.instance, `not yet: ${item.reason}`];
+  if (item.want === "gone") return [item.instance, "gone"];
+  const instance = instanceOf(item, instances);
+  const where = machineName(item, instances);
+  const what = item.want === "loaded" ? "loaded" : item.want === "restarted" ? "restarted" : "runs";
+  const addresses = instance?.addresses ?? [];
+  return [item.instance, `${what}${where === null ? "" : ` on ${where}`}`, addresses.join(" ")].filter(
+    (cell) => cell !== "",
+  );
 }
 
-function instanceOf(item: ProgressItemView, instances: readonly InstanceView[]): InstanceView | undefined {
+function instanceOf(item: ProgressItem, instances: readonly InstanceView[]): InstanceView | undefined {
   return instances.find(
-    (instance) => instance.name === item.instance && ((item.machine ?? null) === null || instance.machine === item.machine),
-  )
+    (instance) =>
+      instance.name === item.instance &&
+      ((item.machine ?? null) === null || instance.machine === item.machine),
+  );
 }
 
-function machineName(item: ProgressItemView, instances: readonly InstanceView[]): string | null {
-  return instanceOf(item, instances)?.machineName ?? item.machine?.slice(0, 8) ?? null
+function machineName(item: ProgressItem, instances: readonly InstanceView[]): string | null {
+  return instanceOf(item, instances)?.machineName ?? item.machine?.slice(0, 8) ?? null;
 }

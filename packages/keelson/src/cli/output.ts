@@ -1,55 +1,55 @@
 // Data goes to stdout: as text for people, or as JSON of a versioned form for programs.
-import type { Terminal } from './terminal.ts'
+import type { Terminal } from "./terminal.ts";
 
-export const formats = ['text', 'json', 'ndjson'] as const
-export type Format = (typeof formats)[number]
+export const formats = ["text", "json", "ndjson"] as const;
+export type Format = (typeof formats)[number];
 
 /** Version of every JSON document that `keel` prints. It grows when a field changes its meaning or goes. */
-export const documentVersion = 1
+export const documentVersion = 1;
 
 export interface Output {
-  readonly format: Format
+  readonly format: Format;
   /** One result: `text` for people, `data` for programs with `"version":1` in front. */
-  document(data: Readonly<Record<string, unknown>>, text: () => string): void
+  document(data: Readonly<Record<string, unknown>>, text: () => string): void;
   /**
    * A list: a table for people; for `json` one document with the list under `name`, for `ndjson` one
    * document for each element with its `type`.
    */
-  list(list: ListOutput): void
+  list(list: ListOutput): void;
   /** One event of a stream: a line of text, or of JSON in both formats. */
-  event(type: string, data: Readonly<Record<string, unknown>>, text: () => string): void
+  event(type: string, data: Readonly<Record<string, unknown>>, text: () => string): void;
 }
 
 export interface ListOutput {
   /** The plural under which the list stands in JSON: `machines`. */
-  readonly name: string
+  readonly name: string;
   /** The `type` of one element in ndjson: `machine`. */
-  readonly type: string
-  readonly items: readonly Readonly<Record<string, unknown>>[]
+  readonly type: string;
+  readonly items: readonly Readonly<Record<string, unknown>>[];
   /** What else the JSON document holds: a revision. */
-  readonly more?: Readonly<Record<string, unknown>>
-  readonly text: () => string
+  readonly more?: Readonly<Record<string, unknown>>;
+  readonly text: () => string;
 }
 
 export function createOutput(terminal: Terminal, format: Format): Output {
   const json = (value: Readonly<Record<string, unknown>>): void => {
-    const text = format === 'json' ? JSON.stringify(value, undefined, 2) : JSON.stringify(value)
-    terminal.out(`${text}\n`)
-  }
+    const text = format === "json" ? JSON.stringify(value, undefined, 2) : JSON.stringify(value);
+    terminal.out(`${text}\n`);
+  };
   return {
     format,
     document(data, text) {
-      if (format === 'text') terminal.out(text())
-      else json({ version: documentVersion, ...data })
+      if (format === "text") terminal.out(text());
+      else json({ version: documentVersion, ...data });
     },
     list({ name, type, items, more, text }) {
-      if (format === 'text') terminal.out(text())
-      else if (format === 'json') json({ version: documentVersion, ...more, [name]: items })
-      else for (const item of items) json({ version: documentVersion, type, ...item })
+      if (format === "text") terminal.out(text());
+      else if (format === "json") json({ version: documentVersion, ...more, [name]: items });
+      else for (const item of items) json({ version: documentVersion, type, ...item });
     },
     event(type, data, text) {
-      if (format === 'text') terminal.out(text())
-      else terminal.out(`${JSON.stringify({ version: documentVersion, type, ...data })}\n`)
+      if (format === "text") terminal.out(text());
+      else terminal.out(`${JSON.stringify({ version: documentVersion, type, ...data })}\n`);
     },
-  }
+  };
 }

@@ -1,11 +1,12 @@
 // The command line's grammar, by commander: one command is registered, parsed and run.
-import { Command, CommanderError } from 'commander'
-import { KeelError, exitCode } from '../base/errors.ts'
-import type { CommandEntry } from './command-table.ts'
-import { createInvocation } from './invocation.ts'
-import type { Act, CommonOptions, Handler } from './invocation.ts'
-import { withCommon } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import { Command, CommanderError } from "commander";
+import { KeelError, exitCode } from "../base/errors.ts";
+import type { CommandEntry } from "./command-table.ts";
+import { createInvocation } from "./invocation.ts";
+import type { Act, CommonOptions, Handler } from "./invocation.ts";
+import { moveLeadingOptions } from "./leading-options.ts";
+import { withCommon } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Loads the command and runs it with these words; resolves with the exit code. Throws KeelErrors. */
 export async function runCommand(
@@ -14,29 +15,32 @@ export async function runCommand(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
-  let code: number = exitCode.done
+  let code: number = exitCode.done;
   const act: Act = <Options>(command: Command, handler: Handler<Options>): Command =>
     withCommon(command).action(async () => {
-      const keel = createInvocation(terminal, command.opts<CommonOptions>(), signal)
-      using _progress = keel.progress
-      code = (await handler(keel, command.args, command.opts() as Options)) ?? exitCode.done
-    })
-  const program = createParser(terminal)
-  const { register } = await entry.load()
-  register(program, act)
+      const keel = createInvocation(terminal, command.opts<CommonOptions>(), signal);
+      using _progress = keel.progress;
+      code = (await handler(keel, command.args, command.opts() as Options)) ?? exitCode.done;
+    });
+  const program = createParser(terminal);
+  const { register } = await entry.load();
+  register(program, act);
   try {
-    await program.parseAsync([entry.name, ...words], { from: 'user' })
+    const isGroup = (program.commands[0]?.commands.length ?? 0) > 0;
+    await program.parseAsync([entry.name, ...(isGroup ? moveLeadingOptions(words) : words)], {
+      from: "user",
+    });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode === 0) return exitCode.done
-    throw usageError(entry, error)
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return exitCode.done;
+    throw usageError(entry, error);
   }
-  return code
+  return code;
 }
 
 /** A parser without commands, which writes to the terminal and throws where commander would exit. */
-export function createParser(terminal: Pick<Terminal, 'out' | 'outIsTTY' | 'columns'>): Command {
-  return new Command('keel')
+export function createParser(terminal: Pick<Terminal, "out" | "outIsTTY" | "columns">): Command {
+  return new Command("keel")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text),
@@ -46,22 +50,24 @@ export function createParser(terminal: Pick<Terminal, 'out' | 'outIsTTY' | 'colu
       getOutHasColors: () => false,
     })
     .helpCommand(false)
-    .enablePositionalOptions()
+    .enablePositionalOptions();
 }
 
 /** Every command registered in one parser, with nothing behind it: for the reference and for completion. */
 export async function fullParser(entries: readonly CommandEntry[]): Promise<Command> {
-  const program = createParser({ out() {}, outIsTTY: false, columns: () => 100 })
-  for (const entry of entries) (await entry.load()).register(program, (command) => withCommon(command))
-  return program
+  const program = createParser({ out() {}, outIsTTY: false, columns: () => 100 });
+  for (const entry of entries) (await entry.load()).register(program, (command) => withCommon(command));
+  return program;
 }
 
 function usageError(entry: CommandEntry, error: CommanderError): KeelError {
-  if (error.code === 'commander.help') {
-    return new KeelError('KEEL-104', `keel ${entry.name} needs one of its commands`, { hint: `keel ${entry.name} --help` })
+  if (error.code === "commander.help") {
+    return new KeelError("KEEL-104", `keel ${entry.name} needs one of its commands`, {
+      hint: `keel ${entry.name} --help`,
+    });
   }
-  const [first = '', ...others] = error.message.replace(/^error: /, '').split('\n')
-  const meant = /Did you mean (.*)\?/.exec(others.join(' '))?.[1]
-  const hint = meant === undefined ? `keel ${entry.name} --help` : `did you mean ${meant}?`
-  return new KeelError('KEEL-104', first, { hint, cause: error })
+  const [first = "", ...others] = error.message.replace(/^error: /, "").split("\n");
+  const meant = /Did you mean (.*)\?/.exec(others.join(" "))?.[1];
+  const hint = meant === undefined ? `keel ${entry.name} --help` : `did you mean ${meant}?`;
+  return new KeelError("KEEL-104", first, { hint, cause: error });
 }

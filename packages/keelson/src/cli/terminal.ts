@@ -1,30 +1,30 @@
 // What a command may know and touch of the place it runs in. Passed in, so that tests bring their own.
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from "node:readline/promises";
 
 export interface Terminal {
   /** Data. */
-  out(text: string | Uint8Array): void
+  out(text: string | Uint8Array): void;
   /** Everything else: progress, errors, questions. */
-  err(text: string): void
-  readonly outIsTTY: boolean
-  readonly errIsTTY: boolean
+  err(text: string): void;
+  readonly outIsTTY: boolean;
+  readonly errIsTTY: boolean;
   /** Whether a person can answer a question. */
-  readonly interactive: boolean
+  readonly interactive: boolean;
   /** Width of stderr's terminal, in characters. */
-  columns(): number
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly cwd: string
+  columns(): number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
   /** Asks on stderr and waits for a line. Only to be called when `interactive`. */
-  ask(question: string, signal: AbortSignal): Promise<string>
+  ask(question: string, signal: AbortSignal): Promise<string>;
 }
 
 /** The process's own terminal. */
 export function processTerminal(): Terminal {
   // A reader that closes early (`keel list-units | head -1`) is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
-  })
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
@@ -35,12 +35,12 @@ export function processTerminal(): Terminal {
     env: process.env,
     cwd: process.cwd(),
     async ask(question, signal) {
-      const reader = createInterface({ input: process.stdin, output: process.stderr })
+      const reader = createInterface({ input: process.stdin, output: process.stderr });
       try {
-        return await reader.question(question, { signal })
+        return await reader.question(question, { signal });
       } finally {
-        reader.close()
+        reader.close();
       }
     },
-  }
+  };
 }

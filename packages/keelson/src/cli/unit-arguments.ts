@@ -1,41 +1,38 @@
 // What a person calls a unit, turned into what the cluster calls it, in fleet's order: the cluster's unit,
 // a local file, a template of the cluster, a template file beside the path.
-import { readFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { SystemdError, isQuadletUnitType, isSystemdUnitType, nearest, templateOf } from '@keelson/systemd'
-import { KeelError } from '../base/errors.ts'
-import { maxBodyBytes } from '../model/unit.ts'
-import { globPattern, naturally } from './unit-filter.ts'
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { nearest } from "@keelson/systemd";
+import { KeelError } from "../base/errors.ts";
+import { isPattern, parseGlob } from "../model/glob.ts";
+import { runnableTypes, templateName } from "../model/unit-name.ts";
+import { maxBodyBytes } from "../model/unit.ts";
+import { naturally, stemOf } from "./unit-filter.ts";
 
 /** The names that the cluster holds. */
 export interface KnownNames {
-  readonly units: readonly { readonly name: string }[]
-  readonly instances: readonly { readonly name: string }[]
+  readonly units: readonly { readonly name: string }[];
+  readonly instances: readonly { readonly name: string }[];
 }
 
 export interface UnitFileToSubmit {
-  readonly name: string
-  readonly bytes: Uint8Array
+  readonly name: string;
+  readonly bytes: Uint8Array;
   /** Where it came from, in words. */
-  readonly from: string
+  readonly from: string;
 }
 
 export interface ResolvedArguments {
-  readonly files: readonly UnitFileToSubmit[]
+  readonly files: readonly UnitFileToSubmit[];
   /** Units and instances that the cluster has already. */
-  readonly existing: readonly string[]
+  readonly existing: readonly string[];
   /** What a person should know: a local file that was passed over. */
-  readonly warnings: readonly string[]
-}
-
-export function isPattern(word: string): boolean {
-  return /[*?[]/.test(word)
+  readonly warnings: readonly string[];
 }
 
 /** True when the word ends with the type of a unit. */
 export function hasUnitSuffix(word: string): boolean {
-  const type = /\.([a-z]+)$/.exec(word)?.[1] ?? ''
-  return isSystemdUnitType(type) || isQuadletUnitType(type)
+  return runnableTypes.includes(/\.([a-z]+)$/.exec(word)?.[1] ?? "");
 }
 
 /**
@@ -43,19 +40,21 @@ export function hasUnitSuffix(word: string): boolean {
  * else the only type there is), or a pattern. Throws KEEL-501 for a word that means none or several.
  */
 export function resolveUnits(words: readonly string[], known: KnownNames): readonly string[] {
-  const names = allNames(known)
+  const names = allNames(known);
   const found = words.flatMap((word) => {
     if (isPattern(word)) {
-      const pattern = globPattern(word)
-      const matching = names.filter((name) => pattern.test(name) || pattern.test(stem(name)))
-      if (matching.length === 0) throw noUnit(word, names)
-      return matching
+      const glob = parseGlob(word);
+      const matching = names.filter(
+        (name) => glob?.matches(name) === true || glob?.matches(stemOf(name)) === true,
+      );
+      if (matching.length === 0) throw noUnit(word, names);
+      return matching;
     }
-    const name = lookUp(word, names)
-    if (name === undefined) throw noUnit(word, names)
-    return [name]
-  })
-  return [...new Set(found)]
+    const name = lookUp(word, names);
+    if (name === undefined) throw noUnit(word, names);
+    return [name];
+  });
+  return [...new Set(found)];
 }
 
 /** What to send for words that may also be files. Reads the files; throws KEEL-501 for a word that is nothing. */
@@ -63,100 +62,95 @@ export async function resolveWithFiles(
   words: readonly string[],
   known: KnownNames,
   place: {
-    readonly cwd: string
+    readonly cwd: string;
     /** The file wins over the cluster's unit. */
-    readonly replace: boolean
+    readonly replace: boolean;
     /** The cluster's unit file, for templates and comparisons. */
-    readonly unitFile: (name: string) => Promise<Uint8Array>
+    readonly unitFile: (name: string) => Promise<Uint8Array>;
   },
 ): Promise<ResolvedArguments> {
-  const names = allNames(known)
-  const files: UnitFileToSubmit[] = []
-  const existing: string[] = []
-  const warnings: string[] = []
+  const names = allNames(known);
+  const files: UnitFileToSubmit[] = [];
+  const existing: string[] = [];
+  const warnings: string[] = [];
   for (const word of words) {
-    const isPath = word.includes('/')
-    const registered = isPath ? undefined : isPattern(word) ? resolveUnits([word], known) : lookUp(word, names)
-    const file = await findFile(resolve(place.cwd, word))
+    const isPath = word.includes("/");
+    const registered = isPath
+      ? undefined
+      : isPattern(word)
+        ? resolveUnits([word], known)
+        : lookUp(word, names);
+    const file = await findFile(resolve(place.cwd, word));
     if (registered !== undefined && !(file && place.replace)) {
-      existing.push(...(typeof registered === 'string' ? [registered] : registered))
-      if (file && typeof registered === 'string' && known.units.some((unit) => unit.name === registered)) {
-        const same = Buffer.compare(file.bytes, await place.unitFile(registered)) === 0
-        if (!same) warnings.push(`${file.from} differs from the cluster's ${registered}, which is used; --replace puts the file in its place`)
+      existing.push(...(typeof registered === "string" ? [registered] : registered));
+      if (file && typeof registered === "string" && known.units.some((unit) => unit.name === registered)) {
+        const same = Buffer.compare(file.bytes, await place.unitFile(registered)) === 0;
+        if (!same)
+          warnings.push(
+            `${file.from} differs from the cluster's ${registered}, which is used; --replace puts the file in its place`,
+          );
       }
-    } else if (file) files.push(file)
-    else files.push(await fromTemplate(word, names, place))
+    } else if (file) files.push(file);
+    else if (!isPath && names.includes(templateName(word) ?? "")) existing.push(word);
+    else files.push(await fromTemplate(resolve(place.cwd, word), names));
   }
-  return { files, existing: [...new Set(existing)], warnings }
+  return { files, existing: [...new Set(existing)], warnings };
 }
 
-async function fromTemplate(
-  word: string,
-  names: readonly string[],
-  place: { readonly cwd: string; readonly unitFile: (name: string) => Promise<Uint8Array> },
-): Promise<UnitFileToSubmit> {
-  const name = basename(word)
-  const template = hasUnitSuffix(name) ? templateName(name) : undefined
-  if (template !== undefined) {
-    if (names.includes(template)) return { name, bytes: await place.unitFile(template), from: `the cluster's ${template}` }
-    const path = join(dirname(resolve(place.cwd, word)), template)
-    const file = await readUnitFile(path)
-    if (file) return { name, bytes: file, from: path }
-  }
-  throw noUnit(word, names)
+/** `web@3.container` made from `web@.container` beside the path. */
+async function fromTemplate(path: string, names: readonly string[]): Promise<UnitFileToSubmit> {
+  const name = basename(path);
+  const template = templateName(name);
+  const source = template === undefined ? undefined : join(dirname(path), template);
+  const bytes = source === undefined ? undefined : await readUnitFile(source);
+  if (source === undefined || bytes === undefined) throw noUnit(name, names);
+  return { name, bytes, from: source };
 }
 
 /** The file at the path, or with the one suffix of a unit that makes it a file. */
 async function findFile(path: string): Promise<UnitFileToSubmit | undefined> {
-  const paths = hasUnitSuffix(path) ? [path] : [`${path}.service`, `${path}.container`]
+  const paths = hasUnitSuffix(path) ? [path] : [`${path}.service`, `${path}.container`];
   for (const candidate of paths) {
-    const bytes = await readUnitFile(candidate)
-    if (bytes) return { name: basename(candidate), bytes, from: candidate }
+    const bytes = await readUnitFile(candidate);
+    if (bytes) return { name: basename(candidate), bytes, from: candidate };
   }
-  return undefined
+  return undefined;
 }
 
 async function readUnitFile(path: string): Promise<Uint8Array | undefined> {
-  let bytes: Uint8Array
+  let bytes: Uint8Array;
   try {
-    bytes = await readFile(path)
+    bytes = await readFile(path);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new KeelError('KEEL-104', `${path} cannot be read: ${(cause as Error).message}`, { cause })
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw new KeelError("KEEL-104", `${path} cannot be read: ${(cause as Error).message}`, { cause });
   }
-  if (bytes.byteLength > maxBodyBytes) throw new KeelError('KEEL-605', `${path} is larger than 1 MiB`)
-  return bytes
+  if (bytes.byteLength > maxBodyBytes) throw new KeelError("KEEL-605", `${path} is larger than 1 MiB`);
+  return bytes;
 }
 
 function lookUp(word: string, names: readonly string[]): string | undefined {
-  if (names.includes(word)) return word
-  const fitting = names.filter((name) => stem(name) === word)
-  if (fitting.length <= 1) return fitting[0]
-  const service = fitting.find((name) => name.endsWith('.service'))
-  if (service !== undefined) return service
-  const list = fitting.toSorted(naturally).join(', ')
-  throw new KeelError('KEEL-501', `"${word}" fits several units: ${list}`, { hint: 'name one with its suffix' })
+  if (names.includes(word)) return word;
+  const fitting = names.filter((name) => stemOf(name) === word);
+  if (fitting.length <= 1) return fitting[0];
+  const service = fitting.find((name) => name.endsWith(".service"));
+  if (service !== undefined) return service;
+  const list = fitting.toSorted(naturally).join(", ");
+  throw new KeelError("KEEL-501", `"${word}" fits several units: ${list}`, {
+    hint: "name one with its suffix",
+  });
 }
 
 function noUnit(word: string, names: readonly string[]): KeelError {
-  const near = nearest(word, names) ?? nearest(word, names.map(stem))
-  return new KeelError('KEEL-501', `no unit "${word}"`, near === undefined ? {} : { hint: `did you mean ${near}?` })
+  const near = nearest(word, names) ?? nearest(word, names.map(stemOf));
+  return new KeelError(
+    "KEEL-501",
+    `no unit "${word}"`,
+    near === undefined ? {} : { hint: `did you mean ${near}?` },
+  );
 }
 
 function allNames(known: KnownNames): readonly string[] {
-  return [...new Set([...known.units, ...known.instances].map((item) => item.name))]
-}
-
-function stem(name: string): string {
-  return name.replace(/\.[a-z]+$/, '')
-}
-
-function templateName(name: string): string | undefined {
-  try {
-    return templateOf(name)
-  } catch (error) {
-    if (error instanceof SystemdError) throw new KeelError('KEEL-103', error.message, { cause: error })
-    throw error
-  }
+  return [...new Set([...known.units, ...known.instances].map((item) => item.name))];
 }

@@ -1,8 +1,4 @@
-// The version of this `keel`, from its own package.
-import { readFileSync } from 'node:fs'
+import manifest from "../../package.json" with { type: "json" };
 
-/** `0.1.0`. */
-export function keelVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
+/** The version of this `keel`: `0.1.0`. */
+export const keelVersion: string = manifest.version;

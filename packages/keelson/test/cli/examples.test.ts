@@ -25,7 +25,8 @@ describe("the examples", () => {
 
   test("the tables of the README name every unit", async () => {
     const readme = await readFile(join(examples, "README.md"), "utf8");
-    for (const name of await readdir(join(examples, "units"))) assert.ok(readme.includes(`\`${name}\``), name);
+    for (const name of await readdir(join(examples, "units")))
+      assert.ok(readme.includes(`\`${name}\``), name);
   });
 
   test("the image is the same every time, and a tar that tar can read", async () => {

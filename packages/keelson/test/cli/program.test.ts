@@ -3,8 +3,9 @@ import { describe, test } from "node:test";
 import { errorCatalogue } from "../../src/base/error-catalogue.ts";
 import { commandAliases, commandTable } from "../../src/cli/command-table.ts";
 import { candidatesFor } from "../../src/cli/completion.ts";
+import { moveLeadingOptions } from "../../src/cli/leading-options.ts";
 import { fullParser } from "../../src/cli/parser.ts";
-import { findCommand, moveLeadingOptions, run } from "../../src/cli/program.ts";
+import { findCommand, run } from "../../src/cli/program.ts";
 import { recordingTerminal } from "./recording-terminal.ts";
 
 async function keel(...argv: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -48,7 +49,14 @@ describe("keel", () => {
   });
 
   test("wrong use: exit 2, error, hint, code on stderr and nothing on stdout", async () => {
-    for (const argv of [["nonsense"], ["list-units", "--nonsense"], ["why"], ["list-units", "-o", "xml"], ["--nonsense"], ["op", "nope"]]) {
+    for (const argv of [
+      ["nonsense"],
+      ["list-units", "--nonsense"],
+      ["why"],
+      ["list-units", "-o", "xml"],
+      ["--nonsense"],
+      ["op", "nope"],
+    ]) {
       const { code, stdout, stderr } = await keel(...argv);
       assert.deepEqual([code, stdout], [2, ""], argv.join(" "));
       assert.match(stderr, /^error: .+\nhint: .+\ncode: KEEL-104 /, argv.join(" "));
@@ -65,12 +73,16 @@ describe("keel", () => {
     assert.match(stderr, /error: no daemon answers at \/nonexistent\/keel-test.sock/);
     const json = await keel("list-machines", "-o", "json");
     assert.equal(json.code, 9);
-    const { version, error } = JSON.parse(json.stderr) as { version: number; error: { code: string; hint: string } };
+    const { version, error } = JSON.parse(json.stderr) as {
+      version: number;
+      error: { code: string; hint: string };
+    };
     assert.deepEqual([version, error.code], [1, "KEEL-601"]);
   });
 
   test("explain prints every code, in text and in JSON", async () => {
-    for (const code of Object.keys(errorCatalogue)) assert.match((await keel("explain", code)).stdout, new RegExp(`^${code}: `));
+    for (const code of Object.keys(errorCatalogue))
+      assert.match((await keel("explain", code)).stdout, new RegExp(`^${code}: `));
     const json = JSON.parse((await keel("explain", "201", "-o", "json")).stdout) as Record<string, unknown>;
     assert.deepEqual([json.version, json.code, json.exitCode], [1, "KEEL-201", 4]);
     const lines = (await keel("explain", "-o", "ndjson")).stdout.trim().split("\n");
@@ -87,7 +99,8 @@ describe("keel", () => {
 
 describe("completion", () => {
   const nobody = { daemon: () => Promise.reject(new Error("none")) };
-  const values = async (...words: string[]): Promise<string[]> => (await candidatesFor(words, nobody)).map(({ value }) => value);
+  const values = async (...words: string[]): Promise<string[]> =>
+    (await candidatesFor(words, nobody)).map(({ value }) => value);
 
   test("offers commands, options, subcommands, formats and codes; without a daemon no names", async () => {
     assert.deepEqual(await values("list-m"), ["list-machines"]);
@@ -100,7 +113,8 @@ describe("completion", () => {
   });
 
   test("scripts exist for the three shells", async () => {
-    for (const shell of ["bash", "zsh", "fish"]) assert.match((await keel("completion", shell)).stdout, /complete/);
+    for (const shell of ["bash", "zsh", "fish"])
+      assert.match((await keel("completion", shell)).stdout, /complete/);
     assert.equal((await keel("completion", "tcsh")).code, 2);
   });
 });

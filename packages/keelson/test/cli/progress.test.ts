@@ -16,7 +16,10 @@ describe("progress", () => {
       step.update(`${i} MB`);
     }
     step.done();
-    assert.equal(terminal.stderr(), "… build: 4 MB (5.0 s)\n… build: 9 MB (10.0 s)\n✓ build: 11 MB (12.0 s)\n");
+    assert.equal(
+      terminal.stderr(),
+      "… build: 4 MB (5.0 s)\n… build: 9 MB (10.0 s)\n✓ build: 11 MB (12.0 s)\n",
+    );
     assert.equal(terminal.stdout(), "");
   });
 
@@ -39,7 +42,7 @@ describe("progress", () => {
     const terminal = recordingTerminal({ errIsTTY: true, columns: () => 30 });
     const progress = createProgress(terminal, clock, false);
     progress.step("x".repeat(100));
-    for (const line of drawn(terminal.stderr())) assert.ok([...line].length <= 30, line);
+    for (const line of drawn(terminal.stderr())) assert.ok(Array.from(line).length <= 30, line);
     progress[Symbol.dispose]();
     const before = terminal.stderr();
     await clock.advance(10_000);

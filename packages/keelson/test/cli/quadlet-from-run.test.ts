@@ -56,7 +56,10 @@ RestartSec=1
 Conflicts=web@*.container
 `,
     );
-    assert.deepEqual(UnitFile.parse(text).getWords("Container", "Environment")[0]?.text, "GREETING=hello you");
+    assert.deepEqual(
+      UnitFile.parse(text).getWords("Container", "Environment")[0]?.text,
+      "GREETING=hello you",
+    );
     assert.doesNotThrow(() => readPlacement(name, text));
   });
 
@@ -76,7 +79,8 @@ Conflicts=web@*.container
   });
 
   test("ports", () => {
-    for (const port of ["8080", "80:8080", "127.0.0.1:80:8080/udp", "[::1]:80:8080"]) assert.equal(publishedPort(port), port);
+    for (const port of ["8080", "80:8080", "127.0.0.1:80:8080/udp", "[::1]:80:8080"])
+      assert.equal(publishedPort(port), port);
     for (const port of ["", "web", "0", "70000", "80:", "1:2:3", "80:80:80"]) {
       assert.throws(() => publishedPort(port), KeelError, port);
     }
@@ -91,11 +95,12 @@ Conflicts=web@*.container
       { environment: ["NO EQUALS"] },
       { spread: true },
     ];
-    for (const more of bad) assert.throws(() => quadletFromRun(request(more)), KeelError, JSON.stringify(more));
+    for (const more of bad)
+      assert.throws(() => quadletFromRun(request(more)), KeelError, JSON.stringify(more));
   });
 
   test("quoting: every command arrives word for word", () => {
-    const word = fc.string({ unit: fc.constantFrom(..."ab %\"'\\$;# \t\n=é"), maxLength: 12 });
+    const word = fc.string({ unit: fc.constantFrom(...Array.from("ab %\"'\\$;# \t\n=é")), maxLength: 12 });
     fc.assert(
       fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
         const line = words.map(quoteWord).join(" ");

@@ -41,7 +41,8 @@ describe("tables", () => {
     );
     assert.throws(
       () => chooseColumns(columns, ["colour"], []),
-      (error) => error instanceof KeelError && error.exitCode === 2 && error.hint === "--fields=name,state,id",
+      (error) =>
+        error instanceof KeelError && error.exitCode === 2 && error.hint === "--fields=name,state,id",
     );
   });
 

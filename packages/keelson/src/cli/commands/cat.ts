@@ -1,20 +1,24 @@
-import { exitCode } from '../../base/errors.ts'
-import type { Register } from '../invocation.ts'
-import { resolveUnits } from '../unit-arguments.ts'
+import { exitCode } from "../../base/errors.ts";
+import type { Register } from "../invocation.ts";
+import { resolveUnits } from "../unit-arguments.ts";
 
 export const register: Register = (program, act) => {
   const command = program
-    .command('cat')
-    .argument('<units...>', 'units of the cluster')
-    .description('Print unit files exactly as they were handed in.')
+    .command("cat")
+    .argument("<units...>", "units of the cluster")
+    .description("Print unit files exactly as they were handed in.");
   act(command, async (keel, args) => {
-    const client = await keel.daemon()
-    const names = resolveUnits(args, await client.snapshot())
+    const client = await keel.daemon();
+    const names = resolveUnits(args, await client.snapshot());
     for (const name of names) {
-      const bytes = await client.unitFile(name)
-      if (keel.output.format === 'text') keel.terminal.out(bytes)
-      else keel.output.document({ unit: name, body: Buffer.from(bytes).toString('base64'), text: new TextDecoder().decode(bytes) }, () => '')
+      const bytes = await client.unitFile(name);
+      if (keel.output.format === "text") keel.terminal.out(bytes);
+      else
+        keel.output.document(
+          { unit: name, body: Buffer.from(bytes).toString("base64"), text: new TextDecoder().decode(bytes) },
+          () => "",
+        );
     }
-    return exitCode.done
-  })
-}
+    return exitCode.done;
+  });
+};

@@ -1,43 +1,56 @@
-import type { MachineView } from '../../api/wire.ts'
-import { formatAge, formatBytes } from '../duration.ts'
-import type { Register } from '../invocation.ts'
-import { fieldList, withList } from '../options.ts'
-import type { ListOptions } from '../options.ts'
-import { chooseColumns, paintColumn, renderTable, shortId } from '../table.ts'
-import type { Column } from '../table.ts'
+import type { MachineView } from "../../api/wire.ts";
+import { formatBytes } from "../../local/progress.ts";
+import { formatAge } from "../duration.ts";
+import type { Register } from "../invocation.ts";
+import { fieldList, withList } from "../options.ts";
+import type { ListOptions } from "../options.ts";
+import { chooseColumns, paintColumn, renderTable, shortId } from "../table.ts";
+import type { Column } from "../table.ts";
 
 const columns = (now: number): readonly Column<MachineView>[] => [
-  { name: 'machine', cell: (machine, look) => shortId(machine.id, look) },
-  { name: 'name', cell: (machine) => machine.name },
-  { name: 'ip', cell: (machine) => machine.address },
-  { name: 'state', cell: (machine) => machine.state },
-  { name: 'leader', cell: (machine) => (machine.leader ? 'leader' : '') },
-  { name: 'instances', cell: (machine) => String(machine.instances) },
-  { name: 'since', cell: (machine) => formatAge(machine.since, now) },
-  { name: 'metadata', cell: (machine) => Object.entries(machine.metadata).map(([key, value]) => `${key}=${value}`).join(',') },
-  { name: 'os', cell: (machine) => (machine.os === null ? '' : `${machine.os.id} ${machine.os.version}`) },
-  { name: 'kernel', cell: (machine) => machine.os?.kernel ?? '' },
-  { name: 'keeld', cell: (machine) => machine.keeldVersion },
-  { name: 'cpus', cell: (machine) => String(machine.capacity?.cpus ?? '') },
-  { name: 'memory', cell: (machine) => (machine.capacity === null ? '' : formatBytes(machine.capacity.memoryBytes)) },
-]
+  { name: "machine", cell: (machine, look) => shortId(machine.id, look) },
+  { name: "name", cell: (machine) => machine.name },
+  { name: "ip", cell: (machine) => machine.address },
+  { name: "state", cell: (machine) => machine.state },
+  { name: "leader", cell: (machine) => (machine.leader ? "leader" : "") },
+  { name: "instances", cell: (machine) => String(machine.instances) },
+  { name: "since", cell: (machine) => formatAge(machine.since, now) },
+  {
+    name: "metadata",
+    cell: (machine) =>
+      Object.entries(machine.metadata)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(","),
+  },
+  { name: "os", cell: (machine) => (machine.os === null ? "" : `${machine.os.id} ${machine.os.version}`) },
+  { name: "kernel", cell: (machine) => machine.os?.kernel ?? "" },
+  { name: "keeld", cell: (machine) => machine.keeldVersion },
+  { name: "cpus", cell: (machine) => String(machine.capacity?.cpus ?? "") },
+  {
+    name: "memory",
+    cell: (machine) => (machine.capacity === null ? "" : formatBytes(machine.capacity.memoryBytes)),
+  },
+];
 
-const standard = ['machine', 'name', 'ip', 'state', 'instances', 'metadata']
+const standard = ["machine", "name", "ip", "state", "instances", "metadata"];
 
 export const register: Register = (program, act) => {
   const command = program
-    .command('list-machines')
-    .description('List the machines of the cluster: those that are up, and those that it remembers.')
-  withList(command, columns(0).map((column) => column.name))
+    .command("list-machines")
+    .description("List the machines of the cluster: those that are up, and those that it remembers.");
+  withList(
+    command,
+    columns(0).map((column) => column.name),
+  );
   act<ListOptions>(command, async ({ daemon, output, paint }, _args, options) => {
-    const snapshot = await (await daemon()).snapshot()
-    const chosen = chooseColumns(columns(snapshot.at), fieldList(options), standard)
+    const snapshot = await (await daemon()).snapshot();
+    const chosen = chooseColumns(columns(snapshot.at), fieldList(options), standard);
     output.list({
-      name: 'machines',
-      type: 'machine',
+      name: "machines",
+      type: "machine",
       items: snapshot.machines.map((machine) => ({ ...machine })),
       more: { revision: snapshot.revision },
-      text: () => renderTable(paintColumn(chosen, 'state', paint), snapshot.machines, options),
-    })
-  })
-}
+      text: () => renderTable(paintColumn(chosen, "state", paint), snapshot.machines, options),
+    });
+  });
+};

@@ -1,45 +1,57 @@
-import { exitCode } from '../../base/errors.ts'
-import type { InstanceView } from '../../api/wire.ts'
-import { makeChange, reportChange, change } from '../change.ts'
-import type { Invocation, Register } from '../invocation.ts'
-import { waits } from '../options.ts'
-import { selectorFor, withUnits } from '../selected-units.ts'
-import type { SelectOptions } from '../selected-units.ts'
-import { alignColumns } from '../table.ts'
+import { exitCode } from "../../base/errors.ts";
+import type { InstanceView } from "../../api/wire.ts";
+import { makeChange, reportChange, change } from "../change.ts";
+import type { Invocation, Register } from "../invocation.ts";
+import { waits } from "../options.ts";
+import { selectorFor, withUnits } from "../selected-units.ts";
+import type { SelectOptions } from "../selected-units.ts";
+import { alignColumns } from "../table.ts";
 
 export const register: Register = (program, act) => {
   const command = program
-    .command('restart')
-    .description('Restart units, and prove it: systemd gives each start a new invocation id, which is shown.')
+    .command("restart")
+    .description(
+      "Restart units, and prove it: systemd gives each start a new invocation id, which is shown.",
+    );
   act<SelectOptions>(withUnits(command), async (keel, args, options) => {
-    const units = await selectorFor(keel, args, options)
-    const intent = { kind: 'restart', units } as const
-    if (options.dryRun === true || !waits(options)) return change(keel, intent, options)
-    const before = await invocations(keel)
-    const made = await makeChange(keel, intent, options)
-    if (made.timedOut || made.progress?.outcome !== 'succeeded') return reportChange(keel, made)
-    const after = await invocations(keel)
+    const units = selectorFor(args, options);
+    const intent = { kind: "restart", units } as const;
+    if (options.dryRun === true || !waits(options)) return change(keel, intent, options);
+    const before = await invocations(keel);
+    const made = await makeChange(keel, intent, options);
+    if (made.timedOut || made.progress?.outcome !== "succeeded") return reportChange(keel, made);
+    const after = await invocations(keel);
     const items = made.progress.items.map(({ instance, machine, unit }) => {
-      const key = `${machine ?? ''}/${instance}`
-      const now = after.get(key)
-      return { instance, unit, machine: now?.machineName ?? null, before: before.get(key)?.invocation ?? '', after: now?.invocation ?? '' }
-    })
-    const undo = `keel undo ${made.operation.id}`
+      const key = `${machine ?? ""}/${instance}`;
+      const now = after.get(key);
+      return {
+        instance,
+        unit,
+        machine: now?.machineName ?? null,
+        before: before.get(key)?.invocation ?? "",
+        after: now?.invocation ?? "",
+      };
+    });
+    const undo = `keel undo ${made.operation.id}`;
     keel.output.document({ operation: made.operation.id, restarted: items, undo }, () =>
       alignColumns(
-        items.map((item) => [item.instance, item.machine ?? '-', `${shortInvocation(item.before)} → ${shortInvocation(item.after)}`]),
+        items.map((item) => [
+          item.instance,
+          item.machine ?? "-",
+          `${shortInvocation(item.before)} → ${shortInvocation(item.after)}`,
+        ]),
       ),
-    )
-    return exitCode.done
-  })
-}
+    );
+    return exitCode.done;
+  });
+};
 
 /** By machine and instance. */
 async function invocations(keel: Invocation): Promise<ReadonlyMap<string, InstanceView>> {
-  const { instances } = await (await keel.daemon()).snapshot()
-  return new Map(instances.map((instance) => [`${instance.machine ?? ''}/${instance.name}`, instance]))
+  const { instances } = await (await keel.daemon()).snapshot();
+  return new Map(instances.map((instance) => [`${instance.machine ?? ""}/${instance.name}`, instance]));
 }
 
 function shortInvocation(id: string): string {
-  return id === '' ? '(did not run)' : id.slice(0, 12)
+  return id === "" ? "(did not run)" : id.slice(0, 12);
 }

@@ -1,18 +1,23 @@
-import { KeelError } from '../../base/errors.ts'
-import type { Register } from '../invocation.ts'
-import { keelVersion } from '../version.ts'
+import { KeelError } from "../../base/errors.ts";
+import type { Register } from "../invocation.ts";
+import { keelVersion } from "../version.ts";
 
 export const register: Register = (program, act) => {
-  const command = program.command('version').description('Print the version of keel, and of the daemon if one answers.')
+  const command = program
+    .command("version")
+    .description("Print the version of keel, and of the daemon if one answers.");
   act(command, async ({ daemon, output }) => {
-    const keel = keelVersion()
     const keeld = await daemon()
       .then((client) => client.health())
       .then((health) => health.version)
       .catch((error: unknown) => {
-        if (error instanceof KeelError && error.code === 'KEEL-601') return null
-        throw error
-      })
-    output.document({ keel, node: process.versions.node, keeld }, () => `keel ${keel} (Node ${process.versions.node})\n${keeld === null ? '' : `keeld ${keeld}\n`}`)
-  })
-}
+        if (error instanceof KeelError && error.code === "KEEL-601") return null;
+        throw error;
+      });
+    output.document(
+      { keel: keelVersion, node: process.versions.node, keeld },
+      () =>
+        `keel ${keelVersion} (Node ${process.versions.node})\n${keeld === null ? "" : `keeld ${keeld}\n`}`,
+    );
+  });
+};

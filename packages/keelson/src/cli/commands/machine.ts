@@ -1,0 +1,230 @@
+import { KeelError } from "../../base/errors.ts";
+import { LocalCluster } from "../../local/cluster.ts";
+import type { MachineProvider, MachineStatus } from "../../local/machine-provider.ts";
+import type { Intent } from "../../model/operation.ts";
+import { change, confirmationOf, whoAsks } from "../change.ts";
+import type { ChangeOptions } from "../change.ts";
+import { formatDuration } from "../duration.ts";
+import type { Invocation, Register } from "../invocation.ts";
+import { timeoutOf } from "../invocation.ts";
+import { bootMachine } from "../local-cluster/bring-up.ts";
+import { watchFailover } from "../local-cluster/failover.ts";
+import { createMachine, machinesJoined, nextMachineName } from "../local-cluster/machines.ts";
+import { withGuards, withWait, waits } from "../options.ts";
+import type { WaitOptions } from "../options.ts";
+import { byPrefix } from "../prefix.ts";
+import { isErrorCode } from "../report-error.ts";
+import { paintColumn, renderTable } from "../table.ts";
+import type { Column } from "../table.ts";
+
+/** Something that is done to local machines one by one. */
+interface Verb {
+  readonly name: string;
+  readonly description: string;
+  readonly act: (
+    provider: MachineProvider,
+    machine: string,
+    peers: readonly string[] | undefined,
+  ) => Promise<void>;
+  /** What to say afterwards: what happened and how to take it back. */
+  readonly said: (machine: string) => string;
+  /** The machine is to be in the cluster again afterwards. */
+  readonly returns: boolean;
+}
+
+const verbs: readonly Verb[] = [
+  {
+    name: "start",
+    description: "Start machines that are off.",
+    act: async (provider, machine) => {
+      await provider.start(machine);
+      await provider.ready(machine);
+    },
+    said: (machine) => `${machine} is on and in the cluster`,
+    returns: true,
+  },
+  {
+    name: "stop",
+    description: "Shut machines down in order. Their units move at once.",
+    act: (provider, machine) => provider.stop(machine),
+    said: (machine) => `${machine} is off; undo: keel machine start ${machine}`,
+    returns: false,
+  },
+  {
+    name: "pause",
+    description: "Stop machines’ time, as a frozen virtual machine.",
+    act: (provider, machine) => provider.pause(machine),
+    said: (machine) => `${machine} is paused; undo: keel machine resume ${machine}`,
+    returns: false,
+  },
+  {
+    name: "resume",
+    description: "Let the time of paused machines go on.",
+    act: (provider, machine) => provider.resume(machine),
+    said: (machine) => `${machine} goes on`,
+    returns: true,
+  },
+  {
+    name: "cut",
+    description: "Cut machines off the network, silently.",
+    act: (provider, machine, peers) => provider.cut(machine, peers),
+    said: (machine) => `${machine} is cut off; undo: keel machine heal ${machine}`,
+    returns: false,
+  },
+  {
+    name: "heal",
+    description: "Put machines back on the network.",
+    act: (provider, machine, peers) => provider.heal(machine, peers),
+    said: (machine) => `${machine} is on the network again`,
+    returns: true,
+  },
+];
+
+export const register: Register = (program, act) => {
+  const group = program.command("machine").description("Local machines: make them, break them, remove them.");
+  registerList(group.command("list").alias("ls"), act);
+  registerAdd(group.command("add"), act);
+  registerKill(group.command("kill"), act);
+  for (const verb of verbs) registerVerb(group.command(verb.name), verb, act);
+  registerRemove(group.command("rm"), act);
+};
+
+function registerList(command: Parameters<Register>[0], act: Parameters<Register>[1]): void {
+  const columns: readonly Column<MachineStatus>[] = [
+    { name: "machine", cell: (machine) => machine.name },
+    { name: "state", cell: (machine) => machine.state },
+    { name: "address", cell: (machine) => machine.address },
+    {
+      name: "cut",
+      cell: (machine) => (machine.cutFrom === "everything" ? "from everything" : machine.cutFrom.join(",")),
+    },
+    { name: "link", cell: (machine) => machine.link },
+    { name: "console", cell: (machine) => machine.console },
+  ];
+  act(command.description("List the local machines as the host sees them."), async (keel) => {
+    const machines = await (await new LocalCluster(keel.cluster).machines()).list();
+    keel.output.list({
+      name: "machines",
+      type: "machine",
+      items: machines.map((machine) => ({ ...machine })),
+      text: () => renderTable(paintColumn(columns, "state", keel.paint), machines),
+    });
+  });
+}
+
+function registerAdd(command: Parameters<Register>[0], act: Parameters<Register>[1]): void {
+  command
+    .argument("[names...]", "names; the next free m1, m2, … if absent")
+    .description("Add machines to a local cluster.");
+  act<WaitOptions>(withWait(command), async (keel, words, options) => {
+    const cluster = new LocalCluster(keel.cluster);
+    const added = await cluster.exclusively(async () => {
+      const provider = await cluster.machines();
+      const taken = (await provider.list()).map(({ name }) => name);
+      const names = words.length === 0 ? [nextMachineName(taken)] : words;
+      for (const name of names) await createMachine(cluster, provider, name);
+      await Promise.all(names.map((name) => bootMachine(keel, provider, name)));
+      return names;
+    });
+    if (waits(options)) await joined(keel, added, options);
+    keel.output.document({ added }, () =>
+      added.map((name) => `${name} is in the cluster; undo: keel machine rm ${name}\n`).join(""),
+    );
+  });
+}
+
+function registerKill(command: Parameters<Register>[0], act: Parameters<Register>[1]): void {
+  command
+    .argument("<machines...>", "machines")
+    .option("--watch", "stay until the machines’ units run elsewhere, and tell the times")
+    .option("--timeout <span>", "with --watch: how long (60s)")
+    .description(
+      "Pull the plug: power off, hard. What ran there starts elsewhere when the machine’s lease ends.",
+    );
+  act<{ readonly watch?: boolean; readonly timeout?: string }>(command, async (keel, words, options) => {
+    const provider = await new LocalCluster(keel.cluster).machines();
+    const names = await existing(provider, words);
+    const watch = options.watch === true ? await watchFailover(keel, names, timeoutOf(options)) : undefined;
+    await Promise.all(names.map((name) => provider.crash(name)));
+    const events = await watch?.outcome();
+    keel.output.document({ killed: names, events: events ?? null }, () => {
+      const times = (events ?? [])
+        .map((event) => `${formatDuration(event.ms).padStart(7)}  ${event.what}\n`)
+        .join("");
+      return `${times}${names.map((name) => `${name} is off, hard; undo: keel machine start ${name}\n`).join("")}`;
+    });
+  });
+}
+
+function registerVerb(command: Parameters<Register>[0], verb: Verb, act: Parameters<Register>[1]): void {
+  command.argument("<machines...>", "machines").description(verb.description);
+  if (verb.name === "cut" || verb.name === "heal")
+    command.option("--from <machines>", "only from these machines, or `host`");
+  act<WaitOptions & { readonly from?: string }>(
+    verb.returns ? withWait(command) : command,
+    async (keel, words, options) => {
+      const provider = await new LocalCluster(keel.cluster).machines();
+      const names = await existing(provider, words);
+      const peers = options.from?.split(",");
+      await Promise.all(
+        names.map((name) => keel.progress.run(`${verb.name} ${name}`, () => verb.act(provider, name, peers))),
+      );
+      if (verb.returns && peers === undefined && waits(options)) await joined(keel, names, options);
+      keel.output.document({ machines: names, verb: verb.name }, () =>
+        names.map((name) => `${verb.said(name)}\n`).join(""),
+      );
+    },
+  );
+}
+
+function registerRemove(command: Parameters<Register>[0], act: Parameters<Register>[1]): void {
+  command
+    .argument("<machine>", "a machine")
+    .description(
+      "Remove a machine: a local one is destroyed with all it holds; the cluster no longer waits for it.",
+    );
+  act<ChangeOptions>(withGuards(withWait(command)), async (keel, [word = ""], options) => {
+    const cluster = new LocalCluster(keel.cluster);
+    const isLocal = (await cluster.record()) !== undefined;
+    const provider = isLocal ? await cluster.machines() : undefined;
+    const known = provider ? (await provider.list()).map(({ name }) => name) : [];
+    const intent = { kind: "remove-machine", machine: word } as const;
+    if (options.dryRun !== true && provider && known.includes(word)) {
+      await refuseFirst(keel, intent, options);
+      await keel.progress.run(`remove ${word}`, () => provider.destroy(word));
+    }
+    return change(keel, intent, options);
+  });
+}
+
+/** Throws what a guard has against the change, before the machine itself is gone. */
+async function refuseFirst(keel: Invocation, intent: Intent, options: ChangeOptions): Promise<void> {
+  const { refusal } = await (
+    await keel.daemon()
+  ).plan({ intent, confirm: confirmationOf(options), who: whoAsks(keel), via: "cli" });
+  if (!refusal) return;
+  const code = isErrorCode(refusal.code) ? refusal.code : "KEEL-900";
+  throw new KeelError(code, refusal.message, refusal.hint === undefined ? {} : { hint: refusal.hint });
+}
+
+/** The machines that words name, by their names or unique beginnings. Throws KEEL-502. */
+async function existing(provider: MachineProvider, words: readonly string[]): Promise<readonly string[]> {
+  const candidates = (await provider.list()).map(({ name, machineId, address }) => ({
+    names: [name, machineId, address],
+    value: name,
+  }));
+  return [...new Set(words.map((word) => byPrefix(word, candidates, { code: "KEEL-502", what: "machine" })))];
+}
+
+async function joined(keel: Invocation, names: readonly string[], options: WaitOptions): Promise<void> {
+  const client = await keel.daemon();
+  const timeoutMs = timeoutOf(options);
+  try {
+    await keel.progress.run(`${names.join(", ")} in the cluster`, (step) =>
+      machinesJoined(names, client, { timeoutMs, signal: keel.signal, step }),
+    );
+  } catch (error) {
+    if (!(error instanceof KeelError) || error.code !== "KEEL-303") throw error;
+    throw new KeelError("KEEL-602", error.message, error.hint === undefined ? {} : { hint: error.hint });
+  }
+}

@@ -1,0 +1,42 @@
+import { KeelError, exitCode } from "../../base/errors.ts";
+import type { Register } from "../invocation.ts";
+import { placedInstances, readFromMachine, serviceOf } from "../machine-access.ts";
+
+export const register: Register = (program, act) => {
+  const command = program
+    .command("status")
+    .argument("<units...>", "units, instances, or patterns in quotes")
+    .option("-n, --lines <number>", "journal lines to show (10)")
+    .description("Show systemd’s own view of units, from the machines that they are on.");
+  act<{ readonly lines?: string }>(command, async (keel, words, options) => {
+    const lines = options.lines ?? "10";
+    if (!/^\d+$/.test(lines))
+      throw new KeelError("KEEL-104", `--lines ${lines}: no number`, { hint: "--lines 20" });
+    const client = await keel.daemon();
+    const placed = placedInstances(words, await client.snapshot());
+    const views = await Promise.all(
+      placed.map(async ({ instance, machine }) => {
+        const service = await serviceOf(instance, client);
+        const argv = ["systemctl", "status", "--full", "--no-pager", `--lines=${lines}`, "--", service];
+        const result = await readFromMachine(keel, machine, argv);
+        return {
+          unit: instance.name,
+          machine: machine.name,
+          service,
+          code: result.code,
+          text: result.stdout || result.stderr,
+        };
+      }),
+    );
+    keel.output.list({
+      name: "statuses",
+      type: "status",
+      items: views,
+      text: () =>
+        views
+          .map((view) => `${keel.paint("bold", `${view.unit} on ${view.machine}`)}\n${view.text}`)
+          .join("\n"),
+    });
+    return views.every((view) => view.code === 0) ? exitCode.done : exitCode.failed;
+  });
+};

@@ -1,0 +1,84 @@
+import { KeelError } from "../../base/errors.ts";
+import { LocalCluster } from "../../local/cluster.ts";
+import { prepareHost } from "../../local/prepare-host.ts";
+import { formatDuration } from "../duration.ts";
+import type { Invocation, Register } from "../invocation.ts";
+import { timeoutOf } from "../invocation.ts";
+import { bringUp } from "../local-cluster/bring-up.ts";
+import { repositoryFolder } from "../local-cluster/example.ts";
+import { upText } from "../local-cluster/summary.ts";
+import { Interrupted } from "../report-error.ts";
+
+interface UpOptions {
+  readonly machines?: string;
+  readonly example?: boolean;
+  readonly mirror?: string;
+  readonly timeout?: string;
+}
+
+const mostMachines = 200;
+
+export const register: Register = (program, act) => {
+  const command = program
+    .command("up")
+    .option("-n, --machines <number>", "how many machines (3)")
+    .option("--no-example", "do not start the example")
+    .option("--mirror <url>", "where Debian’s packages come from (KEEL_MIRROR)")
+    .option("--timeout <span>", "how long to wait for the example (60s)")
+    .description(
+      "Start a local cluster of real systemd machines. On a cluster that runs: repair what is missing.",
+    );
+  act<UpOptions>(command, async (keel, _args, options) => {
+    const started = keel.clock.now();
+    const repository = repositoryFolder();
+    if (repository === undefined) {
+      throw new KeelError("KEEL-301", "local clusters are made from a checkout of Keelson", {
+        hint: "git clone it, then ./keel up",
+      });
+    }
+    const machines = machineCount(options.machines);
+    const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
+    const mirrorOption = mirror === undefined || mirror === "" ? {} : { mirror };
+    const notes = await prepareHost({ repository, machines, progress: keel.progress, ...mirrorOption });
+    const cluster = new LocalCluster(keel.cluster);
+    const result = await interruptible(keel, () =>
+      cluster.exclusively(() =>
+        bringUp(keel, cluster, {
+          repository,
+          machines,
+          withExample: options.example !== false,
+          mirror: mirrorOption.mirror,
+          exampleTimeoutMs: timeoutOf(options),
+        }),
+      ),
+    );
+    const { instances } = await (await keel.daemon()).snapshot();
+    const took = formatDuration(keel.clock.now() - started);
+    for (const note of notes) keel.progress.note(`note: ${note}`);
+    keel.output.document(
+      { cluster: keel.cluster, ...result, instances, ms: Math.round(keel.clock.now() - started) },
+      () => upText({ cluster: keel.cluster, instances, took, ...result }, keel.paint),
+    );
+  });
+};
+
+/** Ctrl-C leaves what was made: says so, and how to go on. */
+async function interruptible<T>(keel: Invocation, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!keel.signal.aborted) throw error;
+    const name = keel.cluster === "default" ? "" : ` --cluster ${keel.cluster}`;
+    throw new Interrupted(
+      `interrupted: \`keel up${name}\` goes on from here, \`keel down${name}\` removes what was made`,
+    );
+  }
+}
+
+function machineCount(text: string | undefined): number {
+  const count = Number(text ?? 3);
+  if (Number.isInteger(count) && count >= 1 && count <= mostMachines) return count;
+  throw new KeelError("KEEL-104", `--machines ${text}: no number of machines`, {
+    hint: `a whole number from 1 to ${mostMachines}`,
+  });
+}

@@ -1,0 +1,84 @@
+// What keeld is told in a local cluster: on the host it is the store and the API, on machines all the rest.
+import type { Configuration } from "../../base/configuration.ts";
+
+export const storePort = 2379;
+/** The port of every daemon's reading API in the cluster's network. */
+export const apiPort = 7411;
+/** The dashboard's first port on the host's loopback. */
+export const firstDashboardPort = 7400;
+
+export interface HostPlace {
+  readonly cluster: string;
+  /** The host's address in the cluster's network. */
+  readonly address: string;
+  readonly dashboardPort: number;
+  /** The dashboard's built files. */
+  readonly dashboard: string;
+  readonly storeFolder: string;
+  readonly stateFolder: string;
+}
+
+/** Where the host's keeld keeps its socket: the one over which `keel` reaches the cluster. */
+export function runtimeFolder(cluster: string): string {
+  return `/run/keelson/${cluster}`;
+}
+
+/** The configuration of the host's keeld. */
+export function hostConfiguration(place: HostPlace): Configuration {
+  return {
+    ...shared,
+    cluster: place.cluster,
+    name: "host",
+    roles: ["store", "api"],
+    address: place.address,
+    metadata: {},
+    store: {
+      endpoints: [storeEndpoint(place.address)],
+      listen: [{ host: place.address, port: storePort }],
+      dataDir: place.storeFolder,
+    },
+    api: {
+      socket: `${runtimeFolder(place.cluster)}/api.sock`,
+      listen: [
+        { host: "127.0.0.1", port: place.dashboardPort },
+        { host: place.address, port: apiPort },
+      ],
+      dashboard: place.dashboard,
+    },
+    stateDir: place.stateFolder,
+    runtimeDir: runtimeFolder(place.cluster),
+  };
+}
+
+/** The configuration of a machine, which it gets as a credential. */
+export function machineConfiguration(machine: {
+  readonly cluster: string;
+  readonly name: string;
+  readonly address: string;
+  readonly hostAddress: string;
+}): Configuration {
+  return {
+    ...shared,
+    cluster: machine.cluster,
+    name: machine.name,
+    roles: ["agent", "leader", "api"],
+    address: machine.address,
+    metadata: { zone: zoneOf(machine.name) },
+    store: { endpoints: [storeEndpoint(machine.hostAddress)] },
+    api: { socket: "/run/keelson/api.sock", listen: [{ host: machine.address, port: apiPort }] },
+    stateDir: "/var/lib/keelson",
+    runtimeDir: "/run/keelson",
+  };
+}
+
+/** m1, m4, m7 are in zone a, m2, m5 in b, m3, m6 in c: something for MachineMetadata= to choose from. */
+export function zoneOf(machine: string): string {
+  const number = Number(/(\d+)$/.exec(machine)?.[1] ?? 1);
+  return "abc"[(Math.max(1, number) - 1) % 3] ?? "a";
+}
+
+function storeEndpoint(address: string): string {
+  return `http://${address}:${storePort}`;
+}
+
+const shared = { leaseSeconds: 6, leaderLeaseSeconds: 4, logLevel: "info" } as const;

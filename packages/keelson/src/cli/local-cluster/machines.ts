@@ -1,0 +1,72 @@
+// Machines of a local cluster: made with the configuration that their keeld finds, and waited for.
+import { KeelError } from "../../base/errors.ts";
+import type { MachineView } from "../../api/wire.ts";
+import type { LocalCluster } from "../../local/cluster.ts";
+import type { MachineProvider } from "../../local/machine-provider.ts";
+import type { DaemonClient } from "../daemon-client.ts";
+import type { Step } from "../progress.ts";
+import { machineConfiguration } from "./configurations.ts";
+
+/** Makes a machine of the cluster. It does not run yet. */
+export async function createMachine(
+  cluster: LocalCluster,
+  provider: MachineProvider,
+  name: string,
+): Promise<void> {
+  const hostAddress = await cluster.hostAddress();
+  await provider.create({
+    name,
+    credentials: ({ address }) => ({
+      "keelson.config": JSON.stringify(
+        machineConfiguration({ cluster: cluster.name, name, address, hostAddress }),
+      ),
+    }),
+  });
+}
+
+/** m1 … mN. */
+export function machineNames(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `m${i + 1}`);
+}
+
+/** The first of m1, m2, … that is not taken. */
+export function nextMachineName(taken: readonly string[]): string {
+  for (let i = 1; ; i++) if (!taken.includes(`m${i}`)) return `m${i}`;
+}
+
+/**
+ * Waits until these machines are in the cluster. Throws KEEL-303 for those that are not after `timeoutMs`.
+ */
+export async function machinesJoined(
+  names: readonly string[],
+  client: DaemonClient,
+  wait: { readonly timeoutMs: number; readonly signal: AbortSignal; readonly step?: Step },
+): Promise<readonly MachineView[]> {
+  const end = performance.now() + wait.timeoutMs;
+  for (;;) {
+    wait.signal.throwIfAborted();
+    const up = await machinesUp(client);
+    const missing = names.filter((name) => !up.some((machine) => machine.name === name));
+    if (missing.length === 0) return up;
+    wait.step?.update(`waiting for ${missing.join(", ")}`);
+    if (performance.now() > end) {
+      throw new KeelError(
+        "KEEL-303",
+        `${missing.join(", ")} did not join the cluster within ${wait.timeoutMs / 1000} s`,
+        {
+          hint: `\`keel machine list\` shows the states; \`keel doctor\` looks for the cause`,
+        },
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function machinesUp(client: DaemonClient): Promise<readonly MachineView[]> {
+  try {
+    return (await client.within(5000).snapshot()).machines.filter((machine) => machine.state === "up");
+  } catch (error) {
+    if (error instanceof KeelError && (error.code === "KEEL-401" || error.code === "KEEL-601")) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,137 @@
+// How to get onto a machine: by the address that it announces, with the key that `keel up` made.
+import { spawn } from "node:child_process";
+import type { ChildProcess, ChildProcessByStdio, StdioOptions } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { UnitFile, serviceNameOf } from "@keelson/systemd";
+import { KeelError } from "../base/errors.ts";
+import type { InstanceView, MachineView, SnapshotView } from "../api/wire.ts";
+import type { DaemonClient } from "./daemon-client.ts";
+import type { Invocation } from "./invocation.ts";
+import { byPrefix } from "./prefix.ts";
+import { sshArgv } from "./ssh-command.ts";
+import type { SshRequest, SshTarget } from "./ssh-command.ts";
+import { resolveUnits } from "./unit-arguments.ts";
+
+/** The machine with this name, identity, address or beginning of one. Throws KEEL-502. */
+export function findMachine(word: string, machines: readonly MachineView[]): MachineView {
+  const candidates = machines.map((machine) => ({
+    names: [machine.name, machine.id, machine.address],
+    value: machine,
+  }));
+  return byPrefix(word, candidates, { code: "KEEL-502", what: "machine" });
+}
+
+/** An instance that is on a machine. */
+export interface PlacedInstance {
+  readonly instance: InstanceView;
+  readonly machine: MachineView;
+}
+
+/**
+ * The instances that words mean and that are on a machine. Throws KEEL-501 for a word that is no unit, KEEL-503
+ * when none of the instances has a machine.
+ */
+export function placedInstances(words: readonly string[], snapshot: SnapshotView): readonly PlacedInstance[] {
+  const names = new Set(resolveUnits(words, snapshot));
+  const instances = snapshot.instances.filter(
+    ({ name, unit, companion }) => names.has(name) || (names.has(unit) && !companion),
+  );
+  const placed = instances.flatMap((instance) => {
+    const machine = snapshot.machines.find(({ id }) => id === instance.machine);
+    return machine ? [{ instance, machine }] : [];
+  });
+  if (placed.length > 0) return placed;
+  const [first = words[0] ?? ""] = names;
+  throw new KeelError("KEEL-503", `${first} is on no machine`, {
+    hint: `\`keel why ${first}\` says why; \`keel start ${first}\` starts it`,
+  });
+}
+
+/** systemd's name of an instance on its machine: the service that podman makes of a Quadlet. */
+export async function serviceOf(instance: InstanceView, client: DaemonClient): Promise<string> {
+  if (/\.(service|socket|timer|path|mount)$/.test(instance.name)) return instance.name;
+  const file = await client.unitFile(instance.unit);
+  return serviceNameOf(instance.name, UnitFile.parse(file));
+}
+
+export async function sshTarget(
+  keel: Pick<Invocation, "cluster" | "terminal">,
+  machine: MachineView,
+): Promise<SshTarget> {
+  const { LocalCluster } = await import("../local/cluster.ts");
+  const local = new LocalCluster(keel.cluster);
+  // Without a local cluster of this name, ssh finds its key itself: an agent, ~/.ssh.
+  const options = existsSync(local.sshIdentity) ? local.sshOptions : ["-o", "ConnectTimeout=10"];
+  return { address: machine.address, options, user: "root" };
+}
+
+/** Starts commands on a machine whose outputs are read here. */
+export async function sshSpawner(
+  keel: Pick<Invocation, "cluster" | "terminal">,
+  machine: MachineView,
+): Promise<(command: readonly string[]) => ChildProcessByStdio<null, Readable, Readable>> {
+  const target = await sshTarget(keel, machine);
+  return (command) => {
+    const [program = "ssh", ...args] = sshArgv(target, { command, terminal: false });
+    return spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  };
+}
+
+/** Starts ssh to a machine. */
+export async function spawnSsh(
+  keel: Pick<Invocation, "cluster" | "terminal">,
+  machine: MachineView,
+  request: SshRequest & { readonly stdio: StdioOptions },
+): Promise<ChildProcess> {
+  const [program = "ssh", ...args] = sshArgv(await sshTarget(keel, machine), request);
+  return spawn(program, args, { stdio: request.stdio });
+}
+
+/** Runs a command on a machine with this process's own input and outputs; its exit code. */
+export async function runOnMachine(
+  keel: Pick<Invocation, "cluster" | "terminal" | "signal">,
+  machine: MachineView,
+  request: SshRequest,
+): Promise<number> {
+  const child = await spawnSsh(keel, machine, { ...request, stdio: "inherit" });
+  const stop = (): void => void child.kill("SIGTERM");
+  keel.signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await exitOf(child, machine);
+  } finally {
+    keel.signal.removeEventListener("abort", stop);
+  }
+}
+
+/** What a command on a machine printed. Throws KEEL-303 when ssh itself fails. */
+export async function readFromMachine(
+  keel: Pick<Invocation, "cluster" | "terminal">,
+  machine: MachineView,
+  command: readonly string[],
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const child = await spawnSsh(keel, machine, {
+    command,
+    terminal: false,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => void (stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
+  const code = await exitOf(child, machine);
+  if (code === 255) throw new KeelError("KEEL-303", `ssh to ${machine.name} failed: ${stderr.trim()}`);
+  return { code, stdout, stderr };
+}
+
+/** The exit code; 128 + the signal's number as shells count. Throws KEEL-301 when there is no ssh. */
+function exitOf(child: ChildProcess, machine: MachineView): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.on("error", (cause: NodeJS.ErrnoException) => {
+      const message =
+        cause.code === "ENOENT" ? "the command ssh is missing" : `ssh to ${machine.name}: ${cause.message}`;
+      reject(new KeelError("KEEL-301", message, { cause, hint: "apt-get install openssh-client" }));
+    });
+    child.on("close", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 143)));
+  });
+}
