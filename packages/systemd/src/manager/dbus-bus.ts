@@ -71,6 +71,10 @@ class DbusBus implements Bus {
       onError(cause);
       this.#close(cause);
     });
+    connection.on("end", () => {
+      onError(undefined);
+      this.#close(undefined);
+    });
     connection.on("message", (message) => this.#receive(message));
   }
 

@@ -23,22 +23,24 @@ export type Edit =
   | { readonly kind: "remove-section"; readonly section: string };
 
 /**
- * The text (without byte order mark) after one edit. New lines end as the file's first line does.
+ * The text (without byte order mark) after one edit. New lines end as the line before them does.
  * @throws SystemdError `invalid-value` for a section, key or value that a line cannot hold.
  */
 export function editText(items: readonly Item[], edit: Edit): string {
-  const end = dominantLineEnd(items);
   switch (edit.kind) {
     case "set":
-      return setKey(items, edit, end);
+      return setKey(items, edit);
     case "append": {
-      const line = writeLine(edit.key, edit.value) + end;
       const at = lastIndexOfKey(items, edit.section, edit.key) ?? endOfSection(items, edit.section);
-      if (at === undefined) return addSection(items, edit.section, [[edit.key, edit.value]], end);
-      return insertAfter(items, at, line, end);
+      const line = writeLine(edit.key, edit.value);
+      return at === undefined ? addSection(items, edit.section, [line]) : insertAfter(items, at, [line]);
     }
     case "append-section":
-      return addSection(items, edit.section, edit.assignments, end);
+      return addSection(
+        items,
+        edit.section,
+        edit.assignments.map(([key, value]) => writeLine(key, value)),
+      );
     case "remove":
       return join(items.filter((item) => !isKey(item, edit.section, edit.key)));
     case "remove-section":
@@ -46,47 +48,33 @@ export function editText(items: readonly Item[], edit: Edit): string {
   }
 }
 
-function setKey(items: readonly Item[], edit: Edit & { kind: "set" }, end: string): string {
-  const { section, key, values } = edit;
-  const lines = values.map((value) => writeLine(key, value) + end);
+function setKey(items: readonly Item[], { section, key, values }: Edit & { kind: "set" }): string {
+  const lines = values.map((value) => writeLine(key, value));
   const first = items.findIndex((item) => isKey(item, section, key));
   if (first < 0) {
     const at = endOfSection(items, section);
-    if (at !== undefined) return insertAfter(items, at, lines.join(""), end);
-    return addSection(
-      items,
-      section,
-      values.map((value): NewAssignment => [key, value]),
-      end,
-    );
+    return at === undefined ? addSection(items, section, lines) : insertAfter(items, at, lines);
   }
-  const kept = items.filter((item, index) => index <= first || !isKey(item, section, key));
-  const isLast = first === kept.length - 1;
-  const unended = isLast && !/[\r\n]$/.test(join(kept));
-  const written = lines.join("");
-  return (
-    join(kept.slice(0, first)) +
-    (unended ? written.slice(0, -end.length) : written) +
-    join(kept.slice(first + 1))
-  );
+  const rest = items.slice(first + 1).filter((item) => !isKey(item, section, key));
+  const end = lineEnd(items, first);
+  const isEnded = rest.length > 0 || ENDS_LINE.test(items[first]?.text ?? "");
+  const written = lines.join(end) + (isEnded && lines.length > 0 ? end : "");
+  return join(items.slice(0, first)) + written + join(rest);
 }
 
-function addSection(
-  items: readonly Item[],
-  section: string,
-  added: readonly NewAssignment[],
-  end: string,
-): string {
+function addSection(items: readonly Item[], section: string, lines: readonly string[]): string {
   if (!isSectionName(section)) {
     throw new SystemdError("invalid-value", `${JSON.stringify(section)} cannot be written as a section name`);
   }
-  const lines = added.map(([key, value]) => writeLine(key, value) + end);
+  const end = lineEnd(items, items.length - 1);
   const gap = items.length === 0 || items.at(-1)?.kind === "blank" ? "" : end;
-  return ended(items, end) + gap + [`[${section}]${end}`, ...lines].join("");
+  return ended(items, end) + gap + [`[${section}]`, ...lines].map((line) => line + end).join("");
 }
 
-function insertAfter(items: readonly Item[], index: number, text: string, end: string): string {
-  return ended(items.slice(0, index + 1), end) + text + join(items.slice(index + 1));
+function insertAfter(items: readonly Item[], index: number, lines: readonly string[]): string {
+  const end = lineEnd(items, index);
+  const before = ended(items.slice(0, index + 1), end);
+  return before + lines.map((line) => line + end).join("") + join(items.slice(index + 1));
 }
 
 /** The items' text, complete: a missing last line end is added, and an open continuation is closed. */
@@ -94,8 +82,18 @@ function ended(items: readonly Item[], end: string): string {
   const text = join(items);
   const last = items.at(-1);
   if (last === undefined) return text;
-  const complete = /[\r\n]$/.test(text) ? text : text + end;
+  const complete = ENDS_LINE.test(text) ? text : text + end;
   return (last.kind === "assignment" || last.kind === "section") && last.open ? complete + end : complete;
+}
+
+const ENDS_LINE = /(?:\r\n|\n\r|\n|\r)$/;
+
+/** How the line at the index ends, or the nearest one before it, or else the first one after it. */
+function lineEnd(items: readonly Item[], index: number): string {
+  const ends = (item: Item): string | undefined => ENDS_LINE.exec(item.text)?.[0];
+  const before = items.slice(0, index + 1).findLast((item) => ends(item) !== undefined);
+  const found = before ?? items.find((item) => ends(item) !== undefined);
+  return (found && ends(found)) ?? "\n";
 }
 
 function writeLine(key: string, value: string): string {
@@ -156,12 +154,4 @@ function belongsToNextHeader(items: readonly Item[], index: number, section: str
   while (items[at]?.kind === "comment") at += 1;
   const next = items[at];
   return at > index && next?.kind === "section" && next.name !== section;
-}
-
-function dominantLineEnd(items: readonly Item[]): string {
-  for (const item of items) {
-    const match = /\r\n|\n\r|\n|\r/.exec(item.text);
-    if (match) return match[0];
-  }
-  return "\n";
 }

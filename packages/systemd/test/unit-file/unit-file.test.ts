@@ -232,7 +232,7 @@ test("property: whatever is accepted is written back byte for byte, and its item
       assert.deepEqual(Buffer.from(file.toBytes()), Buffer.from(source));
       assert.equal(file.items.map((item) => item.text).join(""), file.toString().replace(/^\uFEFF/, ""));
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
 });
 
@@ -264,7 +264,7 @@ test("property: what is set reads back, and everything else stays", () => {
         assert.equal(file.removeSection(section).has(section), false);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
@@ -281,7 +281,7 @@ test("property: a position in a value finds the value's own characters again", (
         }
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
 });
 
