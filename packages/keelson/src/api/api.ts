@@ -65,7 +65,13 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { store, bodies, random } = options;
   const openView = (): ClusterView => ClusterView.open(store, { scope: "all", log, clock, random });
   const views = lifetime.own(new SharedView(openView, clock, options.viewIdleMs ?? 60_000));
-  const reader = new ClusterReader({ cluster, bodies, clock, log });
+  const reader = new ClusterReader({
+    cluster,
+    bodies,
+    clock,
+    log,
+    leaseMs: configuration.leaseSeconds * 1000,
+  });
   const archives = new ArchiveStore(stateDir, random);
   const context: ApiContext = {
     options,

@@ -6,6 +6,10 @@ import type { Log } from "../base/log.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { PlacementCache } from "../model/placement-cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
+import type { ClusterView } from "../registry/cluster-view.ts";
+import type { SchedulerFacts } from "../scheduler/plan.ts";
+import { why } from "../scheduler/why.ts";
+import type { InstanceReasons } from "../scheduler/why.ts";
 import { placementFacts } from "./placement-facts.ts";
 import type { SchedulingFacts } from "./placement-facts.ts";
 import { ClusterProjection } from "./views/cluster-projection.ts";
@@ -14,13 +18,16 @@ import type { SnapshotView } from "./wire.ts";
 export interface ReaderOptions {
   readonly cluster: string;
   readonly bodies: BodyCache;
+  /** A machine's lease. */
+  readonly leaseMs: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-interface Answer {
+export interface ReadCluster {
   readonly snapshot: ClusterSnapshot;
   readonly facts: SchedulingFacts;
+  /** What the dashboard shows. */
   readonly view: SnapshotView;
 }
 
@@ -28,7 +35,7 @@ export class ClusterReader {
   readonly placements: PlacementCache;
   readonly #options: ReaderOptions;
   readonly #projection: ClusterProjection;
-  #last: Answer | undefined;
+  #last: ReadCluster | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -36,25 +43,31 @@ export class ClusterReader {
     this.placements = new PlacementCache((hash) => options.bodies.get(hash));
   }
 
-  /** What the dashboard shows. The same object for the same snapshot. */
-  async project(snapshot: ClusterSnapshot): Promise<SnapshotView> {
-    return (await this.#read(snapshot)).view;
-  }
-
-  /** What the scheduler makes of the snapshot. */
-  async facts(snapshot: ClusterSnapshot): Promise<SchedulingFacts> {
-    return (await this.#read(snapshot)).facts;
-  }
-
-  async #read(snapshot: ClusterSnapshot): Promise<Answer> {
+  /** The view's snapshot, and what it comes to. The same object for the same snapshot. */
+  async read(view: ClusterView): Promise<ReadCluster> {
+    const { snapshot } = view;
     if (this.#last?.snapshot === snapshot) return this.#last;
     const isWhole = await this.#loadPlacements(snapshot);
     if (this.#last?.snapshot === snapshot) return this.#last;
-    const facts = placementFacts(snapshot, this.placements);
-    const view = this.#projection.view(snapshot, facts, this.#options.clock.wall());
-    const answer = { snapshot, facts, view };
+    const times = this.#times(view);
+    const facts = placementFacts(snapshot, this.placements, times);
+    const shown = this.#projection.view(snapshot, facts, times.wallMs);
+    const answer = { snapshot, facts, view: shown };
     if (isWhole && (!this.#last || this.#last.snapshot.revision <= snapshot.revision)) this.#last = answer;
     return answer;
+  }
+
+  /** Each machine with its reason, for each instance of a unit. Empty for a name that is not known. */
+  async why(view: ClusterView, name: string): Promise<{ revision: number; instances: InstanceReasons[] }> {
+    const { snapshot } = await this.read(view);
+    const placements = this.placements;
+    const instances = why(snapshot, name, { placements, facts: this.#times(view) });
+    return { revision: snapshot.revision, instances };
+  }
+
+  #times({ continuousSinceMs, goneSince }: ClusterView): SchedulerFacts {
+    const { clock, leaseMs } = this.#options;
+    return { nowMs: clock.now(), wallMs: clock.wall(), continuousSinceMs, goneSince, leaseMs, fence: 0 };
   }
 
   /** Reads the placement rules of every unit; false when some could not be fetched. */

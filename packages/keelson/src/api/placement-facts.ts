@@ -2,49 +2,65 @@
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { instancesOf } from "../model/instances.ts";
 import type { PlacementSource } from "../model/placement-cache.ts";
-import { isSupporting } from "../model/unit-name.ts";
+import type { SchedulerFacts } from "../scheduler/plan.ts";
+import { schedule } from "../scheduler/schedule.ts";
 import type { PlacementFacts } from "./views/cluster-projection.ts";
 
 export interface SchedulingFacts extends PlacementFacts {
-  isGlobal(instance: string, hash: string): boolean;
-  readonly waiting: ReadonlyMap<
-    string,
-    { readonly unit: string; readonly reason: string; readonly final: boolean }
-  >;
+  /** Instances that should run and have no order. Without a reason they are about to be placed. */
+  readonly waiting: ReadonlyMap<string, WaitingInstance>;
 }
 
-export function placementFacts(snapshot: ClusterSnapshot, placements: PlacementSource): SchedulingFacts {
-  const isGlobal = (instance: string, hash: string): boolean => {
-    const rules = placements.rulesOf(hash, instance);
-    return typeof rules === "object" && "global" in rules && rules.global;
-  };
+interface WaitingInstance {
+  readonly unit: string;
+  readonly reason: string;
+  readonly final: boolean;
+}
+
+/** The scheduler is only asked when something waits. */
+export function placementFacts(
+  snapshot: ClusterSnapshot,
+  placements: PlacementSource,
+  facts: SchedulerFacts,
+): SchedulingFacts {
   const orders = countOrders(snapshot);
+  const missing = withoutOrder(snapshot, orders);
+  const unplaced = missing.size === 0 ? new Map() : schedule(snapshot, placements, facts).unplaced;
+  const waiting = new Map<string, WaitingInstance>();
+  for (const [name, unit] of missing) {
+    const why = unplaced.get(name);
+    const isEverywhere = isGlobal(snapshot, placements, unit);
+    if (why || !isEverywhere)
+      waiting.set(name, { unit, reason: why?.reason ?? "", final: why?.final ?? false });
+  }
   return {
-    isGlobal,
+    waiting,
     wanted(name) {
       const unit = snapshot.units.get(name);
       if (!unit || unit.desired === "inactive") return 0;
-      if (isGlobal(name, unit.hash)) return orders.get(name) ?? 0;
-      if (isSupporting(name)) return orders.get(name) ?? 0;
+      if (isGlobal(snapshot, placements, name)) return orders.get(name) ?? (waiting.has(name) ? 1 : 0);
       return instancesOf(unit, snapshot.units).length;
     },
-    waiting: waitingIn(snapshot, orders, isGlobal),
   };
 }
 
-function waitingIn(
+/** Wanted instances without any order, with their unit. */
+function withoutOrder(
   snapshot: ClusterSnapshot,
   orders: ReadonlyMap<string, number>,
-  isGlobal: SchedulingFacts["isGlobal"],
-): SchedulingFacts["waiting"] {
-  const waiting = new Map<string, { unit: string; reason: string; final: boolean }>();
+): ReadonlyMap<string, string> {
+  const missing = new Map<string, string>();
   for (const unit of snapshot.units.values()) {
-    if (unit.desired === "inactive" || isSupporting(unit.name) || isGlobal(unit.name, unit.hash)) continue;
-    for (const { name } of instancesOf(unit, snapshot.units)) {
-      if (!orders.has(name)) waiting.set(name, { unit: unit.name, reason: "", final: false });
-    }
+    if (unit.desired === "inactive") continue;
+    for (const { name } of instancesOf(unit, snapshot.units))
+      if (!orders.has(name)) missing.set(name, unit.name);
   }
-  return waiting;
+  return missing;
+}
+
+function isGlobal(snapshot: ClusterSnapshot, placements: PlacementSource, name: string): boolean {
+  const rules = placements.rulesOf(snapshot.units.get(name)?.hash ?? "", name);
+  return typeof rules === "object" && "global" in rules && rules.global;
 }
 
 /** Orders by instance, companions left out. */

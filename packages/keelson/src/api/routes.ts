@@ -10,6 +10,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { whyRoutes } from "./routes/why.ts";
 
 export function createRoutes(context: ApiContext): Answerer {
   const routes: ApiRoutes = new Hono<{ Bindings: Bindings }>();
@@ -24,6 +25,7 @@ export function createRoutes(context: ApiContext): Answerer {
   });
   healthRoutes(routes, context);
   clusterRoutes(routes, context);
+  whyRoutes(routes, context);
   eventRoutes(routes, context);
   operationRoutes(routes, context);
   imageRoutes(routes, context);

@@ -5,6 +5,7 @@ import type { healthStates } from "../model/schedule.ts";
 import type { ErrorBody } from "../base/errors.ts";
 import type { Change, Impact } from "../model/operation.ts";
 import type { Progress } from "../safeguards/progress.ts";
+import type { InstanceReasons } from "../scheduler/why.ts";
 
 /** `lost`: remembered as a member, but its lease has run out. */
 export type MachineState = "up" | "lost";
@@ -154,20 +155,11 @@ export interface ProgressView extends Progress {
   readonly at: number;
 }
 
-/** Why an instance is where it is, or nowhere: each machine with its reason. */
+/** Why a unit's instances are where they are, or nowhere. */
 export interface WhyView {
   readonly revision: number;
-  readonly instances: readonly {
-    readonly name: string;
-    readonly machine: string | null;
-    readonly because: string;
-    readonly machines: readonly {
-      readonly id: string;
-      readonly name: string;
-      readonly fits: boolean;
-      readonly reasons: readonly string[];
-    }[];
-  }[];
+  readonly unit: string;
+  readonly instances: readonly InstanceReasons[];
 }
 
 export interface LeaderView {

@@ -97,7 +97,7 @@ export class ChangeFeed {
   async #refresh(): Promise<SnapshotView> {
     const view = this.#view;
     if (!view) throw new Error("the feed follows no view");
-    const snapshot = await this.#reader.project(view.snapshot);
+    const snapshot = (await this.#reader.read(view)).view;
     const before = this.#latest;
     if (before && snapshot.revision < before.revision) return before;
     if (!before) this.#ring.reset(snapshot.revision);

@@ -7,7 +7,7 @@ import type { SnapshotView } from "../wire.ts";
 
 export function clusterRoutes(routes: ApiRoutes, context: ApiContext): void {
   const view = (): Promise<SnapshotView> =>
-    withCluster(context, (snapshot) => context.reader.project(snapshot));
+    withCluster(context, async (_snapshot, view) => (await context.reader.read(view)).view);
 
   routes.get("/v1/snapshot", async () => jsonAnswer(await view()));
 

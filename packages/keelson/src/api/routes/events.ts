@@ -1,52 +1,36 @@
 // The cluster's changes as server-sent events. The id is the store's revision: who comes back with the last
-// one it saw gets what happened since, or a fresh snapshot.
+// one it saw gets what happened since, or a fresh snapshot. Source: the HTML standard, "Server-sent events".
 import { KeelError } from "../../base/errors.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import { eventStream } from "../events/event-stream.ts";
-import type { ServerEvent } from "../events/event-stream.ts";
+import { followingStream } from "../events/following-stream.ts";
 import type { ContactView } from "../wire.ts";
 
-const stuckMs = 30_000;
 /** While the store is not heard, readers are told more often how long it has been. */
 const outageBeatMs = 2000;
 
+interface ServerEvent {
+  readonly event: "snapshot" | "change" | "heartbeat";
+  readonly id: number;
+  readonly data: unknown;
+}
+
 export function eventRoutes(routes: ApiRoutes, context: ApiContext): void {
-  const { clock, heartbeatMs = 10_000 } = context.options;
-  routes.get("/v1/events", async (c) => {
-    const slot = context.streams.take();
-    const use = context.views.use();
-    let following: Disposable | undefined;
-    const release = (): void => {
-      following?.[Symbol.dispose]();
-      use[Symbol.dispose]();
-      slot[Symbol.dispose]();
-    };
-    try {
-      const asked = lastSeen(c.req.header("last-event-id") ?? c.req.query("after"));
-      await context.views.current(use.view, context.signal);
-      following = context.feed.follow(use.view);
-      const reader = new EventReader(context, asked, () => use.view.continuousSinceMs !== undefined);
-      const body = eventStream({
-        next: (signal) => reader.next(signal, heartbeatMs),
-        clock,
-        stuckMs,
-        drop: () => c.env.outgoing.destroy(),
-        ended: release,
-        signal: context.signal,
-      });
-      return new Response(body, {
-        headers: {
-          "content-type": "text/event-stream",
-          "cache-control": "no-store",
-          "transfer-encoding": "chunked",
-          "x-accel-buffering": "no",
-        },
-      });
-    } catch (error) {
-      release();
-      throw error;
-    }
+  const { heartbeatMs = 10_000 } = context.options;
+  routes.get("/v1/events", (c) => {
+    const seen = lastSeen(c.req.header("last-event-id") ?? c.req.query("after"));
+    return followingStream(context, c.env, {
+      type: "text/event-stream",
+      first: "retry: 1000\n\n",
+      start(view) {
+        const reader = new EventReader(context, seen, () => view.continuousSinceMs !== undefined);
+        return async (signal) => (await reader.next(signal, heartbeatMs)).map(render).join("");
+      },
+    });
   });
+}
+
+function render({ event, id, data }: ServerEvent): string {
+  return `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 /** Where one reader is. */

@@ -2,6 +2,7 @@
 import { KeelError } from "../../base/errors.ts";
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Image } from "../../model/image.ts";
+import type { ClusterView } from "../../registry/cluster-view.ts";
 import { deleteImage, putImage } from "../../registry/images.ts";
 import { jsonAnswer } from "../answer.ts";
 import { maxArchiveBytes } from "../archive/archive-store.ts";
@@ -28,7 +29,7 @@ export function imageRoutes(routes: ApiRoutes, context: ApiContext): void {
     await withCluster(context, async (snapshot, view) => {
       if (!snapshot.images.has(name))
         throw new KeelError("KEEL-508", `no image ${JSON.stringify(name.slice(0, 400))}`);
-      const users = await unitsWith(context, snapshot, name);
+      const users = await unitsWith(context, view, name);
       if (users.length > 0 && !confirmed) throw stillUsed(name, users, context.options.configuration.cluster);
       const revision = await deleteImage(context.options.store, name, { signal: context.signal });
       await sweep(context, await view.waitFor(revision, AbortSignal.timeout(5000)));
@@ -73,8 +74,8 @@ async function sweep(context: ApiContext, snapshot: ClusterSnapshot): Promise<vo
 }
 
 /** Units whose files name the image. */
-async function unitsWith(context: ApiContext, snapshot: ClusterSnapshot, image: string): Promise<string[]> {
-  await context.reader.facts(snapshot);
+async function unitsWith(context: ApiContext, view: ClusterView, image: string): Promise<string[]> {
+  const { snapshot } = await context.reader.read(view);
   return [...snapshot.units.values()]
     .filter(({ name, hash }) => {
       const rules = context.reader.placements.rulesOf(hash, name);

@@ -1,0 +1,18 @@
+// Why a unit is where it is: each machine with its reasons.
+import { jsonAnswer } from "../answer.ts";
+import { withCluster } from "../context.ts";
+import type { ApiContext, ApiRoutes } from "../context.ts";
+import type { WhyView } from "../wire.ts";
+import { noSuchUnit } from "./cluster.ts";
+
+export function whyRoutes(routes: ApiRoutes, context: ApiContext): void {
+  routes.get("/v1/why/:name", async (c) => {
+    const name = c.req.param("name");
+    return await withCluster(context, async (_snapshot, view) => {
+      const { revision, instances } = await context.reader.why(view, name);
+      if (instances.length === 0 && !view.snapshot.units.has(name)) throw noSuchUnit(name);
+      const answer: WhyView = { revision, unit: name, instances };
+      return jsonAnswer(answer);
+    });
+  });
+}
