@@ -40,7 +40,10 @@ describe("a machine", () => {
       assert.equal((await sh("m1", ping("m2"))).trim(), "yes");
       assert.equal((await sh("m1", ping("host"))).trim(), "yes");
 
-      const mounted = await sh("m1", "touch /file /usr/file 2>&1; touch /etc/file /var/file /root/file && echo written");
+      const mounted = await sh(
+        "m1",
+        "touch /file /usr/file 2>&1; touch /etc/file /var/file /root/file && echo written",
+      );
       assert.match(mounted, /\/file': Read-only/);
       assert.match(mounted, /\/usr\/file': Read-only/);
       assert.match(mounted, /^written$/m);
@@ -65,7 +68,10 @@ describe("a machine", () => {
         const { processes } = await tracesOf(cluster);
         assert.ok(processes.length > 4);
         assert.ok(!processes.some((line) => line.includes("hidden-value")));
-        const inside = await sh("m1", "systemd-creds --system cat test.secret; echo; ls /proc | grep -c '^[0-9]'");
+        const inside = await sh(
+          "m1",
+          "systemd-creds --system cat test.secret; echo; ls /proc | grep -c '^[0-9]'",
+        );
         assert.match(inside, /hidden-value/);
         assert.ok(Number(inside.trim().split("\n").at(-1)) < 40);
       },
@@ -134,7 +140,10 @@ describe("a machine", () => {
       };
       await machines.cut("m2", ["m1"]);
       await machines.cut("m2", ["m1"]);
-      assert.deepEqual((await machines.list()).map(({ cutFrom }) => cutFrom), [["m2"], ["m1"], []]);
+      assert.deepEqual(
+        (await machines.list()).map(({ cutFrom }) => cutFrom),
+        [["m2"], ["m1"], []],
+      );
       assert.deepEqual(await reach("m2"), ["m3", "host"]);
       assert.deepEqual(await reach("m1"), ["m3", "host"]);
 
@@ -147,7 +156,11 @@ describe("a machine", () => {
       assert.equal((await machines.list())[2]?.cutFrom, "everything");
       assert.deepEqual(await reach("m3"), []);
       assert.deepEqual(await reach("m2"), ["m1"]);
-      assert.match(await sh("m3", "ip -4 -oneline address show dev host0"), /10\.205/, "the machine notices nothing");
+      assert.match(
+        await sh("m3", "ip -4 -oneline address show dev host0"),
+        /10\.205/,
+        "the machine notices nothing",
+      );
 
       await machines.crash("m3");
       await machines.start("m3");
@@ -221,7 +234,10 @@ systemctl daemon-reload && systemctl start quadlet.service docker-web.service`,
       await machines.ready("m1");
       assert.equal(await sh("m1", "podman run --rm localhost/hello sh -c 'echo again'"), "again\n");
       await sh("m1", "podman network create shop && podman run -d --name db --network shop hello sleep 100");
-      assert.match(await sh("m1", "podman run --rm --network shop hello busybox nslookup db 2>&1"), /Name:\s+db/);
+      assert.match(
+        await sh("m1", "podman run --rm --network shop hello busybox nslookup db 2>&1"),
+        /Name:\s+db/,
+      );
     }));
 });
 
@@ -288,11 +304,15 @@ describe("a cluster", () => {
     await withMachines(t, { count: 2, cluster: "trace" }, async ({ cluster, machines }) => {
       seen = cluster;
       const traces = await tracesOf(cluster);
-      for (const kind of ["processes", "interfaces", "tables", "files"] as const) assert.ok(traces[kind].length > 0, kind);
+      for (const kind of ["processes", "interfaces", "tables", "files"] as const)
+        assert.ok(traces[kind].length > 0, kind);
       assert.deepEqual(traces.mounts, [], "a machine's mounts are its own");
       await machines.destroy("m2");
       await machines.destroy("m2");
-      assert.deepEqual((await machines.list()).map(({ name }) => name), ["m1"]);
+      assert.deepEqual(
+        (await machines.list()).map(({ name }) => name),
+        ["m1"],
+      );
       assert.equal((await machines.create({ name: "m2" })).address.split(".").at(-1), "12");
     });
     assert.ok(seen);
@@ -321,7 +341,10 @@ describe("a cluster", () => {
       if (moment === "ready") {
         const machines = await cluster.machines();
         await machines.collectGarbage();
-        assert.deepEqual((await machines.list()).map(({ state }) => state), ["paused", "running"]);
+        assert.deepEqual(
+          (await machines.list()).map(({ state }) => state),
+          ["paused", "running"],
+        );
         await machines.resume("m1");
         await machines.heal("m2");
         await machines.ready("m1");
@@ -337,7 +360,10 @@ describe("a cluster", () => {
       const record = join(cluster.folder, "machines/m2/machine.json");
       await runCommand(["rm", record]);
       await machines.collectGarbage();
-      assert.deepEqual((await machines.list()).map(({ name }) => name), ["m1"]);
+      assert.deepEqual(
+        (await machines.list()).map(({ name }) => name),
+        ["m1"],
+      );
       assert.ok(!existsSync(join(cluster.folder, "machines/m2")));
       assert.equal((await sh("m1", "echo alive")).trim(), "alive");
       const { unified = "" } = findHierarchies();

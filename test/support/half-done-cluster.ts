@@ -14,7 +14,11 @@ await cluster.exclusively(async () => {
   await machines.create({ name: "m1" });
   await machines.create({ name: "m2" });
   say("machines");
-  await cluster.startHostProcess({ name: "sleeper", argv: ["sleep", "1000"], env: { PATH: "/usr/bin:/bin" } });
+  await cluster.startHostProcess({
+    name: "sleeper",
+    argv: ["sleep", "1000"],
+    env: { PATH: "/usr/bin:/bin" },
+  });
   await machines.start("m1");
   say("first");
   await machines.start("m2");

@@ -114,7 +114,9 @@ async function removeAbandoned(): Promise<void> {
 }
 
 /** The tree for machines; building it, the first time, is told on stderr. */
-export function machineTree(options: Pick<MachinesOptions, "keeld" | "extraPackages"> = {}): Promise<MachineTree> {
+export function machineTree(
+  options: Pick<MachinesOptions, "keeld" | "extraPackages"> = {},
+): Promise<MachineTree> {
   const { keeld: withProgram = false, extraPackages = [] } = options;
   return prepareMachineTree({ repository, progress: stderrProgress, withProgram, extraPackages });
 }
@@ -145,7 +147,9 @@ export async function tracesOf(cluster: LocalCluster): Promise<Traces> {
   const tables = (await tryCommand(["nft", "list", "tables"])).stdout.split("\n");
   return {
     processes: await processesOf(name, folder),
-    mounts: (await readFile("/proc/self/mountinfo", "utf8")).split("\n").filter((line) => line.includes(folder)),
+    mounts: (await readFile("/proc/self/mountinfo", "utf8"))
+      .split("\n")
+      .filter((line) => line.includes(folder)),
     interfaces: (await readdir("/sys/class/net")).filter(
       (port) => port === bridgeName(name) || port.startsWith(portPrefix(name)),
     ),
@@ -155,7 +159,14 @@ export async function tracesOf(cluster: LocalCluster): Promise<Traces> {
   };
 }
 
-export const noTraces: Traces = { processes: [], mounts: [], interfaces: [], tables: [], cgroups: [], files: [] };
+export const noTraces: Traces = {
+  processes: [],
+  mounts: [],
+  interfaces: [],
+  tables: [],
+  cgroups: [],
+  files: [],
+};
 
 async function processesOf(name: string, folder: string): Promise<string[]> {
   const found = [];

@@ -1,13 +1,13 @@
 // Locks that the kernel frees when their holder dies, held by a flock(1) that lives as long as its input.
-import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { KeelError } from '../base/errors.ts'
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { KeelError } from "../base/errors.ts";
 
 export interface FileLock extends AsyncDisposable {
   /** Frees the lock; `remove` deletes its file as well, which waiting others survive. */
-  release(options?: { readonly remove?: boolean }): Promise<void>
+  release(options?: { readonly remove?: boolean }): Promise<void>;
 }
 
 // The file may be deleted by the holder before us: lock again until the locked file is the named one.
@@ -21,40 +21,40 @@ done
 echo locked
 read -r _
 exit 0
-`
+`;
 
 /**
  * Takes the lock at `path`, waiting at most `waitSeconds`. The file's folder is made.
  * Throws KEEL-305 when somebody else holds it longer.
  */
 export async function takeLock(path: string, waitSeconds = 120): Promise<FileLock> {
-  mkdirSync(dirname(path), { recursive: true })
-  const holder = spawn('sh', ['-c', script, 'keelson-lock', path, String(waitSeconds)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+  mkdirSync(dirname(path), { recursive: true });
+  const holder = spawn("sh", ["-c", script, "keelson-lock", path, String(waitSeconds)], {
+    stdio: ["pipe", "pipe", "inherit"],
     detached: true,
-  })
-  const ended = new Promise<void>((resolve) => holder.once('exit', () => resolve()))
-  const code = await new Promise<number | 'locked'>((resolve, reject) => {
-    holder.stdout.once('data', () => resolve('locked'))
-    holder.once('exit', (status) => resolve(status ?? 1))
-    holder.once('error', reject)
-  })
-  if (code !== 'locked') {
-    throw new KeelError('KEEL-305', `another command holds ${path}`, {
-      hint: 'wait until it has finished, then run this one again',
-    })
+  });
+  const ended = new Promise<void>((resolve) => holder.once("exit", () => resolve()));
+  const code = await new Promise<number | "locked">((resolve, reject) => {
+    holder.stdout.once("data", () => resolve("locked"));
+    holder.once("exit", (status) => resolve(status ?? 1));
+    holder.once("error", reject);
+  });
+  if (code !== "locked") {
+    throw new KeelError("KEEL-305", `another command holds ${path}`, {
+      hint: "wait until it has finished, then run this one again",
+    });
   }
-  holder.stdin.on('error', () => {})
-  holder.unref()
-  let released: Promise<void> | undefined
+  holder.stdin.on("error", () => {});
+  holder.unref();
+  let released: Promise<void> | undefined;
   const release = (options: { readonly remove?: boolean } = {}): Promise<void> => {
     released ??= (async () => {
-      if (options.remove) await rm(path, { force: true })
-      holder.ref()
-      holder.stdin.end()
-      await ended
-    })()
-    return released
-  }
-  return { release, [Symbol.asyncDispose]: () => release() }
+      if (options.remove) await rm(path, { force: true });
+      holder.ref();
+      holder.stdin.end();
+      await ended;
+    })();
+    return released;
+  };
+  return { release, [Symbol.asyncDispose]: () => release() };
 }

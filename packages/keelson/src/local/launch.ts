@@ -1,46 +1,46 @@
 // How a machine is started: the mounts that make its file tree, and nspawn's command line. Text only.
-import { join } from 'node:path'
+import { join } from "node:path";
 
 export interface MachinePaths {
   /** The machine's folder; all others lie in it. */
-  readonly folder: string
-  readonly record: string
-  readonly credentials: string
-  readonly console: string
-  readonly script: string
+  readonly folder: string;
+  readonly record: string;
+  readonly credentials: string;
+  readonly console: string;
+  readonly script: string;
 }
 
 export function machinePaths(folder: string): MachinePaths {
   return {
     folder,
-    record: join(folder, 'machine.json'),
-    credentials: join(folder, 'credentials'),
-    console: join(folder, 'console.log'),
-    script: join(folder, 'start'),
-  }
+    record: join(folder, "machine.json"),
+    credentials: join(folder, "credentials"),
+    console: join(folder, "console.log"),
+    script: join(folder, "start"),
+  };
 }
 
 export interface Launch {
-  readonly paths: MachinePaths
+  readonly paths: MachinePaths;
   /** nspawn's name, unique on the host. */
-  readonly container: string
-  readonly hostname: string
-  readonly uuid: string
-  readonly bridge: string
+  readonly container: string;
+  readonly hostname: string;
+  readonly uuid: string;
+  readonly bridge: string;
   /** Read-only layers, uppermost first. */
-  readonly layers: readonly string[]
+  readonly layers: readonly string[];
   /** Layers that have /etc and /var; a lowerdir must exist. */
-  readonly layersOf: (folder: 'etc' | 'var') => readonly string[]
+  readonly layersOf: (folder: "etc" | "var") => readonly string[];
   /** Names of the files in the credentials folder. */
-  readonly credentials: readonly string[]
+  readonly credentials: readonly string[];
   /** Files of the host that the machine reads: [host, machine]. */
-  readonly files: readonly (readonly [string, string])[]
+  readonly files: readonly (readonly [string, string])[];
 }
 
 /** Folders that a machine needs in its own before it starts. */
 export function machineFolders({ folder, credentials }: MachinePaths): string[] {
-  const own = ['etc', 'etc.work', 'var', 'var.work', 'containers', 'mounts/root', 'mounts/etc', 'mounts/var']
-  return [credentials, ...own.map((name) => join(folder, name))]
+  const own = ["etc", "etc.work", "var", "var.work", "containers", "mounts/root", "mounts/etc", "mounts/var"];
+  return [credentials, ...own.map((name) => join(folder, name))];
 }
 
 /**
@@ -48,36 +48,36 @@ export function machineFolders({ folder, credentials }: MachinePaths): string[] 
  * when the last process does. nspawn's lock and propagation folders are private for the same reason.
  */
 export function launchScript(launch: Launch): string {
-  const { folder } = launch.paths
-  const overlay = (name: 'etc' | 'var'): string =>
+  const { folder } = launch.paths;
+  const overlay = (name: "etc" | "var"): string =>
     `mount -t overlay keelson-${name} -o ${quote(
-      `lowerdir=${launch.layersOf(name).join(':')},upperdir=${folder}/${name},workdir=${folder}/${name}.work`,
-    )} ${quote(`${folder}/mounts/${name}`)}`
+      `lowerdir=${launch.layersOf(name).join(":")},upperdir=${folder}/${name},workdir=${folder}/${name}.work`,
+    )} ${quote(`${folder}/mounts/${name}`)}`;
   return `#!/bin/sh
 set -e
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=755 keelson-nspawn /run/systemd/nspawn
-mount -t overlay keelson-root -o ${quote(`ro,lowerdir=${launch.layers.join(':')}`)} ${quote(`${folder}/mounts/root`)}
-${overlay('etc')}
-${overlay('var')}
-exec ${nspawnCommand(launch).map(quote).join(' ')}
-`
+mount -t overlay keelson-root -o ${quote(`ro,lowerdir=${launch.layers.join(":")}`)} ${quote(`${folder}/mounts/root`)}
+${overlay("etc")}
+${overlay("var")}
+exec ${nspawnCommand(launch).map(quote).join(" ")}
+`;
 }
 
 /** nspawn's argv. No secret is in it: credentials are named by file. */
 export function nspawnCommand(launch: Launch): string[] {
-  const { folder, credentials } = launch.paths
+  const { folder, credentials } = launch.paths;
   return [
-    'systemd-nspawn',
-    ...['--boot', '--quiet', '--register=no', '--keep-unit', '--kill-signal=SIGRTMIN+3'],
+    "systemd-nspawn",
+    ...["--boot", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3"],
     // podman in the machine needs what a host has.
-    ...['--capability=all', '--system-call-filter=add_key keyctl bpf'],
-    ...['--link-journal=no', '--resolv-conf=off', '--timezone=off', '--console=read-only'],
+    ...["--capability=all", "--system-call-filter=add_key keyctl bpf"],
+    ...["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=read-only"],
     `--machine=${launch.container}`,
     `--hostname=${launch.hostname}`,
     `--uuid=${launch.uuid}`,
     `--network-bridge=${launch.bridge}`,
-    '--read-only',
+    "--read-only",
     `--bind=${folder}/mounts/etc:/etc`,
     `--bind=${folder}/mounts/var:/var`,
     // An overlay cannot be the upper side of podman's overlays.
@@ -85,7 +85,7 @@ export function nspawnCommand(launch: Launch): string[] {
     ...launch.files.map(([host, machine]) => `--bind-ro=${host}:${machine}`),
     ...launch.credentials.map((name) => `--load-credential=${name}:${join(credentials, name)}`),
     `--directory=${folder}/mounts/root`,
-  ]
+  ];
 }
 
 /** The network file of a machine, in systemd.network's form. */
@@ -98,10 +98,10 @@ Address=${address}/24
 Gateway=${gateway}
 LinkLocalAddressing=no
 IPv6AcceptRA=no
-`
+`;
 }
 
 /** A word for a POSIX shell. */
 export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,32 +1,34 @@
 // A running machine seen from the host: its first process, and commands run beside it.
-import { existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { groupProcesses } from './cgroup.ts'
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { groupProcesses } from "./cgroup.ts";
 
 /** The folder of the machine's own control groups: the one that it sees as /sys/fs/cgroup. */
 export function payloadFolder(scopeFolder: string): string | undefined {
-  return [join(scopeFolder, 'run/payload'), join(scopeFolder, 'payload')].find((folder) => existsSync(folder))
+  return [join(scopeFolder, "run/payload"), join(scopeFolder, "payload")].find((folder) =>
+    existsSync(folder),
+  );
 }
 
 /** The machine's PID 1 as the host numbers it; undefined until there is one. */
 export async function machineInit(scopeFolder: string): Promise<number | undefined> {
-  const payload = payloadFolder(scopeFolder)
-  if (payload === undefined) return undefined
-  const scope = join(payload, 'init.scope')
+  const payload = payloadFolder(scopeFolder);
+  if (payload === undefined) return undefined;
+  const scope = join(payload, "init.scope");
   for (const pid of await groupProcesses(existsSync(scope) ? scope : payload)) {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-    if (/^NSpid:\s.*\s1$/m.test(status)) return pid
+    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+    if (/^NSpid:\s.*\s1$/m.test(status)) return pid;
   }
-  return undefined
+  return undefined;
 }
 
 /** Whether the machine's systemd takes questions yet. */
 export function managerAnswers(init: number): boolean {
-  return existsSync(`/proc/${init}/root/run/systemd/private`)
+  return existsSync(`/proc/${init}/root/run/systemd/private`);
 }
 
-const environment = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin', 'HOME=/root', 'LANG=C.UTF-8']
+const environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME=/root", "LANG=C.UTF-8"];
 
 /**
  * The argv that runs a command in the machine. The command is put into the machine's control group, so that
@@ -38,13 +40,24 @@ export async function enterCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<string[]> {
-  const group = join(payloadFolder(scopeFolder) ?? scopeFolder, 'exec.scope')
-  await mkdir(group, { recursive: true })
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`)
+  const group = join(payloadFolder(scopeFolder) ?? scopeFolder, "exec.scope");
+  await mkdir(group, { recursive: true });
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return [
-    ...['/bin/sh', '-c', 'echo 0 >"$0" && exec "$@"', join(group, 'cgroup.procs')],
-    ...['nsenter', `--target=${init}`, '--mount', '--uts', '--ipc', '--net', '--pid', '--cgroup', '--root', '--wd'],
-    ...['--', 'env', '-i', ...environment, ...variables],
+    ...["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', join(group, "cgroup.procs")],
+    ...[
+      "nsenter",
+      `--target=${init}`,
+      "--mount",
+      "--uts",
+      "--ipc",
+      "--net",
+      "--pid",
+      "--cgroup",
+      "--root",
+      "--wd",
+    ],
+    ...["--", "env", "-i", ...environment, ...variables],
     ...argv,
-  ]
+  ];
 }

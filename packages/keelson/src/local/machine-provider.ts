@@ -1,38 +1,38 @@
-import type { CommandOptions, CommandResult } from './command.ts'
+import type { CommandOptions, CommandResult } from "./command.ts";
 
 export interface MachineRequest {
   /** The machine's name and host name: m1. */
-  readonly name: string
+  readonly name: string;
   /** Files that the machine finds as systemd credentials, made when its address is known. */
-  readonly credentials?: (identity: MachineIdentity) => Readonly<Record<string, string>>
+  readonly credentials?: (identity: MachineIdentity) => Readonly<Record<string, string>>;
   /** Enforced where the host can. */
-  readonly memoryBytes?: number
+  readonly memoryBytes?: number;
 }
 
 /** What a machine keeps for as long as it exists. */
 export interface MachineIdentity {
-  readonly name: string
+  readonly name: string;
   /** Its IPv4 address. */
-  readonly address: string
+  readonly address: string;
   /** 32 hexadecimal digits, as in /etc/machine-id. */
-  readonly machineId: string
+  readonly machineId: string;
 }
 
-export type MachineState = 'running' | 'paused' | 'stopped'
+export type MachineState = "running" | "paused" | "stopped";
 
 export interface MachineStatus extends MachineIdentity {
-  readonly state: MachineState
+  readonly state: MachineState;
   /** `everything`, or the peers that it is silently cut from. */
-  readonly cutFrom: 'everything' | readonly string[]
+  readonly cutFrom: "everything" | readonly string[];
   /** Whether its network cable is in. */
-  readonly link: 'up' | 'down'
+  readonly link: "up" | "down";
   /** Where its console's output is. */
-  readonly console: string
+  readonly console: string;
 }
 
 export interface ReadyOptions {
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -42,32 +42,32 @@ export interface ReadyOptions {
  */
 export interface MachineProvider {
   /** Makes a machine that does not run yet. */
-  create(request: MachineRequest): Promise<MachineIdentity>
+  create(request: MachineRequest): Promise<MachineIdentity>;
   /** Starts it. A machine that runs is left alone. */
-  start(name: string): Promise<void>
+  start(name: string): Promise<void>;
   /** Waits until the machine's systemd has started everything, and says whether all of it succeeded. */
-  ready(name: string, options?: ReadyOptions): Promise<'running' | 'degraded'>
+  ready(name: string, options?: ReadyOptions): Promise<"running" | "degraded">;
   /** Shuts it down in order; after the timeout it is cut off. */
-  stop(name: string, options?: { readonly timeoutMs?: number }): Promise<void>
+  stop(name: string, options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Pulls the plug: nothing in the machine gets to finish anything. */
-  crash(name: string): Promise<void>
+  crash(name: string): Promise<void>;
   /** Stops its time. */
-  pause(name: string): Promise<void>
-  resume(name: string): Promise<void>
+  pause(name: string): Promise<void>;
+  resume(name: string): Promise<void>;
   /** Drops every packet between it and the peers (machines, or `host`), or all its packets. Nobody is told. */
-  cut(name: string, peers?: readonly string[]): Promise<void>
+  cut(name: string, peers?: readonly string[]): Promise<void>;
   /** Ends its cuts, or those from the peers. */
-  heal(name: string, peers?: readonly string[]): Promise<void>
+  heal(name: string, peers?: readonly string[]): Promise<void>;
   /** Pulls the network cable: the machine notices. */
-  linkDown(name: string): Promise<void>
-  linkUp(name: string): Promise<void>
+  linkDown(name: string): Promise<void>;
+  linkUp(name: string): Promise<void>;
   /** Removes it with all it holds. A machine that does not exist is fine. */
-  destroy(name: string): Promise<void>
-  list(): Promise<MachineStatus[]>
+  destroy(name: string): Promise<void>;
+  list(): Promise<MachineStatus[]>;
   /** Removes what is left of machines that were half made, half destroyed or have died. */
-  collectGarbage(): Promise<void>
+  collectGarbage(): Promise<void>;
   /** Runs a command in the machine, past its network. */
-  exec(name: string, argv: readonly string[], options?: CommandOptions): Promise<CommandResult>
+  exec(name: string, argv: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** The host's argv that runs a command in the machine: to be spawned with a terminal. */
-  execCommand(name: string, argv: readonly string[]): Promise<string[]>
+  execCommand(name: string, argv: readonly string[]): Promise<string[]>;
 }

@@ -1,21 +1,21 @@
 // Machines as systemd-nspawn containers on a cluster's bridge. Each is one scope, one folder and one port,
 // all found again by name. The folder's machine.json is written last when a machine is made and goes first
 // when it is destroyed: a folder without one is garbage.
-import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { KeelError } from '../base/errors.ts'
-import { isFrozen, killGroup, setFrozen, waitUntilEmpty } from './cgroup.ts'
-import { tryCommand } from './command.ts'
-import type { CommandOptions, CommandResult } from './command.ts'
-import { withCut, withoutCut } from './firewall.ts'
-import type { Cuts } from './firewall.ts'
-import { takeLock } from './file-lock.ts'
-import { launchScript, machineFolders, machinePaths, networkFile } from './launch.ts'
-import type { MachinePaths } from './launch.ts'
-import { enterCommand, machineInit, managerAnswers } from './machine-process.ts'
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KeelError } from "../base/errors.ts";
+import { isFrozen, killGroup, setFrozen, waitUntilEmpty } from "./cgroup.ts";
+import { tryCommand } from "./command.ts";
+import type { CommandOptions, CommandResult } from "./command.ts";
+import { withCut, withoutCut } from "./firewall.ts";
+import type { Cuts } from "./firewall.ts";
+import { takeLock } from "./file-lock.ts";
+import { launchScript, machineFolders, machinePaths, networkFile } from "./launch.ts";
+import type { MachinePaths } from "./launch.ts";
+import { enterCommand, machineInit, managerAnswers } from "./machine-process.ts";
 import type {
   MachineIdentity,
   MachineProvider,
@@ -23,185 +23,186 @@ import type {
   MachineState,
   MachineStatus,
   ReadyOptions,
-} from './machine-provider.ts'
-import { addressIn } from './network.ts'
-import type { ClusterNetwork } from './network.ts'
-import { checkMachineName, containerName, portName } from './names.ts'
-import type { ScopeName } from './names.ts'
-import type { Scopes } from './scopes.ts'
-import { ensureKeyPair, hostKeyTmpfiles, readPublicKey } from './ssh-keys.ts'
-import { removeFolder } from './remove-folder.ts'
+} from "./machine-provider.ts";
+import { addressIn } from "./network.ts";
+import type { ClusterNetwork } from "./network.ts";
+import { checkMachineName, containerName, portName } from "./names.ts";
+import type { ScopeName } from "./names.ts";
+import type { Scopes } from "./scopes.ts";
+import { ensureKeyPair, hostKeyTmpfiles, readPublicKey } from "./ssh-keys.ts";
+import { removeFolder } from "./remove-folder.ts";
 
-const firstHost = 11
-const lastHost = 250
-const haltSignal = 37 // SIGRTMIN+3: systemd shuts down in order
-const rebootCode = 133 // nspawn's exit code when its machine reboots and --keep-unit is given
-const defaultStopMs = 30_000
-const defaultReadyMs = 90_000
+const firstHost = 11;
+const lastHost = 250;
+const haltSignal = 37; // SIGRTMIN+3: systemd shuts down in order
+const rebootCode = 133; // nspawn's exit code when its machine reboots and --keep-unit is given
+const defaultStopMs = 30_000;
+const defaultReadyMs = 90_000;
 
 export interface NspawnOptions {
-  readonly cluster: string
+  readonly cluster: string;
   /** The cluster's folder: machines/, hosts, resolv.conf, ssh/ lie in it. */
-  readonly folder: string
-  readonly subnet: string
+  readonly folder: string;
+  readonly subnet: string;
   /** Read-only layers, uppermost first. */
-  readonly layers: readonly string[]
-  readonly scopes: Scopes
-  readonly network: ClusterNetwork
+  readonly layers: readonly string[];
+  readonly scopes: Scopes;
+  readonly network: ClusterNetwork;
 }
 
 interface MachineRecord extends MachineIdentity {
-  readonly memoryBytes?: number
+  readonly memoryBytes?: number;
 }
 
 export class NspawnMachines implements MachineProvider {
-  readonly #options: NspawnOptions
+  readonly #options: NspawnOptions;
 
   constructor(options: NspawnOptions) {
-    this.#options = options
+    this.#options = options;
   }
 
   async create(request: MachineRequest): Promise<MachineIdentity> {
-    const paths = this.#paths(checkMachineName(request.name))
-    await using _lock = await this.#lock()
+    const paths = this.#paths(checkMachineName(request.name));
+    await using _lock = await this.#lock();
     if (existsSync(paths.record)) {
-      throw new KeelError('KEEL-305', `the machine ${request.name} exists already`, {
+      throw new KeelError("KEEL-305", `the machine ${request.name} exists already`, {
         hint: `keel machine rm ${request.name} removes it`,
-      })
+      });
     }
-    await removeFolder(paths.folder)
-    for (const folder of machineFolders(paths)) await mkdir(folder, { recursive: true, mode: 0o755 })
+    await removeFolder(paths.folder);
+    for (const folder of machineFolders(paths)) await mkdir(folder, { recursive: true, mode: 0o755 });
     const identity: MachineIdentity = {
       name: request.name,
       address: await this.#freeAddress(request.name),
-      machineId: randomBytes(16).toString('hex'),
-    }
-    await this.#writeCredentials(paths, identity, request.credentials?.(identity) ?? {})
+      machineId: randomBytes(16).toString("hex"),
+    };
+    await this.#writeCredentials(paths, identity, request.credentials?.(identity) ?? {});
     const record: MachineRecord = {
       ...identity,
       ...(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes }),
-    }
-    await writeFile(paths.record, `${JSON.stringify(record, undefined, 2)}\n`)
-    await this.#writeNames()
-    return identity
+    };
+    await writeFile(paths.record, `${JSON.stringify(record, undefined, 2)}\n`);
+    await this.#writeNames();
+    return identity;
   }
 
   async start(name: string): Promise<void> {
-    const record = await this.#record(name)
-    const paths = this.#paths(name)
-    await using _lock = await takeLock(join(paths.folder, 'lock'))
-    if ((await this.#folder(name)) !== undefined) return
-    await this.#options.network.removePort(name)
-    await writeFile(paths.script, await this.#script(paths, record), { mode: 0o700 })
+    const record = await this.#record(name);
+    const paths = this.#paths(name);
+    await using _lock = await takeLock(join(paths.folder, "lock"));
+    if ((await this.#folder(name)) !== undefined) return;
+    await this.#options.network.removePort(name);
+    await writeFile(paths.script, await this.#script(paths, record), { mode: 0o700 });
     await this.#options.scopes.start(this.#scope(name), {
-      argv: ['unshare', '--mount', '--propagation', 'slave', paths.script],
+      argv: ["unshare", "--mount", "--propagation", "slave", paths.script],
       env: {
-        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         // The machine sees one cgroup2, whatever the host has.
-        SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1',
+        SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1",
       },
       logFile: paths.console,
       againOn: rebootCode,
       ...(record.memoryBytes === undefined ? {} : { memoryBytes: record.memoryBytes }),
-    })
-    await this.#init(name, performance.now() + 60_000)
+    });
+    await this.#init(name, performance.now() + 60_000);
   }
 
-  async ready(name: string, options: ReadyOptions = {}): Promise<'running' | 'degraded'> {
-    const { timeoutMs = defaultReadyMs, signal } = options
-    const end = performance.now() + timeoutMs
-    await this.#record(name)
+  async ready(name: string, options: ReadyOptions = {}): Promise<"running" | "degraded"> {
+    const { timeoutMs = defaultReadyMs, signal } = options;
+    const end = performance.now() + timeoutMs;
+    await this.#record(name);
     for (;;) {
-      const init = await this.#init(name, end, signal)
+      const init = await this.#init(name, end, signal);
       if (managerAnswers(init)) {
-        const argv = ['systemctl', 'is-system-running', '--wait']
-        const left = Math.max(1, end - performance.now())
-        const { stdout } = await this.exec(name, argv, { timeoutMs: left, ...(signal && { signal }) })
-        const state = stdout.trim()
-        if (state === 'running' || state === 'degraded') return state
+        const argv = ["systemctl", "is-system-running", "--wait"];
+        const left = Math.max(1, end - performance.now());
+        const { stdout } = await this.exec(name, argv, { timeoutMs: left, ...(signal && { signal }) });
+        const state = stdout.trim();
+        if (state === "running" || state === "degraded") return state;
       }
-      if (performance.now() > end) throw await this.#failure(name, `is not ready after ${timeoutMs / 1000} s`)
-      await sleep(10, undefined, signal === undefined ? {} : { signal })
+      if (performance.now() > end)
+        throw await this.#failure(name, `is not ready after ${timeoutMs / 1000} s`);
+      await sleep(10, undefined, signal === undefined ? {} : { signal });
     }
   }
 
   async stop(name: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    await this.#record(name)
-    const folder = await this.#folder(name)
-    if (folder === undefined) return this.#clear(name)
-    if (await isFrozen(folder)) await setFrozen(folder, false)
-    const init = await machineInit(folder)
-    if (init !== undefined) sendSignal(init, haltSignal)
-    await waitUntilEmpty(folder, options.timeoutMs ?? defaultStopMs)
-    await this.#clear(name)
+    await this.#record(name);
+    const folder = await this.#folder(name);
+    if (folder === undefined) return this.#clear(name);
+    if (await isFrozen(folder)) await setFrozen(folder, false);
+    const init = await machineInit(folder);
+    if (init !== undefined) sendSignal(init, haltSignal);
+    await waitUntilEmpty(folder, options.timeoutMs ?? defaultStopMs);
+    await this.#clear(name);
   }
 
   async crash(name: string): Promise<void> {
-    await this.#record(name)
-    const folder = await this.#folder(name)
-    if (folder !== undefined) await killGroup(folder)
-    await this.#clear(name)
+    await this.#record(name);
+    const folder = await this.#folder(name);
+    if (folder !== undefined) await killGroup(folder);
+    await this.#clear(name);
   }
 
   async pause(name: string): Promise<void> {
-    await setFrozen(await this.#running(name), true)
+    await setFrozen(await this.#running(name), true);
   }
 
   async resume(name: string): Promise<void> {
-    await setFrozen(await this.#running(name), false)
+    await setFrozen(await this.#running(name), false);
   }
 
   async cut(name: string, peers?: readonly string[]): Promise<void> {
-    await this.#record(name)
-    await this.#changeCuts((cuts) => withCut(cuts, name, peers))
+    await this.#record(name);
+    await this.#changeCuts((cuts) => withCut(cuts, name, peers));
   }
 
   async heal(name: string, peers?: readonly string[]): Promise<void> {
-    await this.#changeCuts((cuts) => withoutCut(cuts, name, peers))
+    await this.#changeCuts((cuts) => withoutCut(cuts, name, peers));
   }
 
   async linkDown(name: string): Promise<void> {
-    await this.#running(name)
-    await this.#options.network.setLink(name, false)
+    await this.#running(name);
+    await this.#options.network.setLink(name, false);
   }
 
   async linkUp(name: string): Promise<void> {
-    await this.#running(name)
-    await this.#options.network.setLink(name, true)
+    await this.#running(name);
+    await this.#options.network.setLink(name, true);
   }
 
   async destroy(name: string): Promise<void> {
-    const paths = this.#paths(checkMachineName(name))
-    await using _lock = await this.#lock()
-    await rm(paths.record, { force: true })
-    await this.#clear(name)
-    await this.#changeCuts((cuts) => withoutCut(cuts, name), false)
-    await removeFolder(paths.folder)
-    await this.#writeNames()
+    const paths = this.#paths(checkMachineName(name));
+    await using _lock = await this.#lock();
+    await rm(paths.record, { force: true });
+    await this.#clear(name);
+    await this.#changeCuts((cuts) => withoutCut(cuts, name), false);
+    await removeFolder(paths.folder);
+    await this.#writeNames();
   }
 
   async list(): Promise<MachineStatus[]> {
-    const records = await this.#records()
-    const cuts = await this.#options.network.cuts(records.map(({ name }) => name))
-    return Promise.all(records.map((record) => this.#status(record, cuts)))
+    const records = await this.#records();
+    const cuts = await this.#options.network.cuts(records.map(({ name }) => name));
+    return Promise.all(records.map((record) => this.#status(record, cuts)));
   }
 
   async collectGarbage(): Promise<void> {
-    const known = new Set((await this.#records()).map(({ name }) => name))
-    const { cluster, scopes, folder } = this.#options
+    const known = new Set((await this.#records()).map(({ name }) => name));
+    const { cluster, scopes, folder } = this.#options;
     for (const scope of await scopes.list(cluster)) {
-      if (scope.kind !== 'machine') continue
-      if (!known.has(scope.name)) await this.destroy(scope.name)
-      else if ((await scopes.folder(scope)) === undefined) await this.#clear(scope.name)
+      if (scope.kind !== "machine") continue;
+      if (!known.has(scope.name)) await this.destroy(scope.name);
+      else if ((await scopes.folder(scope)) === undefined) await this.#clear(scope.name);
     }
-    for (const name of await readdir(join(folder, 'machines')).catch(() => [])) {
-      if (!known.has(name)) await this.destroy(name)
+    for (const name of await readdir(join(folder, "machines")).catch(() => [])) {
+      if (!known.has(name)) await this.destroy(name);
     }
   }
 
   async exec(name: string, argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
-    const { env, ...rest } = options
-    return tryCommand(await this.execCommand(name, argv, env), { ...rest, group: true })
+    const { env, ...rest } = options;
+    return tryCommand(await this.execCommand(name, argv, env), { ...rest, group: true });
   }
 
   async execCommand(
@@ -209,113 +210,115 @@ export class NspawnMachines implements MachineProvider {
     argv: readonly string[],
     env?: Readonly<Record<string, string>>,
   ): Promise<string[]> {
-    const folder = await this.#running(name)
-    if (await isFrozen(folder)) throw new KeelError('KEEL-303', `${name} is paused`, { hint: `keel machine resume ${name}` })
-    const init = await machineInit(folder)
-    if (init === undefined) throw await this.#failure(name, 'has not started yet')
-    return enterCommand(folder, init, argv, env)
+    const folder = await this.#running(name);
+    if (await isFrozen(folder))
+      throw new KeelError("KEEL-303", `${name} is paused`, { hint: `keel machine resume ${name}` });
+    const init = await machineInit(folder);
+    if (init === undefined) throw await this.#failure(name, "has not started yet");
+    return enterCommand(folder, init, argv, env);
   }
 
   #scope(name: string): ScopeName {
-    return { cluster: this.#options.cluster, kind: 'machine', name }
+    return { cluster: this.#options.cluster, kind: "machine", name };
   }
 
   #folder(name: string): Promise<string | undefined> {
-    return this.#options.scopes.folder(this.#scope(name))
+    return this.#options.scopes.folder(this.#scope(name));
   }
 
   #paths(name: string): MachinePaths {
-    return machinePaths(join(this.#options.folder, 'machines', name))
+    return machinePaths(join(this.#options.folder, "machines", name));
   }
 
   #lock(): ReturnType<typeof takeLock> {
-    return takeLock(join(this.#options.folder, 'machines.lock'))
+    return takeLock(join(this.#options.folder, "machines.lock"));
   }
 
   /** The scope's folder of a machine that must run. */
   async #running(name: string): Promise<string> {
-    await this.#record(name)
-    const folder = await this.#folder(name)
-    if (folder !== undefined) return folder
-    throw new KeelError('KEEL-303', `${name} does not run`, { hint: `start it: keel machine start ${name}` })
+    await this.#record(name);
+    const folder = await this.#folder(name);
+    if (folder !== undefined) return folder;
+    throw new KeelError("KEEL-303", `${name} does not run`, { hint: `start it: keel machine start ${name}` });
   }
 
   async #record(name: string): Promise<MachineRecord> {
-    const text = await readFile(this.#paths(checkMachineName(name)).record, 'utf8').catch(() => undefined)
-    if (text !== undefined) return JSON.parse(text) as MachineRecord
-    throw new KeelError('KEEL-502', `the cluster ${this.#options.cluster} has no machine ${name}`)
+    const text = await readFile(this.#paths(checkMachineName(name)).record, "utf8").catch(() => undefined);
+    if (text !== undefined) return JSON.parse(text) as MachineRecord;
+    throw new KeelError("KEEL-502", `the cluster ${this.#options.cluster} has no machine ${name}`);
   }
 
   async #records(): Promise<MachineRecord[]> {
-    const names = await readdir(join(this.#options.folder, 'machines')).catch(() => [])
-    const records = await Promise.all(names.map((name) => this.#record(name).catch(() => undefined)))
+    const names = await readdir(join(this.#options.folder, "machines")).catch(() => []);
+    const records = await Promise.all(names.map((name) => this.#record(name).catch(() => undefined)));
     return records
       .filter((record) => record !== undefined)
-      .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+      .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   }
 
   async #status(record: MachineRecord, cuts: Cuts): Promise<MachineStatus> {
-    const { name, address, machineId } = record
-    const folder = await this.#folder(name)
-    let state: MachineState = 'stopped'
-    if (folder !== undefined) state = (await isFrozen(folder)) ? 'paused' : 'running'
-    const peers = cuts.apart.filter((pair) => pair.includes(name)).map(([a, b]) => (a === name ? b : a))
+    const { name, address, machineId } = record;
+    const folder = await this.#folder(name);
+    let state: MachineState = "stopped";
+    if (folder !== undefined) state = (await isFrozen(folder)) ? "paused" : "running";
+    const peers = cuts.apart.filter((pair) => pair.includes(name)).map(([a, b]) => (a === name ? b : a));
     return {
       name,
       address,
       machineId,
       state,
-      cutFrom: cuts.lost.has(name) ? 'everything' : peers,
+      cutFrom: cuts.lost.has(name) ? "everything" : peers,
       link: linkState(portName(this.#options.cluster, name)),
       console: this.#paths(name).console,
-    }
+    };
   }
 
   /** The machine's first process, as soon as there is one. */
   async #init(name: string, end: number, signal?: AbortSignal): Promise<number> {
-    for (let born = false; ; ) {
-      const folder = await this.#folder(name)
-      const init = folder === undefined ? undefined : await machineInit(folder)
-      if (init !== undefined) return init
-      if (folder !== undefined) born = true
-      else if (born || performance.now() > end) throw await this.#failure(name, 'ended while it was starting')
-      if (performance.now() > end) throw await this.#failure(name, 'did not start in time')
-      await sleep(10, undefined, signal === undefined ? {} : { signal })
+    for (let born = false; ;) {
+      const folder = await this.#folder(name);
+      const init = folder === undefined ? undefined : await machineInit(folder);
+      if (init !== undefined) return init;
+      if (folder !== undefined) born = true;
+      else if (born || performance.now() > end)
+        throw await this.#failure(name, "ended while it was starting");
+      if (performance.now() > end) throw await this.#failure(name, "did not start in time");
+      await sleep(10, undefined, signal === undefined ? {} : { signal });
     }
   }
 
   async #failure(name: string, what: string): Promise<KeelError> {
-    const { console } = this.#paths(name)
-    const text = await readFile(console, 'utf8').catch(() => '')
-    const words = text.trim().split('\n').slice(-5).join('\n')
-    return new KeelError('KEEL-303', `${name} ${what}${words === '' ? '' : `:\n${words}`}`, {
+    const { console } = this.#paths(name);
+    const text = await readFile(console, "utf8").catch(() => "");
+    const words = text.trim().split("\n").slice(-5).join("\n");
+    return new KeelError("KEEL-303", `${name} ${what}${words === "" ? "" : `:\n${words}`}`, {
       hint: `its console is in ${console}`,
-    })
+    });
   }
 
   /** Removes what a machine that does not run leaves behind, and kills it if it does. */
   async #clear(name: string): Promise<void> {
-    await this.#options.scopes.remove(this.#scope(name))
-    await this.#options.network.removePort(name)
+    await this.#options.scopes.remove(this.#scope(name));
+    await this.#options.network.removePort(name);
   }
 
   async #changeCuts(change: (cuts: Cuts) => Cuts, lock = true): Promise<void> {
-    await using _lock = lock ? await this.#lock() : undefined
-    const { network } = this.#options
-    if (!network.exists()) return
-    const machines = (await readdir(join(this.#options.folder, 'machines')).catch(() => [])) as string[]
-    await network.setCuts(change(await network.cuts(machines)))
+    await using _lock = lock ? await this.#lock() : undefined;
+    const { network } = this.#options;
+    if (!network.exists()) return;
+    const machines = (await readdir(join(this.#options.folder, "machines")).catch(() => [])) as string[];
+    await network.setCuts(change(await network.cuts(machines)));
   }
 
   async #freeAddress(name: string): Promise<string> {
-    const taken = new Set((await this.#records()).map(({ address }) => address))
-    const wanted = firstHost - 1 + Number(/^m(\d{1,3})$/.exec(name)?.[1] ?? 1)
-    const candidates = Array.from({ length: lastHost - firstHost + 1 }, (_, i) => firstHost + i)
+    const taken = new Set((await this.#records()).map(({ address }) => address));
+    const wanted = firstHost - 1 + Number(/^m(\d{1,3})$/.exec(name)?.[1] ?? 1);
+    const candidates = Array.from({ length: lastHost - firstHost + 1 }, (_, i) => firstHost + i);
     for (const host of [wanted, ...candidates]) {
-      const address = addressIn(this.#options.subnet, host)
-      if (host >= firstHost && host <= lastHost && !taken.has(address)) return address
+      const address = addressIn(this.#options.subnet, host);
+      if (host >= firstHost && host <= lastHost && !taken.has(address)) return address;
     }
-    throw new KeelError('KEEL-303', `the cluster has no address left for ${name}`)
+    throw new KeelError("KEEL-303", `the cluster has no address left for ${name}`);
   }
 
   async #writeCredentials(
@@ -323,22 +326,22 @@ export class NspawnMachines implements MachineProvider {
     identity: MachineIdentity,
     more: Readonly<Record<string, string>>,
   ): Promise<void> {
-    const { folder, subnet } = this.#options
-    const hostKey = join(paths.folder, 'ssh_host_ed25519_key')
-    await ensureKeyPair(hostKey, identity.name)
+    const { folder, subnet } = this.#options;
+    const hostKey = join(paths.folder, "ssh_host_ed25519_key");
+    await ensureKeyPair(hostKey, identity.name);
     const credentials: Readonly<Record<string, string>> = {
-      'network.network.50-host0': networkFile(identity.address, addressIn(subnet, 1)),
-      'ssh.authorized_keys.root': await readFile(join(folder, 'ssh/id_ed25519.pub'), 'utf8'),
-      'tmpfiles.extra': hostKeyTmpfiles(await readFile(hostKey, 'utf8'), await readPublicKey(hostKey)),
+      "network.network.50-host0": networkFile(identity.address, addressIn(subnet, 1)),
+      "ssh.authorized_keys.root": await readFile(join(folder, "ssh/id_ed25519.pub"), "utf8"),
+      "tmpfiles.extra": hostKeyTmpfiles(await readFile(hostKey, "utf8"), await readPublicKey(hostKey)),
       ...more,
-    }
+    };
     for (const [name, content] of Object.entries(credentials)) {
-      await writeFile(join(paths.credentials, name), content, { mode: 0o600 })
+      await writeFile(join(paths.credentials, name), content, { mode: 0o600 });
     }
   }
 
   async #script(paths: MachinePaths, record: MachineRecord): Promise<string> {
-    const { cluster, folder, layers, network } = this.#options
+    const { cluster, folder, layers, network } = this.#options;
     return launchScript({
       paths,
       container: containerName(cluster, record.name),
@@ -349,48 +352,49 @@ export class NspawnMachines implements MachineProvider {
       layersOf: (name) => layers.map((layer) => join(layer, name)).filter((path) => existsSync(path)),
       credentials: await readdir(paths.credentials),
       files: [
-        [join(folder, 'hosts'), '/etc/hosts'],
-        [join(folder, 'resolv.conf'), '/etc/resolv.conf'],
+        [join(folder, "hosts"), "/etc/hosts"],
+        [join(folder, "resolv.conf"), "/etc/resolv.conf"],
       ],
-    })
+    });
   }
 
   /** Machines know each other by name, and ssh knows them by key. The hosts file is written in place: machines hold it. */
   async #writeNames(): Promise<void> {
-    const { folder, subnet } = this.#options
-    const records = await this.#records()
-    const lines = ['127.0.0.1 localhost', '::1 localhost', `${addressIn(subnet, 1)} host`]
-    const known = []
+    const { folder, subnet } = this.#options;
+    const records = await this.#records();
+    const lines = ["127.0.0.1 localhost", "::1 localhost", `${addressIn(subnet, 1)} host`];
+    const known = [];
     for (const { name, address } of records) {
-      lines.push(`${address} ${name}`)
-      known.push(`${name},${address} ${await readPublicKey(join(this.#paths(name).folder, 'ssh_host_ed25519_key'))}`)
+      lines.push(`${address} ${name}`);
+      known.push(
+        `${name},${address} ${await readPublicKey(join(this.#paths(name).folder, "ssh_host_ed25519_key"))}`,
+      );
     }
-    await rewrite(join(folder, 'hosts'), `${lines.join('\n')}\n`)
-    await writeFile(join(folder, 'ssh/known_hosts'), known.map((line) => `${line}\n`).join(''))
+    await rewrite(join(folder, "hosts"), `${lines.join("\n")}\n`);
+    await writeFile(join(folder, "ssh/known_hosts"), known.map((line) => `${line}\n`).join(""));
   }
 }
 
-function linkState(port: string): 'up' | 'down' {
+function linkState(port: string): "up" | "down" {
   try {
-    return Number(readFileSync(`/sys/class/net/${port}/flags`, 'utf8')) & 1 ? 'up' : 'down'
+    return Number(readFileSync(`/sys/class/net/${port}/flags`, "utf8")) & 1 ? "up" : "down";
   } catch {
-    return 'down'
+    return "down";
   }
 }
 
 /** Replaces a file's content without making another file of it, and without a moment in which it is empty. */
 async function rewrite(path: string, content: string): Promise<void> {
-  await using file = await open(path, existsSync(path) ? 'r+' : 'w', 0o644)
-  const bytes = Buffer.from(content)
-  await file.write(bytes, 0, bytes.length, 0)
-  await file.truncate(bytes.length)
+  await using file = await open(path, existsSync(path) ? "r+" : "w", 0o644);
+  const bytes = Buffer.from(content);
+  await file.write(bytes, 0, bytes.length, 0);
+  await file.truncate(bytes.length);
 }
 
 function sendSignal(pid: number, signal: number): void {
   try {
-    process.kill(pid, signal)
+    process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
-

@@ -1,15 +1,15 @@
-import type { ScopeName } from './names.ts'
+import type { ScopeName } from "./names.ts";
 
 export interface ScopeCommand {
-  readonly argv: readonly string[]
+  readonly argv: readonly string[];
   /** The whole environment: nothing is inherited. */
-  readonly env: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>;
   /** Both outputs go here; what the file held is gone. */
-  readonly logFile: string
-  readonly cwd?: string
-  readonly memoryBytes?: number
+  readonly logFile: string;
+  readonly cwd?: string;
+  readonly memoryBytes?: number;
   /** The command is run again when it ends with this exit code: how nspawn says that its machine reboots. */
-  readonly againOn?: number
+  readonly againOn?: number;
 }
 
 /**
@@ -18,17 +18,17 @@ export interface ScopeCommand {
  * and units where systemd is the host's PID 1.
  */
 export interface Scopes {
-  readonly form: 'cgroups' | 'systemd'
+  readonly form: "cgroups" | "systemd";
   /** Starts the command in a scope of its own. The scope must not be running. */
-  start(scope: ScopeName, command: ScopeCommand): Promise<void>
+  start(scope: ScopeName, command: ScopeCommand): Promise<void>;
   /** The scope's folder in cgroup2; undefined when it does not run. */
-  folder(scope: ScopeName): Promise<string | undefined>
+  folder(scope: ScopeName): Promise<string | undefined>;
   /** Kills what is left and removes every trace of the scope. */
-  remove(scope: ScopeName): Promise<void>
+  remove(scope: ScopeName): Promise<void>;
   /** Scopes of which anything exists, running or not. */
-  list(cluster: string): Promise<ScopeName[]>
+  list(cluster: string): Promise<ScopeName[]>;
   /** Clusters of which anything exists. */
-  clusters(): Promise<string[]>
+  clusters(): Promise<string[]>;
   /** Removes what holds a cluster's scopes once they are gone. */
-  removeCluster(cluster: string): Promise<void>
+  removeCluster(cluster: string): Promise<void>;
 }

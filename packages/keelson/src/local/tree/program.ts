@@ -1,37 +1,37 @@
 // Keelson's own program for machines: one bundle of keeld and keel, its Node, the dashboard's files.
-import { existsSync } from 'node:fs'
-import { chmod, copyFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { stripVTControlCharacters } from 'node:util'
-import { KeelError } from '../../base/errors.ts'
-import { CommandError, runCommand } from '../command.ts'
-import { asStep, formatBytes } from '../progress.ts'
-import type { Progress } from '../progress.ts'
-import type { ContentCache } from './content-cache.ts'
-import { firstExisting, hashPaths } from './file-hash.ts'
+import { existsSync } from "node:fs";
+import { chmod, copyFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { KeelError } from "../../base/errors.ts";
+import { CommandError, runCommand } from "../command.ts";
+import { asStep, formatBytes } from "../progress.ts";
+import type { Progress } from "../progress.ts";
+import type { ContentCache } from "./content-cache.ts";
+import { firstExisting, hashPaths } from "./file-hash.ts";
 
 const entries: Readonly<Record<string, string>> = {
-  keeld: 'packages/keelson/src/daemons/keeld.ts',
-  keel: 'packages/keelson/src/cli/main.ts',
-}
-const sources = ['etcd', 'omaha', 'systemd', 'keelson'].flatMap((name) => [
+  keeld: "packages/keelson/src/daemons/keeld.ts",
+  keel: "packages/keelson/src/cli/main.ts",
+};
+const sources = ["etcd", "omaha", "systemd", "keelson"].flatMap((name) => [
   `packages/${name}/src`,
   `packages/${name}/package.json`,
-])
+]);
 
 export interface ProgramOptions {
   /** The root of the checkout. */
-  readonly repository: string
-  readonly cache: ContentCache
-  readonly progress: Progress
+  readonly repository: string;
+  readonly cache: ContentCache;
+  readonly progress: Progress;
 }
 
 /** The folder with keeld.js, keel.js and what they share. */
 export function programBundle({ repository, cache, progress }: ProgramOptions): Promise<string> {
-  const hash = hashPaths(repository, [...sources, 'package-lock.json'], ['1'])
-  return cache.entry('bundles', hash, (folder) =>
-    asStep(progress, 'bundle keeld and keel', () => bundle(repository, folder)),
-  )
+  const hash = hashPaths(repository, [...sources, "package-lock.json"], ["1"]);
+  return cache.entry("bundles", hash, (folder) =>
+    asStep(progress, "bundle keeld and keel", () => bundle(repository, folder)),
+  );
 }
 
 async function bundle(repository: string, folder: string): Promise<void> {
@@ -39,59 +39,75 @@ async function bundle(repository: string, folder: string): Promise<void> {
     Object.entries(entries)
       .map(([name, path]) => [name, join(repository, path)] as const)
       .filter(([, path]) => existsSync(path)),
-  )
-  if (Object.keys(input).length === 0) return
-  const { rolldown } = await import('rolldown')
+  );
+  if (Object.keys(input).length === 0) return;
+  const { rolldown } = await import("rolldown");
   try {
-    await using build = await rolldown({ input, cwd: repository, platform: 'node', logLevel: 'silent' })
-    await build.write({ dir: folder, format: 'esm', chunkFileNames: 'part-[hash].js', comments: false })
+    await using build = await rolldown({ input, cwd: repository, platform: "node", logLevel: "silent" });
+    await build.write({ dir: folder, format: "esm", chunkFileNames: "part-[hash].js", comments: false });
   } catch (cause) {
-    const words = stripVTControlCharacters((cause as Error).message).split('\n').slice(0, 12).join('\n')
-    throw new KeelError('KEEL-302', `the program could not be bundled: ${words}`)
+    const words = stripVTControlCharacters((cause as Error).message)
+      .split("\n")
+      .slice(0, 12)
+      .join("\n");
+    throw new KeelError("KEEL-302", `the program could not be bundled: ${words}`);
   }
 }
 
 /** The folder with `node`: the one of the lockfile, without its symbols. */
 export function strippedNode({ repository, cache, progress }: ProgramOptions): Promise<string> {
-  const architecture = process.arch
-  const package_ = `node_modules/node-linux-${architecture}`
-  const binary = join(repository, package_, 'bin/node')
+  const architecture = process.arch;
+  const package_ = `node_modules/node-linux-${architecture}`;
+  const binary = join(repository, package_, "bin/node");
   if (!existsSync(binary)) {
-    throw new KeelError('KEEL-302', `${binary} is missing`, { hint: 'run npm ci in the checkout' })
+    throw new KeelError("KEEL-302", `${binary} is missing`, { hint: "run npm ci in the checkout" });
   }
-  const hash = hashPaths(repository, [`${package_}/package.json`], [architecture])
-  return cache.entry('nodes', hash, (folder) =>
+  const hash = hashPaths(repository, [`${package_}/package.json`], [architecture]);
+  return cache.entry("nodes", hash, (folder) =>
     asStep(
       progress,
-      'prepare the machines’ Node',
+      "prepare the machines’ Node",
       async () => {
-        const target = join(folder, 'node')
-        await copyFile(binary, target)
-        await runCommand(['strip', '--strip-all', target])
-        await chmod(target, 0o755)
-        return (await stat(target)).size
+        const target = join(folder, "node");
+        await copyFile(binary, target);
+        await runCommand(["strip", "--strip-all", target]);
+        await chmod(target, 0o755);
+        return (await stat(target)).size;
       },
       formatBytes,
     ),
-  )
+  );
 }
 
 /** The folder with the dashboard's files, empty while there is no dashboard to build. */
 export function dashboardFiles({ repository, cache, progress }: ProgramOptions): Promise<string> {
-  const workspace = join(repository, 'packages/dashboard')
-  const page = firstExisting(join(workspace, 'index.html'))
-  const hash = hashPaths(repository, ['packages/dashboard', 'package-lock.json'], [page === undefined ? 'none' : '1'])
-  return cache.entry('dashboards', hash, (folder) => {
-    if (page === undefined) return Promise.resolve()
-    return asStep(progress, 'build the dashboard', async () => {
-      const vite = join(repository, 'node_modules/.bin/vite')
-      const argv = [process.execPath, vite, 'build', '--outDir', folder, '--emptyOutDir', '--logLevel', 'error']
+  const workspace = join(repository, "packages/dashboard");
+  const page = firstExisting(join(workspace, "index.html"));
+  const hash = hashPaths(
+    repository,
+    ["packages/dashboard", "package-lock.json"],
+    [page === undefined ? "none" : "1"],
+  );
+  return cache.entry("dashboards", hash, (folder) => {
+    if (page === undefined) return Promise.resolve();
+    return asStep(progress, "build the dashboard", async () => {
+      const vite = join(repository, "node_modules/.bin/vite");
+      const argv = [
+        process.execPath,
+        vite,
+        "build",
+        "--outDir",
+        folder,
+        "--emptyOutDir",
+        "--logLevel",
+        "error",
+      ];
       try {
-        await runCommand(argv, { cwd: workspace, env: { NODE_ENV: 'production' } })
+        await runCommand(argv, { cwd: workspace, env: { NODE_ENV: "production" } });
       } catch (cause) {
-        if (!(cause instanceof CommandError)) throw cause
-        throw new KeelError('KEEL-302', `the dashboard could not be built: ${cause.message}`, { cause })
+        if (!(cause instanceof CommandError)) throw cause;
+        throw new KeelError("KEEL-302", `the dashboard could not be built: ${cause.message}`, { cause });
       }
-    })
-  })
+    });
+  });
 }
