@@ -44,6 +44,16 @@ export function readEscape(text: string, at: number): Unescaped {
   return { length, character: String.fromCodePoint(value) };
 }
 
+/** As {@link readEscape}, but undefined for what cannot be read. */
+export function tryEscape(text: string, at: number): Unescaped | undefined {
+  try {
+    return readEscape(text, at);
+  } catch (error) {
+    if (error instanceof SystemdError) return undefined;
+    throw error;
+  }
+}
+
 function refuse(text: string, at: number, why: string): never {
   const shown = JSON.stringify(`\\${text.slice(at, at + 3)}`);
   throw new SystemdError("invalid-value", `${shown} ${why}`, { offset: at - 1 });

@@ -1,5 +1,5 @@
 import { SystemdError } from "../error.ts";
-import { readEscape } from "./escape.ts";
+import { readEscape, tryEscape } from "./escape.ts";
 
 /** A word of a value; `offset` is where it begins in the value, its quote included. */
 export interface Word {
@@ -7,12 +7,15 @@ export interface Word {
   readonly offset: number;
 }
 
-/** How backslashes outside and inside quotes are read: as C escapes, or left as they are. */
-export type Escapes = "c" | "keep";
+/**
+ * How backslashes outside and inside quotes are read: as C escapes; as C escapes, with unknown ones left as they
+ * are (`ExecStart=` and its like); or all left as they are.
+ */
+export type Escapes = "c" | "relaxed" | "keep";
 
 /**
  * Splits a value at white space as systemd does. Quotes `"` and `'` hold words together, may begin and end
- * inside a word, and are removed. Most lists and commands resolve C escapes; path and name lists keep them.
+ * inside a word, and are removed. Most lists resolve C escapes; lists of paths and names keep them.
  * @throws SystemdError `invalid-value` with the offset of an open quote, a bad escape or a final backslash.
  */
 export function splitWords(value: string, escapes: Escapes = "c"): Word[] {
@@ -27,8 +30,8 @@ export function splitWords(value: string, escapes: Escapes = "c"): Word[] {
       continue;
     }
     word ??= new WordBuilder(at);
-    if (character === "\\" && escapes === "c") {
-      at += word.escape(value, at + 1);
+    if (character === "\\" && escapes !== "keep") {
+      at += word.escape(value, at + 1, escapes === "relaxed");
     } else if (quote !== undefined && character === quote.mark) {
       quote = undefined;
     } else if (quote === undefined && (character === '"' || character === "'")) {
@@ -61,11 +64,15 @@ class WordBuilder {
   }
 
   /** Takes the escape at `at` and returns how many characters it used. */
-  escape(value: string, at: number): number {
+  escape(value: string, at: number, isRelaxed: boolean): number {
     if (at >= value.length) {
       throw new SystemdError("invalid-value", "a backslash at the end escapes nothing", { offset: at - 1 });
     }
-    const escape = readEscape(value, at);
+    const escape = isRelaxed ? tryEscape(value, at) : readEscape(value, at);
+    if (escape === undefined) {
+      this.add(value.slice(at - 1, at + 1));
+      return 1;
+    }
     if ("byte" in escape) this.#bytes.push(escape.byte);
     else this.add(escape.character);
     return escape.length;

@@ -36,6 +36,10 @@ test("words follow systemd's quotes and escapes", () => {
     ["a\\", "b"],
   );
   assert.deepEqual(
+    splitWords("a\\ b \\q\\x41", "relaxed").map((word) => word.text),
+    ["a\\ b", "\\qA"],
+  );
+  assert.deepEqual(
     splitWords("  a 'b c'").map((word) => word.offset),
     [2, 4],
   );
