@@ -12,12 +12,12 @@ import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { runCommand, tryCommand } from "../../packages/keelson/src/local/command.ts";
 import { KeelError } from "../../packages/keelson/src/base/errors.ts";
 import {
-  machinesUnavailable,
   machineTree,
   newCluster,
   noTraces,
   repository,
   tracesOf,
+  whyNoMachines,
   withMachines,
 } from "../support/machines.ts";
 
@@ -272,8 +272,8 @@ describe("a cluster", () => {
     ));
 
   test("runs processes on the host that outlive their starter and end with it", async (t) => {
-    const reason = await machinesUnavailable();
-    if (reason !== undefined) return t.skip(reason);
+    const reason = whyNoMachines();
+    if (reason !== false) return t.skip(reason);
     const cluster = newCluster("host");
     await cluster.create((await machineTree()).layers);
     const address = await cluster.hostAddress();
@@ -296,8 +296,8 @@ describe("a cluster", () => {
   test("vanishes without a trace, host settings included", async (t) => {
     const settings = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/fs/inotify/max_user_instances"];
     const read = (): string[] => settings.map((path) => readFileSync(path, "utf8").trim());
-    const reason = await machinesUnavailable();
-    if (reason !== undefined) return t.skip(reason);
+    const reason = whyNoMachines();
+    if (reason !== false) return t.skip(reason);
     const alone = (await LocalCluster.list()).length === 0;
     const before = read();
     let seen: LocalCluster | undefined;
@@ -322,8 +322,8 @@ describe("a cluster", () => {
 
   for (const moment of ["locked", "created", "machines", "first", "paused", "ready"]) {
     test(`is removed after its maker was killed when it was at: ${moment}`, async (t) => {
-      const reason = await machinesUnavailable();
-      if (reason !== undefined) return t.skip(reason);
+      const reason = whyNoMachines();
+      if (reason !== false) return t.skip(reason);
       const cluster = newCluster(`kill-${moment}`);
       const { layers } = await machineTree();
       const maker = spawn(

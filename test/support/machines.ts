@@ -1,5 +1,6 @@
 // Real machines for a suite: a cluster under a name of its own, removed whatever becomes of the suite.
 // The name carries the process that owns it; what a killed run left behind is removed by the next.
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -7,10 +8,11 @@ import type { TestContext } from "node:test";
 import { findHierarchies } from "../../packages/keelson/src/local/cgroup.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { tryCommand } from "../../packages/keelson/src/local/command.ts";
-import { tryKernelFeatures } from "../../packages/keelson/src/local/host-facts.ts";
+import { installLine } from "../../packages/keelson/src/local/debian-packages.ts";
+import { findCommand, kernelTrials } from "../../packages/keelson/src/local/host-facts.ts";
 import type { MachineProvider, MachineRequest } from "../../packages/keelson/src/local/machine-provider.ts";
 import { bridgeName, portPrefix, tableName } from "../../packages/keelson/src/local/names.ts";
-import { inspectHost } from "../../packages/keelson/src/local/prepare-host.ts";
+import { buildCommands, runCommands } from "../../packages/keelson/src/local/preflight.ts";
 import type { Progress } from "../../packages/keelson/src/local/progress.ts";
 import { prepareMachineTree } from "../../packages/keelson/src/local/tree/machine-tree.ts";
 import type { MachineTree } from "../../packages/keelson/src/local/tree/machine-tree.ts";
@@ -35,7 +37,7 @@ export interface Machines {
   readonly tree: MachineTree;
   readonly names: readonly string[];
   /** Runs a shell line in a machine; throws unless it succeeds. Returns its output. */
-  sh(machine: string, line: string): Promise<string>;
+  readonly sh: (machine: string, line: string) => Promise<string>;
 }
 
 /** Runs a task with machines that are up, and removes them. Skips the test where machines cannot run. */
@@ -44,8 +46,9 @@ export async function withMachines(
   options: MachinesOptions,
   task: (machines: Machines) => Promise<void>,
 ): Promise<void> {
-  const reason = await machinesUnavailable();
-  if (reason !== undefined) return t.skip(reason);
+  const reason = whyNoMachines();
+  if (reason !== false) return t.skip(reason);
+  await removeAbandoned();
   const tree = await machineTree(options);
   const cluster = newCluster(options.cluster ?? "suite");
   try {
@@ -89,24 +92,23 @@ export function newCluster(suffix: string): LocalCluster {
   return cluster;
 }
 
-let availability: Promise<string | undefined> | undefined;
-
-/** Why no machine can run here; undefined when they can. Removes what killed runs left. */
-export function machinesUnavailable(): Promise<string | undefined> {
-  availability ??= (async () => {
-    if (process.platform !== "linux" || process.getuid?.() !== 0) return "machines need Linux and root";
-    const { problems, packages } = await inspectHost({ repository, machines: 3 });
-    if (problems[0] !== undefined) return `machines cannot run here: ${problems[0].what}`;
-    if (packages.length > 0) return `machines need packages: apt-get install ${packages.join(" ")}`;
-    const broken = await tryKernelFeatures();
-    if (broken.length > 0) return `machines cannot run here: ${broken.join("; ")}`;
-    await removeAbandoned();
-    return undefined;
-  })();
-  return availability;
+/** Why no machine can run here, for a test's `skip`; false when they can. */
+export function whyNoMachines(): string | false {
+  if (process.platform !== "linux") return "machines need Linux";
+  if (process.getuid?.() !== 0) return "machines need root";
+  if (findHierarchies().unified === undefined) return "machines need cgroup2";
+  const needed = { ...runCommands, ...buildCommands };
+  const packages = Object.entries(needed).flatMap(([name, from]) => (findCommand(name) ? [] : [from]));
+  if (packages.length > 0) return `machines need packages: ${installLine([...new Set(packages)])}`;
+  for (const { what, argv, input } of kernelTrials) {
+    const { status, stderr } = spawnSync(argv[0] ?? "", argv.slice(1), { input, encoding: "utf8" });
+    if (status !== 0) return `machines need ${what}: ${stderr}`;
+  }
+  return false;
 }
 
-async function removeAbandoned(): Promise<void> {
+/** Removes clusters of test runs that were killed. */
+export async function removeAbandoned(): Promise<void> {
   for (const name of await LocalCluster.list()) {
     const owner = /^t(\d+)-/.exec(name)?.[1];
     if (owner !== undefined && !existsSync(`/proc/${owner}`)) await new LocalCluster(name).destroy();

@@ -48,40 +48,48 @@ export function findCommand(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => isExecutable(path));
 }
 
-const trial = "feature-trial";
+interface KernelTrial {
+  readonly what: string;
+  readonly argv: readonly string[];
+  readonly input?: string;
+}
 
-/**
- * Tries what machines need of the kernel's network and file systems, each in namespaces of its own. Returns
- * what does not work, with the kernel's own words.
- */
+const trial = "feature-trial";
+const trialCuts = withCut(withCut(noCuts, "m1"), "m2", ["m3", "host"]);
+const overlayTrial = `mount -t tmpfs trial /mnt && cd /mnt && mkdir a b c d && \
+mount -t overlay trial -o lowerdir=a,upperdir=b,workdir=c d && touch d/file`;
+
+/** Commands that use what machines need of the kernel, each in namespaces of its own. */
+export const kernelTrials: readonly KernelTrial[] = [
+  { what: "network bridges", argv: "unshare --net ip link add name trial type bridge".split(" ") },
+  {
+    what: "virtual network cables",
+    argv: "unshare --net ip link add name one type veth peer name two".split(" "),
+  },
+  {
+    what: "nftables on bridges",
+    argv: "unshare --net nft --file -".split(" "),
+    input: cutRules(trial, trialCuts),
+  },
+  {
+    what: "nftables with masquerading",
+    argv: "unshare --net nft --file -".split(" "),
+    input: outwardRules(trial, "10.205.0.0/24"),
+  },
+  { what: "overlay mounts", argv: ["unshare", "--mount", "sh", "-c", overlayTrial] },
+  { what: "PID namespaces", argv: "unshare --pid --fork true".split(" ") },
+];
+
+/** Runs the trials. Returns what does not work, with the kernel's own words. */
 export async function tryKernelFeatures(): Promise<string[]> {
-  const cuts = withCut(withCut(noCuts, "m1"), "m2", ["m3", "host"]);
-  const network = ["unshare", "--net"];
-  const trials: readonly (readonly [what: string, argv: readonly string[], input?: string])[] = [
-    ["network bridges", [...network, "ip", "link", "add", "name", "trial", "type", "bridge"]],
-    [
-      "virtual network cables",
-      [...network, "ip", "link", "add", "name", "one", "type", "veth", "peer", "name", "two"],
-    ],
-    ["nftables on bridges", [...network, "nft", "--file", "-"], cutRules(trial, cuts)],
-    ["nftables with masquerading", [...network, "nft", "--file", "-"], outwardRules(trial, "10.205.0.0/24")],
-    ["overlay mounts", ["unshare", "--mount", "sh", "-c", overlayTrial]],
-    ["PID namespaces", ["unshare", "--pid", "--fork", "true"]],
-  ];
   const results = await Promise.all(
-    trials.map(async ([what, argv, input]) => {
-      const { code, stderr } = await tryCommand(argv, {
-        timeoutMs: 20_000,
-        ...(input === undefined ? {} : { input }),
-      });
+    kernelTrials.map(async ({ what, argv, ...input }) => {
+      const { code, stderr } = await tryCommand(argv, { timeoutMs: 20_000, ...input });
       return code === 0 ? undefined : `${what}: ${stderr.trim().split("\n")[0] ?? `exit code ${code}`}`;
     }),
   );
   return results.filter((text) => text !== undefined);
 }
-
-const overlayTrial = `mount -t tmpfs trial /mnt && cd /mnt && mkdir a b c d && \
-mount -t overlay trial -o lowerdir=a,upperdir=b,workdir=c d && touch d/file`;
 
 /** Whether the archive of a suite answers; the reason when it does not. */
 export async function reachMirror(mirror: string, suite: string): Promise<string | undefined> {

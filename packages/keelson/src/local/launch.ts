@@ -69,10 +69,11 @@ export function nspawnCommand(launch: Launch): string[] {
   const { folder, credentials } = launch.paths;
   return [
     "systemd-nspawn",
-    ...["--boot", "--quiet", "--register=no", "--keep-unit", "--kill-signal=SIGRTMIN+3"],
+    ..."--boot --quiet --register=no --keep-unit --kill-signal=SIGRTMIN+3".split(" "),
     // podman in the machine needs what a host has.
-    ...["--capability=all", "--system-call-filter=add_key keyctl bpf"],
-    ...["--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=read-only"],
+    "--capability=all",
+    "--system-call-filter=add_key keyctl bpf",
+    ..."--link-journal=no --resolv-conf=off --timezone=off --console=read-only".split(" "),
     `--machine=${launch.container}`,
     `--hostname=${launch.hostname}`,
     `--uuid=${launch.uuid}`,

@@ -43,21 +43,8 @@ export async function enterCommand(
   const group = join(payloadFolder(scopeFolder) ?? scopeFolder, "exec.scope");
   await mkdir(group, { recursive: true });
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  return [
-    ...["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', join(group, "cgroup.procs")],
-    ...[
-      "nsenter",
-      `--target=${init}`,
-      "--mount",
-      "--uts",
-      "--ipc",
-      "--net",
-      "--pid",
-      "--cgroup",
-      "--root",
-      "--wd",
-    ],
-    ...["--", "env", "-i", ...environment, ...variables],
-    ...argv,
-  ];
+  const joinGroup = ["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', join(group, "cgroup.procs")];
+  const namespaces = "--mount --uts --ipc --net --pid --cgroup --root --wd".split(" ");
+  const enter = ["nsenter", `--target=${init}`, ...namespaces, "--"];
+  return [...joinGroup, ...enter, "env", "-i", ...environment, ...variables, ...argv];
 }

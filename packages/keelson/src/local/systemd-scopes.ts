@@ -27,7 +27,8 @@ export function systemdRunCommand(scope: ScopeName, command: ScopeCommand): stri
       : [`RestartForceExitStatus=${command.againOn}`, `SuccessExitStatus=${command.againOn}`]),
   ];
   return [
-    ...["systemd-run", "--quiet", "--collect", "--slice=keelson.slice", `--unit=${unitName(scope)}`],
+    ..."systemd-run --quiet --collect --slice=keelson.slice".split(" "),
+    `--unit=${unitName(scope)}`,
     ...properties.map((property) => `--property=${property}`),
     ...Object.entries(command.env).map(([name, value]) => `--setenv=${name}=${value}`),
     "--",

@@ -27,9 +27,9 @@ export function installCommand(recipe: Recipe, options: InstallOptions): string[
   const first = recipe.archives[0];
   if (first === undefined) throw new TypeError("a recipe needs an archive");
   return [
-    ...["setpriv", "--pdeathsig", "KILL"],
-    ...["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"],
-    ...["mmdebstrap", "--verbose", "--mode=root", "--variant=essential", "--format=directory"],
+    ..."setpriv --pdeathsig KILL".split(" "),
+    ..."unshare --mount --pid --fork --kill-child=KILL --mount-proc".split(" "),
+    ..."mmdebstrap --verbose --mode=root --variant=essential --format=directory".split(" "),
     `--architectures=${options.architecture}`,
     `--keyring=${options.keyring}`,
     ...apt.map((option) => `--aptopt=${option}`),
