@@ -52,15 +52,15 @@ export async function makeChange(
 /** Prints the outcome to stdout; the error to throw when it is none. */
 export async function reportChange(keel: Invocation, made: MadeChange): Promise<ExitCode> {
   const { operation, progress, timedOut } = made;
-  const instances = await instancesOf(keel, progress);
-  keel.output.document(changeDocument(made, instances), () => outcomeText(made, instances));
-  const undo = `\`keel undo ${operation.id}\` takes it back`;
+  const facts = { instances: await instancesOf(keel, progress), command: keel.command };
+  keel.output.document(changeDocument(made, facts), () => outcomeText(made, facts));
+  const undo = `\`${keel.command(`undo ${operation.id}`)}\` takes it back`;
   if (timedOut) {
     throw new KeelError(
       "KEEL-602",
       `operation ${operation.id} is not finished yet: ${pendingWords(progress)}`,
       {
-        hint: `it goes on by itself; \`keel op show ${operation.id}\` follows it; ${undo}`,
+        hint: `it goes on by itself; \`${keel.command(`op show ${operation.id}`)}\` follows it; ${undo}`,
         details: { operation: operation.id },
       },
     );
@@ -142,9 +142,10 @@ async function confirmRefused(
 ): Promise<Confirmation | undefined> {
   if (!keel.terminal.interactive || options.yes === true || keel.output.format !== "text") return undefined;
   if (error.code !== "KEEL-201" && error.code !== "KEEL-202" && error.code !== "KEEL-204") return undefined;
-  const question = `${error.message}\nType the cluster's name (${keel.cluster}) to do it all the same: `;
+  const { cluster } = await (await keel.daemon()).health();
+  const question = `${error.message}\nType the cluster's name (${cluster}) to do it all the same: `;
   const answer = (await keel.terminal.ask(question, keel.signal)).trim();
-  if (answer !== keel.cluster) return undefined;
+  if (answer !== cluster) return undefined;
   return { maxImpact: Math.ceil(plan?.impact.percent ?? 100), scope: answer };
 }
 

@@ -147,12 +147,16 @@ const progress = z.looseObject({
 
 const why = z.looseObject({
   revision: z.number(),
+  unit: text,
   instances: z.array(
     z.looseObject({
       name: text,
-      machine: z.nullable(text),
+      on: strings,
       because: text,
-      machines: z.array(z.looseObject({ id: text, name: text, fits: z.boolean(), reasons: strings })),
+      waitsFor: text,
+      machines: z.array(
+        z.looseObject({ id: text, name: text, current: z.boolean(), fits: z.boolean(), reasons: strings }),
+      ),
     }),
   ),
 });

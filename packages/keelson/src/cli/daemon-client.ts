@@ -117,8 +117,15 @@ export class DaemonClient {
   /** The operation's way to its outcome, one view whenever something moved; the last is `done`. */
   async *progress(id: string): AsyncGenerator<ProgressView> {
     const path = `/v1/operations/${encodeURIComponent(id)}/progress`;
-    for await (const line of lines(await this.#open({ path, patient: true }))) {
-      if (line.trim() !== "") yield check(answers.progress, parseJson(line, path), path);
+    const response = await this.#open({ path, patient: true });
+    try {
+      for await (const line of lines(response)) {
+        if (line.trim() !== "") yield check(answers.progress, parseJson(line, path), path);
+      }
+    } catch (error) {
+      throw this.#signal.aborted ? this.#signal.reason : error;
+    } finally {
+      response.destroy();
     }
   }
 
@@ -132,8 +139,12 @@ export class DaemonClient {
     return this.#json({ method: "POST", path: "/v1/images", body, patient: true }, answers.image);
   }
 
-  async removeImage(name: string): Promise<void> {
-    await readAll(await this.#open({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}` }));
+  /** Throws KEEL-204 while units use it, unless the cluster's name is given. */
+  async removeImage(name: string, confirm: string | undefined): Promise<void> {
+    const query = confirm === undefined ? "" : `?confirm=${encodeURIComponent(confirm)}`;
+    await readAll(
+      await this.#open({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}${query}` }),
+    );
   }
 
   #get<T>(path: string, answer: Answer<T>): Promise<T> {

@@ -41,6 +41,8 @@ export interface Invocation {
   readonly signal: AbortSignal;
   /** The cluster's name: --cluster, KEEL_CLUSTER, or `default`. */
   readonly cluster: string;
+  /** A command line to be shown, for the same cluster: `keel undo ID --cluster NAME`. */
+  readonly command: (words: string) => string;
   /** The daemon, connected to on the first request. Throws KEEL-104 for an endpoint that cannot be read. */
   readonly daemon: () => Promise<DaemonClient>;
 }
@@ -64,6 +66,7 @@ export function createInvocation(terminal: Terminal, common: CommonOptions, sign
     paint: paintFor(terminal.outIsTTY, terminal.env),
     signal,
     cluster,
+    command: (words) => `keel ${words}${common.cluster === undefined ? "" : ` --cluster ${cluster}`}`,
     daemon() {
       client ??= import("./daemon-client.ts").then(({ DaemonClient, endpointFor }) => {
         const endpoint = endpointFor({ cluster, named: common.cluster !== undefined, env: terminal.env });

@@ -6,26 +6,31 @@ import { alignColumns } from "./table.ts";
 
 type ProgressItem = ProgressView["items"][number];
 
+export interface OutcomeFacts {
+  readonly instances: readonly InstanceView[];
+  /** A command line to show. */
+  readonly command: (words: string) => string;
+}
+
 /** Most instances that are listed one by one. */
 const mostLines = 30;
 
 /** The JSON of a change. */
-export function changeDocument(
-  made: MadeChange,
-  instances: readonly InstanceView[],
-): Record<string, unknown> {
+export function changeDocument(made: MadeChange, facts: OutcomeFacts): Record<string, unknown> {
+  const { instances } = facts;
   const { operation, progress, timedOut } = made;
   const { changes, ...summary } = operation;
   return {
     operation: { ...summary, units: changes.map((change) => change.unit) },
     outcome: timedOut ? "timed-out" : (progress?.outcome ?? "not-waited-for"),
     items: progress?.items.map((item) => ({ ...item, machineName: machineName(item, instances) })) ?? [],
-    undo: `keel undo ${operation.id}`,
+    undo: undoCommand(made, facts) ?? null,
   };
 }
 
 /** The same for people: `web@1.container runs on m2: 172.30.0.12:32771`, and the line that undoes it. */
-export function outcomeText(made: MadeChange, instances: readonly InstanceView[]): string {
+export function outcomeText(made: MadeChange, facts: OutcomeFacts): string {
+  const { instances } = facts;
   const { operation, progress } = made;
   const items = progress?.items ?? [];
   if (operation.changes.length === 0 && items.length === 0)
@@ -35,7 +40,14 @@ export function outcomeText(made: MadeChange, instances: readonly InstanceView[]
     items.length > shown.length ? `… and ${count(items.length - shown.length, "more instance")}\n` : "";
   const body =
     shown.length === 0 ? `${operation.summary}: ${progress ? "done" : "asked for"}\n` : alignColumns(shown);
-  return `${body}${more}undo: keel undo ${operation.id}\n`;
+  const undo = undoCommand(made, facts);
+  return `${body}${more}${undo === undefined ? "" : `undo: ${undo}\n`}`;
+}
+
+/** How to take the change back; undefined when there is nothing to take back, or no way to. */
+function undoCommand({ operation }: MadeChange, { command }: OutcomeFacts): string | undefined {
+  const undoable = operation.changes.length > 0 && operation.impact.reversible !== "no";
+  return undoable ? command(`undo ${operation.id}`) : undefined;
 }
 
 function itemLine(item: ProgressItem, instances: readonly InstanceView[]): readonly string[] {

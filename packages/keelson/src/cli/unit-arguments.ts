@@ -91,7 +91,6 @@ export async function resolveWithFiles(
           );
       }
     } else if (file) files.push(file);
-    else if (!isPath && names.includes(templateName(word) ?? "")) existing.push(word);
     else files.push(await fromTemplate(resolve(place.cwd, word), names));
   }
   return { files, existing: [...new Set(existing)], warnings };
@@ -133,13 +132,23 @@ async function readUnitFile(path: string): Promise<Uint8Array | undefined> {
 function lookUp(word: string, names: readonly string[]): string | undefined {
   if (names.includes(word)) return word;
   const fitting = names.filter((name) => stemOf(name) === word);
-  if (fitting.length <= 1) return fitting[0];
+  if (fitting.length === 0) return ofTemplate(word, names);
+  if (fitting.length === 1) return fitting[0];
   const service = fitting.find((name) => name.endsWith(".service"));
   if (service !== undefined) return service;
   const list = fitting.toSorted(naturally).join(", ");
   throw new KeelError("KEEL-501", `"${word}" fits several units: ${list}`, {
     hint: "name one with its suffix",
   });
+}
+
+/** An instance that is nowhere, of a template that is there: `web@3` or `web@3.container`. */
+function ofTemplate(word: string, names: readonly string[]): string | undefined {
+  const at = word.indexOf("@");
+  if (at <= 0 || at === word.length - 1) return undefined;
+  const templates = names.filter((name) => name.startsWith(`${word.slice(0, at)}@.`));
+  const whole = hasUnitSuffix(word) ? word : `${word}${templates[0]?.slice(at + 1) ?? ""}`;
+  return templates.includes(templateName(whole) ?? "") ? whole : undefined;
 }
 
 function noUnit(word: string, names: readonly string[]): KeelError {

@@ -1,4 +1,6 @@
 import { exitCode } from "../../base/errors.ts";
+import type { SnapshotView } from "../../api/wire.ts";
+import { templateName } from "../../model/unit-name.ts";
 import type { Register } from "../invocation.ts";
 import { resolveUnits } from "../unit-arguments.ts";
 
@@ -9,7 +11,8 @@ export const register: Register = (program, act) => {
     .description("Print unit files exactly as they were handed in.");
   act(command, async (keel, args) => {
     const client = await keel.daemon();
-    const names = resolveUnits(args, await client.snapshot());
+    const snapshot = await client.snapshot();
+    const names = resolveUnits(args, snapshot).map((name) => unitOf(name, snapshot));
     for (const name of names) {
       const bytes = await client.unitFile(name);
       if (keel.output.format === "text") keel.terminal.out(bytes);
@@ -22,3 +25,9 @@ export const register: Register = (program, act) => {
     return exitCode.done;
   });
 };
+
+/** An instance of a template has its template's file. */
+function unitOf(name: string, { units }: SnapshotView): string {
+  if (units.some((unit) => unit.name === name)) return name;
+  return templateName(name) ?? name;
+}

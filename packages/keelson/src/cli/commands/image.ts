@@ -61,8 +61,9 @@ export const register: Register = (program, act) => {
   const remove = group
     .command("rm")
     .argument("<images...>", "names of images")
+    .option("--confirm <name>", "the cluster’s name: remove them although units use them")
     .description("Remove image archives from the cluster.");
-  act(remove, async (keel, words) => {
+  act<{ readonly confirm?: string }>(remove, async (keel, words, options) => {
     const client = await keel.daemon();
     const images = await client.images();
     const candidates = images.map((image) => ({
@@ -70,7 +71,7 @@ export const register: Register = (program, act) => {
       value: image.name,
     }));
     const names = words.map((word) => byPrefix(word, candidates, { code: "KEEL-508", what: "image" }));
-    for (const name of names) await client.removeImage(name);
+    for (const name of names) await client.removeImage(name, options.confirm);
     keel.output.document({ removed: names }, () =>
       names.map((name) => `${name} removed; \`keel image load FILE\` brings it back\n`).join(""),
     );

@@ -1,4 +1,4 @@
-import { exitCode } from "../../base/errors.ts";
+import { KeelError, exitCode } from "../../base/errors.ts";
 import type { InstanceView } from "../../api/wire.ts";
 import { makeChange, reportChange, change } from "../change.ts";
 import type { Invocation, Register } from "../invocation.ts";
@@ -32,15 +32,24 @@ export const register: Register = (program, act) => {
         after: now?.invocation ?? "",
       };
     });
-    const undo = `keel undo ${made.operation.id}`;
-    keel.output.document({ operation: made.operation.id, restarted: items, undo }, () =>
-      alignColumns(
-        items.map((item) => [
-          item.instance,
-          item.machine ?? "-",
-          `${shortInvocation(item.before)} → ${shortInvocation(item.after)}`,
-        ]),
-      ),
+    const unproven = items.filter((item) => item.after === "" || item.after === item.before);
+    if (unproven.length > 0) {
+      const names = unproven.map((item) => item.instance).join(", ");
+      throw new KeelError("KEEL-603", `${names}: systemd shows no new start`, {
+        hint: `\`keel status ${unproven[0]?.instance ?? ""}\` shows its state`,
+      });
+    }
+    const nothing = `${made.operation.summary}: nothing runs that could be restarted\n`;
+    keel.output.document({ operation: made.operation.id, restarted: items }, () =>
+      items.length === 0
+        ? nothing
+        : alignColumns(
+            items.map((item) => [
+              item.instance,
+              item.machine ?? "-",
+              `${shortInvocation(item.before)} → ${shortInvocation(item.after)}`,
+            ]),
+          ),
     );
     return exitCode.done;
   });

@@ -9,11 +9,8 @@ export const register: Register = (program, act) => {
     .description("Say why a unit is where it is, or why it is nowhere: every machine with its reason.");
   act(command, async (keel, [word = ""]) => {
     const client = await keel.daemon();
-    const snapshot = await client.snapshot();
-    const [unit = word] = resolveUnits([word], snapshot);
+    const [unit = word] = resolveUnits([word], await client.snapshot());
     const why = await client.why(unit);
-    keel.output.document({ unit, ...why }, () =>
-      whyText({ why, instances: snapshot.instances, machines: snapshot.machines }, keel.paint),
-    );
+    keel.output.document({ ...why }, () => whyText(why, keel.paint));
   });
 };
