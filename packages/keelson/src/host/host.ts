@@ -3,6 +3,7 @@
 // Unit names here are the file's names (`web@1.container`): the service that podman's generator makes of a
 // Quadlet is found behind them.
 import type { Machine } from "../model/machine.ts";
+import type { DesiredState } from "../model/unit.ts";
 
 /** What a machine is. Read once at start. */
 export interface HostFacts {
@@ -22,13 +23,15 @@ export interface WrittenUnit {
   readonly service: string;
   /** Its [Install] section was carried out, until the next boot. */
   readonly enabled: boolean;
-  /** Of an order: what the agent noted with `note`. */
+  /** What the agent noted with `write` or `note`. */
   readonly note: UnitNote;
 }
 
-/** What must survive the daemon's restart about a unit. */
+/** What must survive the daemon's restart about a unit: the order that was carried out last. */
 export interface UnitNote {
-  /** Restarts that have been carried out. */
+  /** Of the file; empty while nothing has been carried out. */
+  readonly hash: string;
+  readonly desired: DesiredState;
   readonly restarts: number;
   /** To be stopped when this machine loses the store. */
   readonly fenced: boolean;
@@ -47,8 +50,11 @@ export interface UnitState {
   readonly reason: string;
 }
 
-/** How an action ended; `reason` says why it did not do what was asked. */
-export type JobOutcome = { readonly done: true } | { readonly done: false; readonly reason: string };
+/** How an action ended. */
+export type JobOutcome =
+  | { readonly done: true }
+  /** `failed`: the unit itself failed or cannot be loaded, so that the same again would give the same. */
+  | { readonly done: false; readonly reason: string; readonly failed: boolean };
 
 export type UnitAction = "start" | "stop" | "restart";
 
@@ -92,8 +98,14 @@ export interface Host extends AsyncDisposable {
    * manager must be reloaded before the unit can be started. Rejects with KEEL-505 when the machine has a unit
    * of this name that is not the agent's.
    */
-  write(name: string, body: string, note: UnitNote): Promise<{ readonly reload: boolean }>;
+  write(
+    name: string,
+    body: string,
+    note: UnitNote,
+  ): Promise<{ readonly unit: WrittenUnit; readonly reload: boolean }>;
   note(name: string, note: UnitNote): Promise<void>;
+  /** A file that the agent wrote; undefined when it is gone. */
+  body(name: string): Promise<string | undefined>;
   /** Takes the file away. `reload` as above. Not an error when it is gone already. */
   remove(name: string): Promise<{ readonly reload: boolean }>;
 

@@ -107,13 +107,21 @@ export class LinuxHost implements Host {
     return this.#files.written();
   }
 
-  write(name: string, body: string, note: UnitNote): Promise<{ readonly reload: boolean }> {
+  write(
+    name: string,
+    body: string,
+    note: UnitNote,
+  ): Promise<{ readonly unit: WrittenUnit; readonly reload: boolean }> {
     this.#problems.delete(name);
     return this.#files.write(name, body, note);
   }
 
   note(name: string, note: UnitNote): Promise<void> {
     return this.#files.note(name, note);
+  }
+
+  body(name: string): Promise<string | undefined> {
+    return this.#files.body(name);
   }
 
   remove(name: string): Promise<{ readonly reload: boolean }> {
@@ -132,19 +140,20 @@ export class LinuxHost implements Host {
     try {
       const { result } = await this.#run(action, service, options);
       const problem = jobProblem(result);
-      if (problem !== undefined) return { done: false, reason: await this.#reasonOf(service, problem) };
+      if (problem !== undefined) return await this.#explain(service, problem);
       if (action === "restart" && before !== undefined) {
         const { invocationId } = await this.#manager.unitState(service);
-        if (invocationId === before) return { done: false, reason: "systemd did not start it anew" };
+        if (invocationId === before)
+          return { done: false, reason: "systemd did not start it anew", failed: false };
       }
       return { done: true };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof SystemdError && error.code === "unknown-unit") {
         if (action === "stop") return { done: true };
-        return { done: false, reason: await this.#whyUnknown(name, error.reason) };
+        return { done: false, reason: await this.#whyUnknown(name, error.reason), failed: false };
       }
-      return { done: false, reason: describeError(error) };
+      return await this.#explain(service, describeError(error));
     }
   }
 
@@ -166,7 +175,8 @@ export class LinuxHost implements Host {
   }
 
   async lastLine(name: string): Promise<string> {
-    const argv = ["journalctl", "--quiet", "-u", this.#service(name), "-n", "1", "-o", "cat"] as const;
+    const match = `_SYSTEMD_UNIT=${this.#service(name)}`;
+    const argv = ["journalctl", "--quiet", match, "-n", "1", "-o", "cat"] as const;
     const { stdout } = await runProgram(argv, { timeoutMs: 5000 });
     return stdout.trim().slice(0, 300);
   }
@@ -270,9 +280,11 @@ export class LinuxHost implements Host {
     await this.#manager.reload();
   }
 
-  async #reasonOf(service: string, problem: string): Promise<string> {
+  async #explain(service: string, problem: string): Promise<JobOutcome> {
     const state = await this.#manager.unitState(service).catch(() => undefined);
-    return (state && failureReason(state)) || problem;
+    if (state === undefined) return { done: false, reason: problem, failed: false };
+    const failed = state.active === "failed" || ["bad-setting", "error", "masked"].includes(state.load);
+    return { done: false, reason: failureReason(state) || problem, failed };
   }
 
   async #whyUnknown(name: string, reason: string): Promise<string> {

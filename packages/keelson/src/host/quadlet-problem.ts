@@ -15,7 +15,7 @@ export async function quadletProblem(name: string): Promise<string | undefined> 
 
 /** Finds the line about `name`: `quadlet-generator[123]: converting "web.container": no Image key specified`. */
 export function readProblem(stderr: string, name: string): string | undefined {
-  const lines = stderr.split("\n").map((line) => line.replace(/^quadlet-generator\[\d+\]:\s*/, ""));
-  const about = lines.find((line) => line.includes(`"${name}"`) || line.includes(`/${name}`));
-  return about === undefined || about.startsWith("Loading source unit file") ? undefined : about.trim();
+  const lines = stderr.split("\n").map((line) => line.replace(/^quadlet-generator\[\d+\]:\s*/, "").trim());
+  const start = `converting "${name}": `;
+  return lines.find((line) => line.startsWith(start))?.slice(start.length);
 }

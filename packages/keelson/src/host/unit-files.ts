@@ -14,6 +14,8 @@ export interface UnitInstaller {
   disable(names: readonly string[]): Promise<void>;
 }
 
+const hashOf = (body: string): string => createHash("sha256").update(body).digest("hex");
+
 export class UnitFiles {
   readonly #manifest: Manifest;
   readonly #directories: UnitDirectories;
@@ -42,13 +44,17 @@ export class UnitFiles {
   async written(): Promise<ReadonlyMap<string, WrittenUnit>> {
     const all = [...this.#manifest.entries].map(async ([name, { path, service, enabled, note }]) => {
       const body = await readIfThere(path);
-      const hash = body === undefined ? "" : createHash("sha256").update(body).digest("hex");
+      const hash = body === undefined ? "" : hashOf(body);
       return [name, { name, hash, service, enabled, note }] as const;
     });
     return new Map(await Promise.all(all));
   }
 
-  async write(name: string, body: string, note: UnitNote): Promise<{ readonly reload: boolean }> {
+  async write(
+    name: string,
+    body: string,
+    note: UnitNote,
+  ): Promise<{ readonly unit: WrittenUnit; readonly reload: boolean }> {
     const place = placeUnit(name, body, this.#directories);
     const known = this.#manifest.entries.get(name);
     if (known === undefined)
@@ -58,12 +64,18 @@ export class UnitFiles {
     await this.#manifest.set(name, { path, service, isQuadlet, enabled: place.installs, note });
     await writeAtomically(path, body);
     if (place.installs) await this.#installer.enable([name]);
-    return { reload: isQuadlet || place.installs || known !== undefined };
+    const unit = { name, hash: hashOf(body), service, enabled: place.installs, note };
+    return { unit, reload: isQuadlet || place.installs || known !== undefined };
   }
 
   async note(name: string, note: UnitNote): Promise<void> {
     const known = this.#manifest.entries.get(name);
     if (known !== undefined) await this.#manifest.set(name, { ...known, note });
+  }
+
+  async body(name: string): Promise<string | undefined> {
+    const known = this.#manifest.entries.get(name);
+    return known && (await readIfThere(known.path));
   }
 
   async remove(name: string): Promise<{ readonly reload: boolean }> {

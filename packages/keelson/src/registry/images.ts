@@ -4,7 +4,7 @@ import { imageCodec } from "../model/image.ts";
 import type { Image } from "../model/image.ts";
 import { keys, prefixes } from "../model/keys.ts";
 import { prefixEnd } from "./store-client.ts";
-import type { CallOptions, Compare, StoreClient } from "./store-client.ts";
+import type { CallOptions, Compare, StoreClient, StoredValue } from "./store-client.ts";
 
 /** Writes an image's record; holders of the same archive are kept beside the new ones. Returns the revision. */
 export async function putImage(
@@ -47,11 +47,26 @@ export async function deleteImage(
 export async function listImages(client: StoreClient, options: CallOptions = {}): Promise<Image[]> {
   const request = { key: prefixes.images, end: prefixEnd(prefixes.images) };
   const { values } = await client.range(request, options);
-  return values.flatMap(({ key, value }) => {
-    try {
-      return [imageCodec.decode(key, value)];
-    } catch {
-      return [];
-    }
-  });
+  return values.flatMap(readImage);
+}
+
+/** Those of these images that the cluster has, by their full names. */
+export async function findImages(
+  client: StoreClient,
+  names: readonly string[],
+  options: CallOptions = {},
+): Promise<Image[]> {
+  const { values } = await client.getAll(
+    names.slice(0, 128).map((name) => keys.image(name)),
+    options,
+  );
+  return values.flatMap(readImage);
+}
+
+function readImage({ key, value }: StoredValue): Image[] {
+  try {
+    return [imageCodec.decode(key, value)];
+  } catch {
+    return [];
+  }
 }

@@ -1,0 +1,83 @@
+// A unit's status as the cluster sees it, put together from systemd's words, podman's, and the agent's own.
+import type { ContainerFacts, UnitState } from "../host/host.ts";
+import type { healthStates, UnitStatus } from "../model/schedule.ts";
+import type { UnitFileFacts } from "./unit-file-facts.ts";
+
+export interface StatusInput {
+  readonly unit: string;
+  /** Of the file that lies there; empty when none does. */
+  readonly hash: string;
+  readonly state: UnitState;
+  readonly file: UnitFileFacts | undefined;
+  readonly container: ContainerFacts | undefined;
+  /** Restarts that were carried out. */
+  readonly restarts: number;
+  /** What the agent itself has trouble with or waits for; empty when nothing. */
+  readonly problem: string;
+  /** The last line of a failed unit. */
+  readonly lastLine: string;
+  /** The machine's address. */
+  readonly address: string;
+  readonly steps: Readonly<Record<string, number>>;
+}
+
+export function composeStatus(input: StatusInput): UnitStatus {
+  const { unit, hash, state, restarts, steps } = input;
+  return {
+    unit,
+    hash,
+    load: state.load,
+    active: state.active,
+    sub: state.sub,
+    invocation: state.invocation,
+    health: healthOf(input),
+    since: state.since,
+    restarts,
+    reason: reasonOf(input),
+    addresses: addressesOf(input),
+    steps: { ...steps },
+  };
+}
+
+function healthOf({ state, file, container, problem }: StatusInput): (typeof healthStates)[number] {
+  switch (state.active) {
+    case "failed":
+      return "failed";
+    case "active":
+      return file?.hasHealthCheck === true ? checkedHealth(container) : "healthy";
+    case "activating":
+    case "reloading":
+    case "refreshing":
+      return "starting";
+    case "inactive":
+    case "deactivating":
+      return problem !== "" || state.load !== "loaded" ? "unknown" : "stopped";
+    default:
+      return "unknown";
+  }
+}
+
+function checkedHealth(container: ContainerFacts | undefined): (typeof healthStates)[number] {
+  switch (container?.health) {
+    case "healthy":
+      return "healthy";
+    case "unhealthy":
+      return "unhealthy";
+    default:
+      return "starting";
+  }
+}
+
+function reasonOf({ state, problem, lastLine, container }: StatusInput): string {
+  if (problem !== "") return problem;
+  const reason =
+    state.reason !== "" ? state.reason : container?.health === "unhealthy" ? "its health check fails" : "";
+  return reason !== "" && lastLine !== "" ? `${reason}: ${lastLine}` : reason;
+}
+
+function addressesOf({ state, file, container, address }: StatusInput): string[] {
+  if (state.active !== "active" || file === undefined) return [];
+  const chosen = container?.published ?? [];
+  const all = file.hasChosenPorts && chosen.length > 0 ? chosen : file.fixedPorts;
+  return [...new Set(all.map((one) => `${one.address === "" ? address : one.address}:${one.port}`))];
+}

@@ -1,0 +1,313 @@
+// One unit on this machine: a task of its own that carries its orders out, with its own retries, and reports.
+// No unit waits for another, but for the files that its own file refers to.
+import { Backoff } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import { describeError } from "../base/errors.ts";
+import type { Lifetime } from "../base/lifetime.ts";
+import type { Log } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Host, UnitState, WrittenUnit } from "../host/host.ts";
+import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
+import type { BodyCache } from "../registry/body-cache.ts";
+import type { StoreClient } from "../registry/store-client.ts";
+import type { ContainerReader } from "./container-reader.ts";
+import type { Fencer } from "./fencer.ts";
+import type { StartPace } from "./start-pace.ts";
+import { isFenced, isRunning, noteOf, openNote, planSteps } from "./steps.ts";
+import type { Step } from "./steps.ts";
+import { readUnitFile } from "./unit-file-facts.ts";
+import type { UnitFileFacts } from "./unit-file-facts.ts";
+import { provideImages } from "./unit-images.ts";
+import { composeStatus } from "./unit-status.ts";
+
+export interface UnitSurroundings {
+  readonly host: Host;
+  readonly store: StoreClient;
+  readonly bodies: BodyCache;
+  readonly fencer: Fencer;
+  readonly containers: ContainerReader;
+  readonly pace: StartPace;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly lifetime: Lifetime;
+  /** The machine's address. */
+  readonly address: string;
+  /** Whether singletons may be started: the store is heard, and the orders are known to be the latest. */
+  readonly mayStartSingletons: () => boolean;
+  /** Whether the file of this name lies there as ordered. */
+  readonly isInPlace: (name: string) => boolean;
+  /** The unit has moved on: others may have waited for it. */
+  readonly onProgress: (name: string) => void;
+  readonly report: (name: string, status: UnitStatus | undefined) => void;
+  /** The unit is gone, and this task with it. */
+  readonly onGone: (name: string) => void;
+}
+
+export class UnitTask {
+  readonly name: string;
+  readonly #around: UnitSurroundings;
+  readonly #backoff: Backoff;
+  #order: ScheduleEntry | undefined;
+  /** Whether it was told at all: no order and an order to go are different things. */
+  #isTold = false;
+  #written: WrittenUnit | undefined;
+  #file: UnitFileFacts | undefined;
+  #steps: Record<string, number> = {};
+  #problem = "";
+  #lastLine: string | undefined;
+  #wake = Promise.withResolvers<void>();
+  /** Aborts what is under way for an order that holds no more. */
+  #attempt = new AbortController();
+  #isGone = false;
+
+  constructor(name: string, written: WrittenUnit | undefined, around: UnitSurroundings) {
+    this.name = name;
+    this.#around = around;
+    this.#written = written;
+    this.#backoff = new Backoff({ firstMs: 250, maxMs: 15_000 }, around.random);
+    around.lifetime.run(`unit ${name}`, (signal) => this.#run(signal));
+  }
+
+  /** Whether its file lies there as ordered. */
+  get isInPlace(): boolean {
+    return this.#written !== undefined && this.#written.hash === this.#order?.hash;
+  }
+
+  /** Whether it cannot start before this file lies there. */
+  waitsFor(name: string): boolean {
+    return this.#problem !== "" && this.#file?.references.includes(name) === true;
+  }
+
+  /** Gives it an order, or takes it back (`undefined`: the unit is to go). */
+  setOrder(order: ScheduleEntry | undefined): void {
+    const before = this.#order;
+    this.#order = order;
+    const isRepeated = order === undefined && before === undefined && this.#isTold;
+    this.#isTold = true;
+    const isSame =
+      order !== undefined &&
+      before?.hash === order.hash &&
+      before.desired === order.desired &&
+      before.restarts === order.restarts &&
+      before.onPartition === order.onPartition;
+    if (isSame || isRepeated) return;
+    if (order !== undefined) this.#steps = { received: this.#around.clock.wall() };
+    this.#attempt.abort(new Error("the order changed"));
+    this.kick();
+  }
+
+  /** Looks at it again at once. */
+  kick(): void {
+    this.#backoff.reset();
+    this.#wake.resolve();
+  }
+
+  /** The machine has lost its lease: stops the unit, or kills it. It starts again when it is ordered anew. */
+  async fence(kill: boolean): Promise<void> {
+    const { host, lifetime } = this.#around;
+    this.#attempt.abort(new Error("this machine lost the store"));
+    const state = this.#state();
+    if (this.#written === undefined || ["inactive", "failed"].includes(state.active)) return;
+    this.#problem = "stopped: this machine lost the store, and others take over";
+    if (kill) await host.kill(this.name);
+    if (isRunning(state)) await this.#note({ ...this.#written.note, hash: "" });
+    if (!kill) await host.act("stop", this.name, lifetime.signal);
+    this.refresh();
+  }
+
+  /** Reports the state as it is now. */
+  refresh(): void {
+    const { report, clock, containers, address } = this.#around;
+    if (this.#isGone || (this.#order === undefined && this.#written === undefined)) return;
+    const state = this.#state();
+    this.#followContainer(state);
+    this.#followFailure(state);
+    if (state.active === "active") this.#steps["active"] ??= clock.wall();
+    report(
+      this.name,
+      composeStatus({
+        unit: this.name,
+        hash: this.#written?.hash ?? "",
+        state,
+        file: this.#file,
+        container: containers.get(this.name),
+        restarts: this.#written?.note.restarts ?? 0,
+        problem: this.#problem,
+        lastLine: this.#lastLine ?? "",
+        address,
+        steps: this.#steps,
+      }),
+    );
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#wake.resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    while (!signal.aborted && !this.#isGone) {
+      await this.#wake.promise;
+      if (signal.aborted) return;
+      this.#wake = Promise.withResolvers();
+      this.#attempt = new AbortController();
+      const attempt = this.#attempt.signal;
+      try {
+        await this.#carryOut(AbortSignal.any([signal, attempt]));
+      } catch (error) {
+        if (!attempt.aborted && !signal.aborted) this.#retryLater(describeError(error));
+      }
+    }
+  }
+
+  async #carryOut(signal: AbortSignal): Promise<void> {
+    const { onProgress, onGone, report } = this.#around;
+    for (;;) {
+      await this.#readFile();
+      const [step] = planSteps(this.#order, { written: this.#written, state: this.#state() });
+      if (step === undefined) break;
+      await this.#do(step, signal);
+      signal.throwIfAborted();
+      if (this.#order !== undefined) this.refresh();
+    }
+    this.#problem = "";
+    this.#backoff.reset();
+    onProgress(this.name);
+    if (this.#order !== undefined) return this.refresh();
+    this.#isGone = true;
+    report(this.name, undefined);
+    onGone(this.name);
+  }
+
+  async #do(step: Step, signal: AbortSignal): Promise<void> {
+    switch (step) {
+      case "write":
+        return this.#write(this.#ordered(), signal);
+      case "start":
+      case "restart":
+        return this.#start(step, this.#ordered(), signal);
+      case "stop":
+        return this.#stop(signal);
+      case "note":
+        return this.#finish(this.#ordered());
+      case "remove":
+        return this.#remove();
+    }
+  }
+
+  async #write(order: ScheduleEntry, signal: AbortSignal): Promise<void> {
+    const { host, bodies, clock, store } = this.#around;
+    const body = await bodies.load(order.hash, { signal });
+    if (body === undefined)
+      throw new Error(`the store does not hold the unit's file ${order.hash.slice(0, 12)}`);
+    const file = readUnitFile(this.name, body);
+    if (file.images.length > 0 || file.mentionsContainers) {
+      if (await provideImages({ host, store }, { file, body }, signal)) this.#steps["image"] = clock.wall();
+    }
+    signal.throwIfAborted();
+    // Under another name systemd would not find what runs.
+    if (this.#written !== undefined && this.#written.service !== file.service) {
+      await host.act("stop", this.name, signal);
+    }
+    const { unit, reload } = await host.write(this.name, body, openNote(order));
+    this.#written = unit;
+    this.#file = file;
+    this.#steps["written"] = clock.wall();
+    this.#around.onProgress(this.name);
+    if (reload) await host.reload();
+  }
+
+  async #start(action: "start" | "restart", order: ScheduleEntry, signal: AbortSignal): Promise<void> {
+    const { host, clock, pace, fencer, isInPlace, mayStartSingletons } = this.#around;
+    const missing = this.#file?.references.filter((name) => !isInPlace(name)) ?? [];
+    if (missing.length > 0) throw new Error(`waits for ${missing.join(", ")}`);
+    if (isFenced(order)) {
+      if (!mayStartSingletons()) throw new Error("waits until this machine has contact with the store");
+      await fencer.cover(this.name);
+    }
+    if (this.#state().active === "failed") await host.resetFailed(this.name);
+    const begin = () => {
+      signal.throwIfAborted();
+      this.#steps["started"] = clock.wall();
+      delete this.#steps["active"];
+      return host.act(action, this.name, signal);
+    };
+    const outcome = await (this.#file?.isContainer === true ? pace.run(begin) : begin());
+    if (outcome.done) this.#steps["active"] ??= clock.wall();
+    else if (!outcome.failed) throw new Error(outcome.reason);
+    await this.#finish(order);
+  }
+
+  async #stop(signal: AbortSignal): Promise<void> {
+    const outcome = await this.#around.host.act("stop", this.name, signal);
+    if (!outcome.done && !outcome.failed) throw new Error(outcome.reason);
+    if (this.#order === undefined) await this.#remove();
+    else await this.#finish(this.#order);
+  }
+
+  /** The order is carried out. */
+  async #finish(order: ScheduleEntry): Promise<void> {
+    await this.#note(noteOf(order));
+    if (!isFenced(order)) await this.#around.fencer.uncover(this.name);
+  }
+
+  async #remove(): Promise<void> {
+    const { host, fencer, containers } = this.#around;
+    if (this.#state().active === "failed") await host.resetFailed(this.name);
+    const { reload } = await host.remove(this.name);
+    await fencer.uncover(this.name);
+    containers.forget(this.name);
+    this.#written = undefined;
+    if (reload) await host.reload();
+  }
+
+  async #note(note: WrittenUnit["note"]): Promise<void> {
+    if (this.#written === undefined) return;
+    await this.#around.host.note(this.name, note);
+    this.#written = { ...this.#written, note };
+  }
+
+  async #readFile(): Promise<void> {
+    if (this.#file !== undefined || this.#written === undefined) return;
+    const body = await this.#around.host.body(this.name);
+    if (body !== undefined) this.#file = readUnitFile(this.name, body);
+  }
+
+  #retryLater(problem: string): void {
+    const { clock, log } = this.#around;
+    const waitMs = this.#backoff.next();
+    if (problem !== this.#problem) log.warn(`${this.name}: ${problem}`);
+    this.#problem = problem;
+    this.refresh();
+    const wake = this.#wake;
+    clock.timer(waitMs, () => wake.resolve());
+  }
+
+  #state(): UnitState {
+    const state = this.#around.host.states([this.name]).get(this.name);
+    if (state === undefined) throw new Error(`the host does not tell the state of ${this.name}`);
+    return state;
+  }
+
+  #ordered(): ScheduleEntry {
+    if (this.#order === undefined) throw new Error("the order changed");
+    return this.#order;
+  }
+
+  #followContainer(state: UnitState): void {
+    const { containers } = this.#around;
+    if (!this.#file?.isContainer || !(this.#file.hasChosenPorts || this.#file.hasHealthCheck)) return;
+    if (state.active !== "active") containers.forget(this.name);
+    else if (containers.get(this.name) === undefined) containers.follow(this.name, this.#file.hasHealthCheck);
+  }
+
+  #followFailure(state: UnitState): void {
+    if (state.active !== "failed") {
+      this.#lastLine = undefined;
+    } else if (this.#lastLine === undefined) {
+      this.#lastLine = "";
+      this.#around.lifetime.run("last line", async () => {
+        this.#lastLine = await this.#around.host.lastLine(this.name);
+        this.refresh();
+      });
+    }
+  }
+}
