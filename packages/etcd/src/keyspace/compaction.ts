@@ -1,0 +1,56 @@
+import type { Version } from "./version.ts";
+
+/** Place of the first version whose revision is above `revision`. */
+export function firstAfter(history: readonly Version[], revision: number): number {
+  let low = 0;
+  let high = history.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((history[middle] as Version).main <= revision) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * Goes through the history up to a compacted revision and drops what no read at or after that revision can
+ * see, a part at a time. Of each key stays the newest version at or before the revision, unless that is a
+ * tombstone of an earlier revision. Since etcd 3.5.16 a tombstone of exactly that revision stays.
+ */
+export class CompactionSweep {
+  readonly revision: number;
+  readonly #history: readonly Version[];
+  readonly #end: number;
+  readonly #kept: Version[] = [];
+  #place = 0;
+
+  constructor(history: readonly Version[], revision: number) {
+    this.#history = history;
+    this.revision = revision;
+    this.#end = firstAfter(history, revision);
+  }
+
+  get done(): boolean {
+    return this.#place === this.#end;
+  }
+
+  /** Looks at up to `most` versions and returns those that go. */
+  step(most: number): readonly Version[] {
+    const dropped: Version[] = [];
+    const until = Math.min(this.#end, this.#place + most);
+    for (; this.#place < until; this.#place++) {
+      const version = this.#history[this.#place] as Version;
+      // Nothing that is kept may hold on to what is dropped.
+      version.previous = undefined;
+      const isNewest = version.supersededBy === 0 || version.supersededBy > this.revision;
+      if (isNewest && (!version.isTombstone || version.main === this.revision)) this.#kept.push(version);
+      else dropped.push(version);
+    }
+    return dropped;
+  }
+
+  /** The history without what was dropped, with what has been added meanwhile. */
+  finish(history: readonly Version[]): Version[] {
+    return this.#kept.concat(history.slice(this.#end));
+  }
+}

@@ -1,0 +1,122 @@
+// Carries requests out on the keyspace, with the checks that need its state (server/etcdserver/apply.go).
+// A request that is refused changes nothing. Requests have passed validate.ts before.
+
+import { EtcdError } from "../errors.ts";
+import { allHold } from "./compare.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { range } from "./range.ts";
+import {
+  keyRange,
+  type DeleteRangeRequest,
+  type DeleteRangeResult,
+  type Operation,
+  type OperationResult,
+  type PutRequest,
+  type PutResult,
+  type TxnRequest,
+  type TxnResult,
+} from "./requests.ts";
+
+/** One put as a transaction of its own. Throws LEASE_NOT_FOUND or KEY_NOT_FOUND. */
+export function put(keyspace: Keyspace, request: PutRequest): PutResult {
+  checkPutAgainst(keyspace, request);
+  const result = applyPut(keyspace, request);
+  keyspace.commit();
+  return result;
+}
+
+/** One delete as a transaction of its own. */
+export function deleteRange(keyspace: Keyspace, request: DeleteRangeRequest): DeleteRangeResult {
+  const result = applyDelete(keyspace, request);
+  keyspace.commit();
+  return result;
+}
+
+/** A transaction: all conditions first, those of nested ones too, then all operations or none. */
+export function txn(keyspace: Keyspace, request: TxnRequest): TxnResult {
+  const plan = choose(keyspace, request);
+  checkPlan(keyspace, plan, true);
+  checkPlan(keyspace, plan, false);
+  const result = carryOut(keyspace, plan);
+  const revision = keyspace.revisionInTxn;
+  keyspace.commit();
+  return { ...result, revision };
+}
+
+/** Only ranges: needs no place in the log. */
+export function isReadOnly(request: TxnRequest): boolean {
+  const reads = (operation: Operation): boolean => operation.kind === "range";
+  return request.success.every(reads) && request.failure.every(reads);
+}
+
+/** A transaction with its branches chosen. */
+interface Plan {
+  readonly succeeded: boolean;
+  readonly steps: readonly Step[];
+}
+
+type Step = { readonly operation: Operation; readonly nested?: Plan };
+
+function choose(keyspace: Keyspace, request: TxnRequest): Plan {
+  const succeeded = allHold(keyspace, request.compare);
+  const steps = (succeeded ? request.success : request.failure).map((operation): Step => {
+    if (operation.kind !== "txn") return { operation };
+    return { operation, nested: choose(keyspace, operation.request) };
+  });
+  return { succeeded, steps };
+}
+
+/** Refuses what cannot be carried out before anything is; etcd looks at all puts first, then at all ranges. */
+function checkPlan(keyspace: Keyspace, plan: Plan, puts: boolean): void {
+  for (const { operation, nested } of plan.steps) {
+    if (nested !== undefined) checkPlan(keyspace, nested, puts);
+    else if (puts && operation.kind === "put") checkPutAgainst(keyspace, operation.request);
+    else if (!puts && operation.kind === "range" && operation.request.revision !== 0) {
+      keyspace.checkReadable(operation.request.revision);
+    }
+  }
+}
+
+function checkPutAgainst(keyspace: Keyspace, request: PutRequest): void {
+  const needsKey = request.ignoreValue || request.ignoreLease;
+  if (request.lease !== 0n && !keyspace.leases.has(request.lease)) throw EtcdError.refusal("LEASE_NOT_FOUND");
+  if (needsKey && keyspace.get(request.key) === undefined) throw EtcdError.refusal("KEY_NOT_FOUND");
+}
+
+function carryOut(keyspace: Keyspace, plan: Plan): TxnResult {
+  const results = plan.steps.map((step): OperationResult => {
+    const { operation, nested } = step;
+    if (nested !== undefined) return carryOut(keyspace, nested);
+    switch (operation.kind) {
+      case "range":
+        return range(keyspace, operation.request);
+      case "put":
+        return applyPut(keyspace, operation.request);
+      case "delete":
+        return applyDelete(keyspace, operation.request);
+      case "txn":
+      case "none":
+        throw EtcdError.refusal("KEY_NOT_FOUND");
+    }
+  });
+  return { kind: "txn", revision: 0, succeeded: plan.succeeded, results };
+}
+
+function applyPut(keyspace: Keyspace, request: PutRequest): PutResult {
+  const { key, prevKv, ignoreValue, ignoreLease } = request;
+  const before = ignoreValue || ignoreLease ? keyspace.get(key) : undefined;
+  const value = ignoreValue ? (before?.value ?? "") : request.value;
+  const lease = ignoreLease ? (before?.lease ?? 0n) : request.lease;
+  const previous = keyspace.put(key, value, lease);
+  return { kind: "put", revision: keyspace.revisionInTxn, previous: prevKv ? previous : undefined };
+}
+
+function applyDelete(keyspace: Keyspace, request: DeleteRangeRequest): DeleteRangeResult {
+  const deleted = keyspace.deleteRange(keyRange(request.key, request.rangeEnd));
+  return {
+    kind: "delete",
+    revision: keyspace.revisionInTxn,
+    deleted: deleted.length,
+    previous: request.prevKv ? deleted : [],
+  };
+}
