@@ -11,7 +11,7 @@ import type { Member } from "../model/machine.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import { MachineOrders } from "../registry/machine-orders.ts";
-import type { MachineSession } from "../registry/machine-session.ts";
+import type { MachineSession, Renewal } from "../registry/machine-session.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import { ContainerReader } from "./container-reader.ts";
 import { Fencer } from "./fencer.ts";
@@ -48,6 +48,7 @@ export class Agent implements AsyncDisposable {
   #latest: ReadonlyMap<string, ScheduleEntry> | undefined;
   /** The lease under which the orders were read afresh. */
   #freshEpoch = 0;
+  #refreshTurn = 0;
 
   private constructor(options: AgentOptions) {
     const { session, clock, cpus } = options;
@@ -96,8 +97,8 @@ export class Agent implements AsyncDisposable {
     const limit = AbortSignal.timeout(timeoutMs);
     const names = [...(await host.written()).keys()];
     try {
-      const stopping = names.map((name) => host.act("stop", name, limit));
-      await Promise.all(stopping);
+      const stopped = await Promise.all(names.map((name) => host.act("stop", name, limit)));
+      if (!stopped.every((outcome) => outcome.done || outcome.failed)) return false;
     } catch {
       return false;
     }
@@ -122,9 +123,12 @@ export class Agent implements AsyncDisposable {
       this.#written = await host.written();
     }
     this.#lifetime.defer(host.onChange((names) => this.#changed(names)));
-    this.#lifetime.defer(
-      session.onRenewal(({ epoch }) => epoch !== this.#freshEpoch && this.#refreshOrders()),
-    );
+    let lastEpoch = session.renewal?.epoch;
+    const onRenewal = ({ epoch }: Renewal): void => {
+      if (epoch !== lastEpoch) this.#refreshOrders();
+      lastEpoch = epoch;
+    };
+    this.#lifetime.defer(session.onRenewal(onRenewal));
     this.#orders = MachineOrders.open(store, {
       ...this.#options,
       machine: session.machine,
@@ -146,8 +150,6 @@ export class Agent implements AsyncDisposable {
     for (const name of names) this.#task(name).setOrder(orders.get(name));
     if (!isFirst) return;
     this.#options.session.retainOnly(names);
-    // Tasks of units that are to go have no order that would wake them.
-    for (const task of this.#tasks.values()) task.kick();
     this.#written = new Map();
   }
 
@@ -165,10 +167,12 @@ export class Agent implements AsyncDisposable {
     const epoch = session.renewal?.epoch;
     this.#freshEpoch = 0;
     if (epoch === undefined) return;
+    const turn = (this.#refreshTurn += 1);
     this.#lifetime.run("fresh orders", async (signal) => {
-      while (!signal.aborted && session.renewal?.epoch === epoch) {
+      while (!signal.aborted && turn === this.#refreshTurn) {
         try {
           await this.#orders?.refresh(signal);
+          if (turn !== this.#refreshTurn) return;
           this.#freshEpoch = epoch;
           for (const task of this.#tasks.values()) task.kick();
           return;
