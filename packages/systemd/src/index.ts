@@ -32,6 +32,7 @@ export { type Bus, type BusCall, type BusSignal, type SignalMatch } from "./mana
 export * from "./manager/clock.ts";
 export { dialBus, type DialOptions, MAX_CALLS_IN_FLIGHT } from "./manager/dbus-bus.ts";
 export { type JobOutcome, type JobResult } from "./manager/jobs.ts";
+export * from "./manager/options.ts";
 export * from "./manager/systemd-manager.ts";
 export { type ActiveState, type UnitListing, type UnitState } from "./manager/unit-state.ts";
 export { type UnitChanges, type WatchOptions } from "./manager/unit-watch.ts";

@@ -6,6 +6,7 @@
 import { SystemdError } from "../error.ts";
 import type { Bus, BusCall, BusSignal, SignalMatch } from "./bus.ts";
 import type { Clock, SystemdLog } from "./clock.ts";
+import { Deadline } from "./deadline.ts";
 
 export const SYSTEMD = "org.freedesktop.systemd1";
 export const MANAGER_PATH = "/org/freedesktop/systemd1";
@@ -77,21 +78,16 @@ export class ManagerConnection implements AsyncDisposable {
   }
 
   async #whenUp(call: ManagerCall): Promise<Bus> {
-    const limit = AbortSignal.timeout(call.timeoutMs ?? 25_000);
-    const given = call.signal ? AbortSignal.any([call.signal, limit]) : limit;
+    using deadline = new Deadline(call.timeoutMs ?? 25_000, call.signal);
     const stop = Promise.withResolvers<never>();
     const onAbort = (): void => {
-      const code = limit.aborted && call.signal?.aborted !== true ? "timeout" : "aborted";
       const reason = `${call.member} was not called: the bus connection is down`;
-      stop.reject(new SystemdError(code, reason, { cause: given.reason }));
+      const cause: unknown = deadline.signal.reason;
+      stop.reject(new SystemdError(deadline.expired ? "timeout" : "aborted", reason, { cause }));
     };
-    if (given.aborted) onAbort();
-    given.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([this.#up.promise, stop.promise]);
-    } finally {
-      given.removeEventListener("abort", onAbort);
-    }
+    if (deadline.signal.aborted) onAbort();
+    else deadline.signal.addEventListener("abort", onAbort);
+    return await Promise.race([this.#up.promise, stop.promise]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

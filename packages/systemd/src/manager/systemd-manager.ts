@@ -5,11 +5,20 @@
  */
 import { SystemdError } from "../error.ts";
 import { parseUnitName } from "../name/unit-name.ts";
-import type { Bus, BusSignal } from "./bus.ts";
+import type { BusSignal } from "./bus.ts";
 import { type Clock, systemClock, type SystemdLog } from "./clock.ts";
 import { MANAGER, MANAGER_PATH, ManagerConnection, SYSTEMD } from "./connection.ts";
 import { dialBus } from "./dbus-bus.ts";
+import { Deadline } from "./deadline.ts";
 import { type JobOutcome, type JobResult, JobTracker, type PendingJob } from "./jobs.ts";
+import type {
+  CallOptions,
+  EnableOptions,
+  JobOptions,
+  KillWhom,
+  ManagerOptions,
+  SystemState,
+} from "./options.ts";
 import { unitPath } from "./unit-path.ts";
 import {
   keptProperties,
@@ -27,47 +36,7 @@ const UNIT = "org.freedesktop.systemd1.Unit";
 /** A job that systemd itself limits to 90 s by default gets a little longer before we stop waiting for it. */
 const JOB_TIMEOUT_MS = 120_000;
 
-export interface ManagerOptions {
-  /** The system bus's socket; for a local machine `/proc/PID/root/run/dbus/system_bus_socket`. */
-  readonly socketPath?: string | undefined;
-  /** Gives up connecting for the first time. */
-  readonly signal?: AbortSignal | undefined;
-  readonly log?: SystemdLog | undefined;
-  readonly clock?: Clock | undefined;
-  /** How to reach the bus; by `socketPath` unless given. */
-  readonly dial?: ((signal: AbortSignal) => Promise<Bus>) | undefined;
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** For the answer, in milliseconds; 25 s if not given. */
-  readonly timeoutMs?: number | undefined;
-}
-
-export interface JobOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** For the end of the job, in milliseconds; 120 s if not given. The job itself goes on in systemd. */
-  readonly timeoutMs?: number | undefined;
-  /** What happens to jobs that are in the way; `replace` if not given. */
-  readonly mode?: "replace" | "fail" | "ignore-dependencies" | "ignore-requirements" | "isolate" | undefined;
-}
-
-/** Which of the unit's processes a signal goes to. */
-export type KillWhom = "all" | "main" | "control";
-
 type JobMethod = "StartUnit" | "StopUnit" | "RestartUnit" | "ReloadUnit" | "ReloadOrRestartUnit";
-
-/** Whether systemd as a whole is up: `starting`, `running`, `degraded`, `maintenance`, `stopping`, ... */
-export type SystemState =
-  | "initializing"
-  | "starting"
-  | "running"
-  | "degraded"
-  | "maintenance"
-  | "stopping"
-  | "offline"
-  | "unknown"
-  | (string & {});
 
 export class SystemdManager implements AsyncDisposable {
   readonly #connection: ManagerConnection;
@@ -249,14 +218,13 @@ export class SystemdManager implements AsyncDisposable {
   async #runJob(method: JobMethod, name: string, options: JobOptions): Promise<JobOutcome> {
     parseUnitName(name);
     const { timeoutMs = JOB_TIMEOUT_MS, mode = "replace" } = options;
-    const limit = AbortSignal.timeout(timeoutMs);
-    const signals = [limit, this.#gone.signal, ...(options.signal ? [options.signal] : [])];
-    const signal = AbortSignal.any(signals);
+    using deadline = new Deadline(timeoutMs, options.signal, this.#gone.signal);
+    const { signal } = deadline;
     try {
       const call = { signature: "ss", body: [name, mode], signal };
       return await this.#jobs.run(name, async () => String((await this.#call(method, call))[0]), signal);
     } catch (cause) {
-      if (!limit.aborted || options.signal?.aborted || this.#gone.signal.aborted) throw cause;
+      if (!deadline.expired) throw cause;
       throw new SystemdError("timeout", `${method} of ${name} did not end within ${timeoutMs} ms`, { cause });
     }
   }
@@ -316,14 +284,6 @@ export class SystemdManager implements AsyncDisposable {
     const { active } = await this.unitState(job.unit);
     return active === "failed" ? "failed" : "done";
   }
-}
-
-/** Options of {@link SystemdManager.enable}. */
-export interface EnableOptions {
-  /** In /run, so that it is gone after a boot; true if not given. */
-  readonly runtime?: boolean | undefined;
-  /** Replaces links that are in the way. */
-  readonly force?: boolean | undefined;
 }
 
 /** The interface with the properties of the unit's own type; targets have none of interest. */

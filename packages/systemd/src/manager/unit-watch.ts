@@ -156,7 +156,7 @@ export class UnitWatch implements AsyncDisposable {
       return false;
     }
     const stop = new AbortController();
-    const due = this.#clock.sleep(repairMs, AbortSignal.any([stop.signal, this.#end.signal])).then(
+    const due = this.#clock.sleep(repairMs, stop.signal).then(
       () => true,
       () => false,
     );
