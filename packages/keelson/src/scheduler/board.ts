@@ -1,7 +1,7 @@
 // The machines that report, and what is on each while a pass goes on: what has been judged to stay, and what
 // has been placed. Only a pass changes it.
 import type { Machine } from "../model/machine.ts";
-import type { Placeable, PortClaim } from "./placeable.ts";
+import type { Leftover, Placeable, PortClaim } from "./placeable.ts";
 
 export interface Site {
   readonly machine: Machine;
@@ -10,7 +10,7 @@ export interface Site {
   readonly repelling: ReadonlyMap<string, Placeable>;
   readonly ports: readonly PortClaim[];
   /** Instances that are still to stop here, without an order; with what they were as far as it is known. */
-  readonly stopping: ReadonlyMap<string, Placeable | undefined>;
+  readonly stopping: ReadonlyMap<string, Leftover | undefined>;
   readonly load: number;
 }
 
@@ -18,7 +18,7 @@ interface MutableSite extends Site {
   readonly units: Map<string, Placeable>;
   readonly repelling: Map<string, Placeable>;
   ports: PortClaim[];
-  readonly stopping: Map<string, Placeable | undefined>;
+  readonly stopping: Map<string, Leftover | undefined>;
   load: number;
 }
 
@@ -113,7 +113,7 @@ export class Board {
     this.#weigh(site, -unit.weight);
   }
 
-  noteStopping(machine: string, name: string, unit: Placeable | undefined): void {
+  noteStopping(machine: string, name: string, unit: Leftover | undefined): void {
     this.#mutable(machine).stopping.set(name, unit);
   }
 

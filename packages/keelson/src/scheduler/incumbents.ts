@@ -5,7 +5,7 @@ import { isSupporting } from "../model/unit-name.ts";
 import { Board, type Site } from "./board.ts";
 import { givesWay, lacksCompany, rejectionWithoutCompany } from "./fit.ts";
 import { orderFor } from "./order.ts";
-import { type Placeable, unjudged } from "./placeable.ts";
+import { leftover, type Placeable, unjudged } from "./placeable.ts";
 import type { Scene } from "./schedule.ts";
 
 /** An order of a machine that does not report, for a unit that may run elsewhere. */
@@ -45,21 +45,28 @@ export class Incumbents {
     this.#renew();
   }
 
-  /** Takes an order from a machine that reports. It must answer it first; `false` while it has not. */
+  /**
+   * Takes an order from a machine that reports. It must answer it first; `false` while it has not. Before its
+   * answer nothing is known: the unit may be starting this very moment, and no other machine may have it.
+   */
   withdraw(site: Site, entry: ScheduleEntry, because: string): boolean {
-    const { snapshot, facts, ledger } = this.#scene;
-    const { unit, placed } = entry;
+    const { snapshot, wanted, facts, ledger } = this.#scene;
+    const { unit, hash, placed } = entry;
     const machine = site.machine.id;
     const isAnswered = snapshot.statuses.get(machine)?.has(unit) ?? false;
-    const patienceMs = placed + 2 * facts.leaseMs - facts.wallMs;
-    // Before its answer nothing is known: the unit may be starting this very moment.
-    if (isAnswered || patienceMs <= 0 || patienceMs > 2 * facts.leaseMs || isSupporting(unit)) {
+    if (isAnswered) this.#mustStop(machine, unit, hash);
+    if (isAnswered || isSupporting(unit)) {
       ledger.remove(machine, unit, because);
-      if (isAnswered) this.#mustStop(machine, unit);
       return true;
     }
-    this.#mustStop(machine, unit);
-    this.againMs = Math.min(this.againMs ?? Infinity, facts.nowMs + patienceMs);
+    const isWanted = wanted.placeables.has(unit) || wanted.problems.has(unit);
+    const patienceMs = isWanted ? Infinity : placed + 2 * facts.leaseMs - facts.wallMs;
+    if (patienceMs <= 0) {
+      ledger.remove(machine, unit, `${because}; ${site.machine.name} has not answered`);
+      return true;
+    }
+    this.#mustStop(machine, unit, hash);
+    if (!isWanted) this.againMs = Math.min(this.againMs ?? Infinity, facts.nowMs + patienceMs);
     return false;
   }
 
@@ -68,16 +75,18 @@ export class Incumbents {
     for (const [machine, statuses] of snapshot.statuses) {
       if (this.board.site(machine) === undefined) continue;
       const entries = snapshot.schedule.get(machine);
-      for (const unit of statuses.keys()) if (!entries?.has(unit)) this.#mustStop(machine, unit);
+      for (const { unit, hash } of statuses.values()) {
+        if (!entries?.has(unit)) this.#mustStop(machine, unit, hash);
+      }
     }
   }
 
-  #mustStop(machine: string, unit: string): void {
+  #mustStop(machine: string, unit: string, hash: string): void {
     if (isSupporting(unit)) return;
     const known = this.stopping.get(unit);
     if (known === undefined) this.stopping.set(unit, [machine]);
     else known.push(machine);
-    this.board.noteStopping(machine, unit, this.#scene.wanted.placeables.get(unit));
+    this.board.noteStopping(machine, unit, leftover(unit, hash, this.#scene));
   }
 
   #judgeSite(site: Site, entries: ScheduleEntry[]): void {

@@ -23,6 +23,15 @@ export interface Placeable {
   readonly weight: 0 | 1;
 }
 
+/** What can be known of a unit that is still running and no longer wanted: its file's rules. */
+export type Leftover = Pick<Placeable, "name" | "rules" | "ports">;
+
+export function leftover(name: string, hash: string, context: Context): Leftover | undefined {
+  const rules = context.placements.rulesOf(hash, name);
+  if (rules === "missing" || rules instanceof KeelError) return undefined;
+  return { name, rules, ports: portClaims(name, rules, context) };
+}
+
 export interface Wanted {
   readonly placeables: ReadonlyMap<string, Placeable>;
   /** Instances that are wanted and cannot be judged: their file is not here, or cannot be read. */
@@ -50,7 +59,7 @@ export function wantedInstances(snapshot: ClusterSnapshot, placements: Placement
   return { placeables, problems };
 }
 
-interface Context {
+export interface Context {
   readonly snapshot: ClusterSnapshot;
   readonly placements: PlacementSource;
 }
