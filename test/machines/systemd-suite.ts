@@ -127,35 +127,42 @@ class Seen {
 const hasCode = (code: string) => (error: unknown) => error instanceof SystemdError && error.code === code;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
-/** Tests of the manager client, Quadlets and the journal on the machine whose system bus is at that path. */
-export function systemdSuite(getSocketPath: () => Promise<string>): void {
+/**
+ * Tests of the manager client, Quadlets and the journal on a machine.
+ * @param getSocketPath makes the machine; resolves to its system bus, `/proc/PID/root/run/dbus/system_bus_socket`
+ * @param end removes the machine
+ */
+export function systemdSuite(getSocketPath: () => Promise<string>, end: () => Promise<void>): void {
   describe("systemd on a real machine", { timeout: 300_000 }, () => {
-    let bench: Bench;
+    let bench: Bench | undefined;
+    const get = (): Bench => {
+      assert.ok(bench, "there is no machine");
+      return bench;
+    };
     before(async () => {
       bench = await Bench.open(await getSocketPath());
     });
     after(async () => {
-      await bench[Symbol.asyncDispose]();
+      await bench?.[Symbol.asyncDispose]();
+      await end();
     });
-    const manager = (): SystemdManager => bench.manager;
 
-    managerTests(() => bench);
-    connectionTests(() => bench);
-    quadletTests(() => bench);
-    journalTests(() => bench);
+    managerTests(get);
+    connectionTests(get);
+    quadletTests(get);
+    journalTests(get);
 
     test("the machine is up, and what we made is gone", async () => {
-      for (const { name } of await manager().listUnits(["kt-*"])) {
-        await manager()
-          .stopUnit(name)
-          .catch(() => undefined);
-        await bench.remove(UNITS, name);
+      const { manager } = get();
+      for (const { name } of await manager.listUnits(["kt-*"])) {
+        await manager.stopUnit(name).catch(() => undefined);
+        await get().remove(UNITS, name);
       }
-      await bench.remove(QUADLETS, "");
-      await manager().reload();
-      await manager().resetFailed();
-      assert.ok(["running", "degraded", "starting"].includes(await manager().systemState()));
-      const left = (await manager().listUnits(["kt-*"])).filter(({ load }) => load === "loaded");
+      await get().remove(QUADLETS, "");
+      await manager.reload();
+      await manager.resetFailed();
+      assert.ok(["running", "degraded", "starting"].includes(await manager.systemState()));
+      const left = (await manager.listUnits(["kt-*"])).filter(({ load }) => load === "loaded");
       assert.deepEqual(left, []);
     });
   });
