@@ -1,0 +1,110 @@
+// What the daemon tells, as far as this page shows it: a copy of the API's own description, since the
+// dashboard shares no code with the daemon. decode.ts checks it. Times are Unix milliseconds.
+
+export type MachineState = "up" | "lost";
+
+export interface Machine {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly state: MachineState;
+  readonly leader: boolean;
+  readonly since: number;
+  readonly os: { readonly id: string; readonly version: string; readonly kernel: string } | null;
+  readonly keeldVersion: string;
+  readonly capacity: { readonly cpus: number; readonly memoryBytes: number } | null;
+  readonly instances: number;
+}
+
+export type InstanceState =
+  | "waiting"
+  | "placed"
+  | "starting"
+  | "healthy"
+  | "unhealthy"
+  | "failed"
+  | "stopped"
+  | "loaded"
+  | "unknown";
+
+export interface Instance {
+  readonly key: string;
+  readonly name: string;
+  readonly unit: string;
+  readonly machine: string | null;
+  readonly machineName: string | null;
+  readonly desired: string;
+  readonly state: InstanceState;
+  readonly active: string;
+  readonly sub: string;
+  readonly since: number | null;
+  readonly reason: string;
+  readonly because: string;
+  readonly addresses: readonly string[];
+  readonly placed: number | null;
+  readonly steps: Readonly<Record<string, number>>;
+  readonly companion: boolean;
+}
+
+export type UnitState = "healthy" | "loaded" | "inactive" | "starting" | "waiting" | "degraded" | "failed";
+
+export interface Unit {
+  readonly name: string;
+  readonly desired: string;
+  readonly state: UnitState;
+  readonly reason: string;
+  readonly wanted: number;
+  readonly healthy: number;
+  readonly owner: string;
+  readonly changed: number;
+}
+
+export interface Operation {
+  readonly id: string;
+  readonly summary: string;
+  readonly kind: string;
+  readonly who: string;
+  readonly via: string;
+  readonly at: number;
+  readonly expires: number;
+  readonly state: string;
+  readonly units: number;
+  readonly undoOf: string | null;
+  readonly undoneBy: string | null;
+}
+
+export interface Leader {
+  readonly machine: string;
+  readonly name: string | null;
+}
+
+/** The cluster at one revision of the store. */
+export interface Cluster {
+  readonly revision: number;
+  readonly cluster: string;
+  readonly at: number;
+  readonly leader: Leader | null;
+  readonly machines: readonly Machine[];
+  readonly units: readonly Unit[];
+  readonly instances: readonly Instance[];
+  readonly alarms: Readonly<Record<string, string>>;
+  readonly operations: readonly Operation[];
+}
+
+/** What differs from the revision before. */
+export interface Change extends Partial<Omit<Cluster, "cluster">> {
+  readonly revision: number;
+  readonly at: number;
+  readonly removed: {
+    readonly machines: readonly string[];
+    readonly units: readonly string[];
+    readonly instances: readonly string[];
+  };
+}
+
+export interface Heartbeat {
+  readonly revision: number;
+  readonly at: number;
+  /** Since the daemon heard from the store; null while it hears it. */
+  readonly silentMs: number | null;
+}

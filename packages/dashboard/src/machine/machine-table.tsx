@@ -1,0 +1,58 @@
+import type { Machine } from "../api/records.ts";
+import { Ago } from "../element/ago.tsx";
+import { Cell, DataTable, HeadCell } from "../element/data-table.tsx";
+import { StateMark } from "../element/state-mark.tsx";
+import "./machine-table.css";
+
+const columns = ["Machine", "State", "Address", "System", "Units", "Since"];
+
+export function MachineTable({ machines }: { readonly machines: readonly Machine[] }) {
+  return (
+    <DataTable label="Machines" columns={columns}>
+      {machines.map((machine) => (
+        <MachineRow key={machine.id} machine={machine} />
+      ))}
+    </DataTable>
+  );
+}
+
+function MachineRow({ machine }: { readonly machine: Machine }) {
+  const isUp = machine.state === "up";
+  return (
+    <tr role="row" data-machine={machine.name}>
+      <HeadCell>
+        {machine.name}
+        {machine.leader ? <span className="leader-tag">leader</span> : null}
+      </HeadCell>
+      <Cell label="State">
+        <StateMark tone={isUp ? "good" : "bad"} word={isUp ? "healthy" : "lost"} />
+      </Cell>
+      <Cell label="Address">
+        <span className="mono">{machine.address}</span>
+      </Cell>
+      <Cell label="System">
+        <span
+          title={
+            machine.os === null ? undefined : `Kernel ${machine.os.kernel}, keeld ${machine.keeldVersion}`
+          }
+        >
+          {systemWords(machine)}
+        </span>
+      </Cell>
+      <Cell label="Units">{machine.instances}</Cell>
+      <Cell label="Since">{isUp ? <Ago at={machine.since} /> : "not reporting"}</Cell>
+    </tr>
+  );
+}
+
+function systemWords({ os, capacity }: Machine): string {
+  if (os === null) return "–";
+  const name = os.id === "" ? "Linux" : os.id.charAt(0).toUpperCase() + os.id.slice(1);
+  const size = capacity === null ? "" : `, ${capacity.cpus} CPU, ${gibibytes(capacity.memoryBytes)}`;
+  return `${name} ${os.version}${size}`;
+}
+
+const gibibytes = (bytes: number): string => {
+  const size = bytes / 2 ** 30;
+  return `${size < 10 ? Math.round(size * 10) / 10 : Math.round(size)} GiB`;
+};
