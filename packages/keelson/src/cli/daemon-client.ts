@@ -1,5 +1,6 @@
 // How `keel` reaches keeld: HTTP over a Unix socket, or, to read only, over TCP. Every answer is checked
 // before it is believed; an error of the daemon becomes the same KeelError here.
+import { existsSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { KeelError, describeError } from "../base/errors.ts";
@@ -27,6 +28,9 @@ const maxAnswerBytes = 64 << 20;
 /** How long one request may take to be answered, unless it is a stream. */
 const requestMs = 30_000;
 
+/** Where a machine's own keeld listens. */
+const machineSocket = "/run/keelson/api.sock";
+
 /** What the command sends: fields with a default may be left out. */
 export type Ask = Pick<OperationRequest, "intent"> & Partial<OperationRequest>;
 
@@ -41,7 +45,11 @@ export function endpointFor(place: {
   readonly env: Readonly<Record<string, string | undefined>>;
 }): Endpoint {
   const text = place.env.KEEL_ENDPOINT ?? "";
-  if (place.named || text === "") return { socket: `/run/keelson/${place.cluster}/api.sock` };
+  if (place.named || text === "") {
+    const local = `/run/keelson/${place.cluster}/api.sock`;
+    const isOnMachine = !place.named && !existsSync(local) && existsSync(machineSocket);
+    return { socket: isOnMachine ? machineSocket : local };
+  }
   if (text.startsWith("unix:")) return { socket: text.slice("unix:".length).replace(/^\/\/(?=\/)/, "") };
   if (text.startsWith("/")) return { socket: text };
   const url = URL.parse(text);

@@ -56,6 +56,7 @@ export function createInvocation(terminal: Terminal, common: CommonOptions, sign
       hint: "a-z, 0-9 and -, at most 40 characters",
     });
   }
+  const named = common.cluster !== undefined || (terminal.env.KEEL_CLUSTER ?? "") !== "";
   const output = createOutput(terminal, parseFormat(common.output));
   let client: Promise<DaemonClient> | undefined;
   return {
@@ -69,7 +70,7 @@ export function createInvocation(terminal: Terminal, common: CommonOptions, sign
     command: (words) => `keel ${words}${common.cluster === undefined ? "" : ` --cluster ${cluster}`}`,
     daemon() {
       client ??= import("./daemon-client.ts").then(({ DaemonClient, endpointFor }) => {
-        const endpoint = endpointFor({ cluster, named: common.cluster !== undefined, env: terminal.env });
+        const endpoint = endpointFor({ cluster, named, env: terminal.env });
         return new DaemonClient(endpoint, signal);
       });
       return client;

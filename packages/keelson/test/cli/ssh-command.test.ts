@@ -7,20 +7,8 @@ import { shellQuote, sshArgv } from "../../src/cli/ssh-command.ts";
 const target = { address: "172.30.0.11", options: ["-i", "/k"], user: "root" };
 
 test("a command goes as one word for the remote shell, without a terminal", () => {
-  const expected = [
-    ...[
-      "ssh",
-      "-i",
-      "/k",
-      "-o",
-      "LogLevel=ERROR",
-      "-o",
-      "ServerAliveInterval=5",
-      "-o",
-      "ServerAliveCountMax=3",
-    ],
-    ["-T", "root@172.30.0.11", "--", "echo 'two words'"],
-  ];
+  const options = "-i /k -o LogLevel=ERROR -o ServerAliveInterval=5 -o ServerAliveCountMax=3 -T";
+  const expected = ["ssh", options.split(" "), "root@172.30.0.11", "--", "echo 'two words'"];
   assert.deepEqual(sshArgv(target, { command: ["echo", "two words"], terminal: false }), expected.flat());
 });
 

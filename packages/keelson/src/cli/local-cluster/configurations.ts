@@ -16,11 +16,8 @@ export interface HostPlace {
   readonly dashboard: string;
   readonly storeFolder: string;
   readonly stateFolder: string;
-}
-
-/** Where the host's keeld keeps its socket: the one over which `keel` reaches the cluster. */
-export function runtimeFolder(cluster: string): string {
-  return `/run/keelson/${cluster}`;
+  /** Where its socket lies: the one over which `keel` reaches the cluster. */
+  readonly runtimeFolder: string;
 }
 
 /** The configuration of the host's keeld. */
@@ -38,7 +35,7 @@ export function hostConfiguration(place: HostPlace): Configuration {
       dataDir: place.storeFolder,
     },
     api: {
-      socket: `${runtimeFolder(place.cluster)}/api.sock`,
+      socket: `${place.runtimeFolder}/api.sock`,
       listen: [
         { host: "127.0.0.1", port: place.dashboardPort },
         { host: place.address, port: apiPort },
@@ -46,7 +43,7 @@ export function hostConfiguration(place: HostPlace): Configuration {
       dashboard: place.dashboard,
     },
     stateDir: place.stateFolder,
-    runtimeDir: runtimeFolder(place.cluster),
+    runtimeDir: place.runtimeFolder,
   };
 }
 

@@ -1,11 +1,11 @@
 // The host's own keeld: the cluster's store and the API that `keel` speaks to.
-import { writeFile, mkdir, readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KeelError } from "../../base/errors.ts";
 import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineTree } from "../../local/tree/machine-tree.ts";
 import type { DaemonClient } from "../daemon-client.ts";
-import { firstDashboardPort, hostConfiguration, runtimeFolder } from "./configurations.ts";
+import { firstDashboardPort, hostConfiguration } from "./configurations.ts";
 import { firstFreePort } from "./free-port.ts";
 
 const processName = "keeld";
@@ -25,9 +25,9 @@ export async function startHostDaemon(
     dashboard: tree.dashboard,
     storeFolder: await cluster.dataFolder("store"),
     stateFolder: await cluster.dataFolder("state"),
+    runtimeFolder: cluster.runtimeFolder,
   });
   await writeFile(file, `${JSON.stringify(configuration, undefined, 2)}\n`, { mode: 0o600 });
-  await mkdir(runtimeFolder(name), { recursive: true, mode: 0o755 });
   // What a killed keeld left of its scope goes first.
   await cluster.stopHostProcess(processName, 0);
   await cluster.startHostProcess({

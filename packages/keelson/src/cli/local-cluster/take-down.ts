@@ -1,9 +1,9 @@
 // `keel down`: removes a cluster in whatever state it is, and tells what there was.
 import { existsSync } from "node:fs";
-import { readdir, rm, rmdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { LocalCluster } from "../../local/cluster.ts";
-import { runtimeFolder } from "./configurations.ts";
+import { naturally } from "../unit-filter.ts";
 
 export interface TakenDown {
   readonly cluster: string;
@@ -13,20 +13,21 @@ export interface TakenDown {
 
 /** Removes everything of the cluster. Never refuses, may be repeated. */
 export async function takeDown(cluster: LocalCluster): Promise<TakenDown> {
-  const folder = runtimeFolder(cluster.name);
-  if (!(await cluster.exists()) && !existsSync(folder)) return { cluster: cluster.name, removed: [] };
+  if (!(await cluster.exists()) && !existsSync(cluster.runtimeFolder)) {
+    return { cluster: cluster.name, removed: [] };
+  }
   const removed = await whatIsThere(cluster);
   await cluster.destroy();
-  await rm(folder, { recursive: true, force: true });
-  await rmdir(dirname(folder)).catch(() => {});
   return { cluster: cluster.name, removed };
 }
 
 /** Names of clusters of which anything is left on this host. */
 export async function localClusters(): Promise<readonly string[]> {
-  const sockets = await readdir(dirname(runtimeFolder("x"))).catch(() => []);
-  const withSocket = sockets.filter((name) => existsSync(`${runtimeFolder(name)}/api.sock`));
-  return [...new Set([...(await LocalCluster.list()), ...withSocket])].toSorted();
+  const runtime = dirname(new LocalCluster("any").runtimeFolder);
+  const withSocket = (await readdir(runtime).catch(() => [])).filter((name) =>
+    existsSync(join(runtime, name, "api.sock")),
+  );
+  return [...new Set([...(await LocalCluster.list()), ...withSocket])].toSorted(naturally);
 }
 
 async function whatIsThere(cluster: LocalCluster): Promise<readonly string[]> {

@@ -1,0 +1,192 @@
+// The first ten minutes of a new user, as the README tells them, on real machines.
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { InstanceView, MachineView } from "../../packages/keelson/src/api/wire.ts";
+import { Cluster, sleep } from "../support/cluster.ts";
+import type { KeelResult } from "../support/cluster.ts";
+import { footprint, leftBehind } from "../support/footprint.ts";
+import { whyNoMachines } from "../support/machines.ts";
+
+const cluster = new Cluster(`t${process.pid}-first`);
+const skip = whyNoMachines();
+
+const quadlet = `# hello, unchanged
+[Container]
+Image=localhost/hello:latest
+PublishPort=8080
+
+[Service]
+Restart=always`;
+
+interface UpDocument {
+  readonly machines: readonly MachineView[];
+  readonly instances: readonly InstanceView[];
+  readonly dashboard: string;
+  readonly made: readonly string[];
+}
+
+/** A command of the cluster with its JSON. */
+async function json<T>(...args: string[]): Promise<T> {
+  return JSON.parse((await cluster.keel([...args, "-o", "json"])).stdout) as T;
+}
+
+/** The page at an address, as soon as it answers. */
+async function page(address: string): Promise<string> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await (await fetch(`http://${address}/`, { signal: AbortSignal.timeout(2000) })).text();
+    } catch (error) {
+      if (tries === 20) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+async function instancesOf(unit: string): Promise<readonly InstanceView[]> {
+  return (await cluster.snapshot()).instances.filter((instance) => instance.unit === unit);
+}
+
+describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
+  const clean = skip === false ? footprint() : undefined;
+  let folder = "";
+  let up: UpDocument;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keel-first-"));
+    up = await json<UpDocument>("up");
+  });
+  after(async () => {
+    await cluster.down();
+    await rm(folder, { recursive: true });
+  });
+
+  test("up: three machines, the example on each, and the dashboard", async () => {
+    assert.deepEqual(up.machines.map(({ name, state }) => `${name} ${state}`).toSorted(), [
+      "m1 up",
+      "m2 up",
+      "m3 up",
+    ]);
+    const pages = await Promise.all(up.instances.map(({ addresses }) => page(addresses[0] ?? "")));
+    const said = pages.map((text) => /hello from (m\d)/.exec(text)?.[1] ?? text);
+    assert.deepEqual(said.toSorted(), ["m1", "m2", "m3"]);
+    assert.equal((await fetch(up.dashboard)).status, 200);
+  });
+
+  test("a second up says that nothing was missing", async () => {
+    const again = await cluster.keel(["up"]);
+    assert.match(again.stdout, /runs already; nothing was missing/);
+    assert.match(again.stdout, /curl http:\/\/10\./);
+  });
+
+  test("an own Quadlet file starts unchanged, and comes back byte for byte", async () => {
+    const path = join(folder, "hello.container");
+    await writeFile(path, quadlet);
+    const started = await cluster.keel(["start", path]);
+    assert.match(started.stdout, /^hello\.container +runs on m\d +10\./);
+    assert.match(started.stdout, /\nundo: keel undo \w+ --cluster /);
+    assert.equal((await cluster.keel(["cat", "hello.container"])).stdout, await readFile(path, "utf8"));
+    const [instance] = await instancesOf("hello.container");
+    assert.match(await page(instance?.addresses[0] ?? ""), /hello from /);
+  });
+
+  test("run makes a unit of an image", async () => {
+    const ran = await cluster.keel([
+      "run",
+      "localhost/hello:latest",
+      "-n",
+      "2",
+      "-p",
+      "8080",
+      "--name",
+      "web",
+    ]);
+    assert.match(ran.stdout, /web@1\.container +runs on m\d.*\nweb@2\.container +runs on m\d/);
+  });
+
+  test("restart proves itself by new invocations", async () => {
+    const { restarted } = await json<{ restarted: { instance: string; before: string; after: string }[] }>(
+      "restart",
+      "web@",
+    );
+    assert.deepEqual(restarted.map(({ instance }) => instance).toSorted(), [
+      "web@1.container",
+      "web@2.container",
+    ]);
+    for (const { before: was, after: is } of restarted) {
+      assert.match(`${was} ${is}`, /^[0-9a-f]{32} [0-9a-f]{32}$/);
+      assert.notEqual(was, is);
+    }
+  });
+
+  test("journal, status, ssh and exec reach the machines", async () => {
+    const journal = await cluster.keel(["journal", "hello@", "-n", "50"]);
+    for (const name of ["m1", "m2", "m3"]) assert.match(journal.stdout, new RegExp(`serves on ${name}`));
+    assert.match((await cluster.keel(["status", "web@1"])).stdout, /Active: active \(running\)/);
+    assert.equal((await cluster.keel(["ssh", "m2", "hostname"])).stdout, "m2\n");
+    const failed = await cluster.keel(["ssh", "m2", "sh", "-c", "exit 3"], { expect: 3 });
+    assert.equal(failed.status, 3);
+    assert.match((await cluster.keel(["exec", "hello@1", "--", "cat", "/etc/passwd"])).stdout, /^root:x:0/);
+  });
+
+  test("a plug is pulled: what ran there is healthy elsewhere within ten seconds", async () => {
+    const { snapshot } = await cluster.until("a leader", ({ leader }) => leader?.name != null);
+    const victim = snapshot.machines.find(({ name }) => name !== snapshot.leader?.name)?.name ?? "m2";
+    const lost = snapshot.instances
+      .filter(({ machineName }) => machineName === victim)
+      .map(({ name }) => name);
+    assert.ok(lost.length > 0);
+    const killed = await cluster.keel(["machine", "kill", victim, "--watch"]);
+    const times = [...killed.stdout.matchAll(/^ *([\d.]+) s +\S+ is healthy on m/gm)].map((match) =>
+      Number(match[1]),
+    );
+    assert.equal(times.length, lost.length, killed.stdout);
+    assert.ok(Math.max(...times) <= 10, killed.stdout);
+    const why = (await cluster.keel(["why", lost[0] ?? ""])).stdout;
+    assert.match(why, new RegExp(`^${lost[0]} is on m\\d: `));
+    assert.match(why, new RegExp(`\\n  ${victim}  no: does not report`));
+    await cluster.keel(["machine", "start", victim]);
+  });
+
+  test("destroying everything is refused, and nothing is destroyed", async () => {
+    const refused = await cluster.keel(["destroy", "--all"], { expect: 4 });
+    assert.match(refused.stderr, /3 units/);
+    assert.match(refused.stderr, new RegExp(`--confirm ${cluster.name}`));
+    assert.equal((await cluster.snapshot()).units.length, 3);
+  });
+
+  test("destroy, and undo brings it back as it was", async () => {
+    const file = (await cluster.keel(["cat", "web@"])).stdout;
+    await cluster.keel(["destroy", "web@"]);
+    assert.deepEqual(await instancesOf("web@.container"), []);
+    const undone: KeelResult = await cluster.keel(["undo"]);
+    assert.match(undone.stdout, /web@1\.container +runs on m\d/);
+    assert.ok(undone.ms < 5000, `${undone.ms} ms`);
+    assert.equal((await cluster.keel(["cat", "web@"])).stdout, file);
+  });
+
+  test("doctor finds nothing broken, overhead measures", async () => {
+    const { healthy, checks } = await json<{ healthy: boolean; checks: unknown[] }>("doctor");
+    assert.equal(healthy, true, JSON.stringify(checks));
+    const figures = await json<{ mean: { keeld: { pssBytes: number } }; plain: { bootMs: number } }>(
+      "overhead",
+      "--for",
+      "3s",
+    );
+    assert.ok(figures.mean.keeld.pssBytes > 1e6);
+    assert.ok(figures.plain.bootMs > 0);
+  });
+
+  test("down leaves nothing", async () => {
+    const down = await cluster.down();
+    assert.match(
+      down.stdout,
+      new RegExp(`^The cluster ${cluster.name} is gone: machine m1, machine m2, machine m3`),
+    );
+    assert.deepEqual(clean === undefined ? [] : leftBehind(clean, footprint()), []);
+    const again = await cluster.down();
+    assert.equal(again.status, 0);
+    assert.match(again.stdout, /^There is no cluster/);
+  });
+});
