@@ -26,8 +26,8 @@ export interface AgentOptions {
   readonly session: MachineSession;
   readonly bodies: BodyCache;
   readonly proof: ProofSources;
-  /** The other members of the cluster, as last known. */
-  readonly others: () => readonly Member[];
+  /** The other members of the cluster, as last known; undefined when they never were. */
+  readonly others: () => readonly Member[] | undefined;
   readonly address: string;
   readonly leaseMs: number;
   readonly cpus: number;

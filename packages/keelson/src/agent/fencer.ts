@@ -16,8 +16,8 @@ export interface FencerOptions {
   readonly host: Host;
   readonly session: MachineSession;
   readonly proof: ProofSources;
-  /** The other members of the cluster, as last known. */
-  readonly others: () => readonly Member[];
+  /** The other members of the cluster, as last known; undefined when they never were. */
+  readonly others: () => readonly Member[] | undefined;
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly log: Log;

@@ -17,15 +17,15 @@ export interface ProofSources {
 /** In words what is proven as of the moment of the call; undefined when nothing is. */
 export async function seekProof(
   sources: ProofSources,
-  others: readonly Member[],
+  others: readonly Member[] | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const [refuses, ...lost] = await Promise.all([
     sources.storeRefuses(signal),
-    ...others.map((member) => sources.memberIsLost(member, signal)),
+    ...(others ?? []).map((member) => sources.memberIsLost(member, signal)),
   ]);
   if (refuses) return "the store does not run";
-  if (lost.every((isLost) => isLost)) return `no other member has contact either (${others.length} asked)`;
+  if (others !== undefined && lost.every((isLost) => isLost)) return `no other member has contact either (${others.length} asked)`;
   return undefined;
 }
 

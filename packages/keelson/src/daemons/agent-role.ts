@@ -1,0 +1,74 @@
+// The agent with everything that it needs: the machine, the session, the members to ask when the store is away.
+import { Agent } from "../agent/agent.ts";
+import { networkProof } from "../agent/proof.ts";
+import type { Lifetime } from "../base/lifetime.ts";
+import { LinuxHost } from "../host/linux-host.ts";
+import type { HostFacts } from "../host/host.ts";
+import type { BodyCache } from "../registry/body-cache.ts";
+import type { ClusterView } from "../registry/cluster-view.ts";
+import { MachineSession } from "../registry/machine-session.ts";
+import type { StoreClient } from "../registry/store-client.ts";
+import type { DaemonOptions } from "./daemon.ts";
+import { KnownMembers } from "./known-members.ts";
+
+export interface AgentRoleOptions extends DaemonOptions {
+  readonly store: StoreClient;
+  readonly bodies: BodyCache;
+  /** A view of the machines, for the members. */
+  readonly machines: ClusterView;
+  readonly facts: HostFacts;
+  readonly name: string;
+  readonly apiPort: number;
+  readonly lifetime: Lifetime;
+}
+
+const leaseFile = "lease.json";
+
+/** Rejects with a SystemdError when systemd cannot be reached yet; nothing is left open then. */
+export async function openAgent(
+  options: AgentRoleOptions,
+): Promise<{ readonly host: LinuxHost; readonly agent: Agent }> {
+  const { configuration, facts, clock, random, lifetime, store, bodies } = options;
+  const { address, runtimeDir, stateDir, leaseSeconds } = configuration;
+  const log = options.log.with({ role: "agent" });
+  const host = await LinuxHost.open({ runtimeDir, stateDir, clock, log, signal: lifetime.signal });
+  lifetime.own(host);
+  const members = await KnownMembers.open(host, options.machines, log);
+  const session = MachineSession.open(store, {
+    machine: {
+      id: facts.machineId,
+      name: options.name,
+      address,
+      apiPort: options.apiPort,
+      bootId: facts.bootId,
+      metadata: configuration.metadata,
+      capacity: facts.capacity,
+      os: facts.os,
+      keeldVersion: options.version,
+      leaseSeconds,
+    },
+    memory: { read: () => host.readState(leaseFile), write: (text) => host.writeState(leaseFile, text) },
+    clock,
+    random,
+    log,
+    signal: lifetime.signal,
+  });
+  lifetime.own(session);
+  const agent = await Agent.start({
+    host,
+    store,
+    session,
+    bodies,
+    proof: networkProof(configuration.store.endpoints),
+    others: () => members.others(facts.machineId),
+    address,
+    leaseMs: leaseSeconds * 1000,
+    cpus: facts.capacity.cpus,
+    clock,
+    random,
+    log,
+    signal: lifetime.signal,
+  });
+  lifetime.own(agent);
+  return { host, agent };
+}

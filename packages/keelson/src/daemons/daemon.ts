@@ -1,0 +1,162 @@
+// One keeld: the roles of its configuration, wired together. Wiring only; each role is imported when it is
+// asked for, so that a machine without it does not pay for it.
+// Invariants: no role waits for the store to be there; what fails to start is tried again; closing leaves the
+// units and the lease as they are.
+import { Backoff } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Configuration } from "../base/configuration.ts";
+import { describeError } from "../base/errors.ts";
+import { Lifetime } from "../base/lifetime.ts";
+import type { Log } from "../base/log.ts";
+import { Metrics } from "../base/metrics.ts";
+import type { Random } from "../base/random.ts";
+import type { Agent } from "../agent/agent.ts";
+import { readFacts } from "../host/facts.ts";
+import type { HostFacts } from "../host/host.ts";
+import type { LinuxHost } from "../host/linux-host.ts";
+import { BodyCache } from "../registry/body-cache.ts";
+import { ClusterView } from "../registry/cluster-view.ts";
+import { EtcdStore } from "../registry/etcd-store.ts";
+import { contactOf } from "./contact.ts";
+
+export interface DaemonOptions {
+  readonly configuration: Configuration;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export class Daemon implements AsyncDisposable {
+  readonly #options: DaemonOptions;
+  readonly #lifetime: Lifetime;
+  readonly #facts: HostFacts;
+  readonly #store: EtcdStore;
+  readonly #bodies: BodyCache;
+  readonly #machines: ClusterView;
+  readonly #metrics = new Metrics();
+  #host: LinuxHost | undefined;
+  #agent: Agent | undefined;
+
+  private constructor(options: DaemonOptions, facts: HostFacts) {
+    const { configuration, clock, random, log } = options;
+    this.#options = options;
+    this.#facts = facts;
+    this.#lifetime = new Lifetime(log);
+    this.#store = this.#lifetime.own(
+      new EtcdStore({ endpoints: configuration.store.endpoints, clock, random, log }),
+    );
+    this.#bodies = new BodyCache(this.#store);
+    const view = { scope: "machines", log, clock, random, signal: this.#lifetime.signal } as const;
+    this.#machines = this.#lifetime.own(ClusterView.open(this.#store, view));
+  }
+
+  /** Starts all roles. Rejects when the configuration cannot be carried out: a port is taken, say. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options, await readFacts());
+    try {
+      for (const role of ["api", "agent"] as const) await daemon.#start(role);
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
+    return daemon;
+  }
+
+  /** Ends the daemon. The machine's own shutdown takes the units and the lease along; nothing else does. */
+  async stop(): Promise<void> {
+    const isShutdown = await this.#host?.isShuttingDown().catch(() => false);
+    if (isShutdown === true && this.#agent !== undefined) {
+      const hasLeft = await this.#agent.leave(7000);
+      this.#options.log.info("the machine shuts down", { lease: hasLeft ? "given up" : "left to run out" });
+    }
+    await this[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#lifetime.close();
+  }
+
+  async #start(role: "api" | "agent"): Promise<void> {
+    if (!this.#options.configuration.roles.includes(role)) return;
+    switch (role) {
+      case "api":
+        return this.#startApi();
+      case "agent":
+        return this.#startAgent();
+    }
+  }
+
+  async #startApi(): Promise<void> {
+    const { startApi } = await import("../api/api.ts");
+    const { configuration, version, clock, random, log } = this.#options;
+    const leaseMs = configuration.leaseSeconds * 1000;
+    const promise = (): void => this.#machines.interrupt();
+    const api = await startApi({
+      configuration,
+      machine: {
+        id: this.#facts.machineId,
+        name: this.#name,
+        address: configuration.address,
+        apiPort: this.#apiPort,
+      },
+      version,
+      store: this.#store,
+      bodies: this.#bodies,
+      contact: () => contactOf(this.#store.lastHeardMs, { clock, leaseMs, promise }),
+      log: log.with({ role: "api" }),
+      clock,
+      random,
+      metrics: this.#metrics,
+      signal: this.#lifetime.signal,
+    });
+    this.#lifetime.own(api);
+  }
+
+  /** The bus may come later than keeld, or go and come: it is waited for, and nothing else waits for it. */
+  async #startAgent(): Promise<void> {
+    const { log, clock, random } = this.#options;
+    const backoff = new Backoff({ firstMs: 200, maxMs: 5000 }, random);
+    try {
+      await this.#openAgent();
+    } catch (error) {
+      log.warn("the agent does not start yet", { error: describeError(error) });
+      this.#lifetime.run("agent", async (signal) => {
+        while (this.#agent === undefined) {
+          await clock.sleep(backoff.next(), signal);
+          await this.#openAgent().catch((again: unknown) => {
+            log.warn("the agent does not start yet", { error: describeError(again) });
+          });
+        }
+      });
+    }
+  }
+
+  async #openAgent(): Promise<void> {
+    const { openAgent } = await import("./agent-role.ts");
+    const { host, agent } = await openAgent({
+      ...this.#options,
+      store: this.#store,
+      bodies: this.#bodies,
+      machines: this.#machines,
+      facts: this.#facts,
+      name: this.#name,
+      apiPort: this.#apiPort,
+      lifetime: this.#lifetime,
+    });
+    this.#host = host;
+    this.#agent = agent;
+  }
+
+  get #name(): string {
+    return this.#options.configuration.name ?? this.#facts.hostname;
+  }
+
+  /** The port under which other machines reach this one's API; 0 when they cannot. */
+  get #apiPort(): number {
+    const { roles, api, address } = this.#options.configuration;
+    if (!roles.includes("api")) return 0;
+    const reachable = new Set(["0.0.0.0", "::", address]);
+    return api.listen.find(({ host }) => reachable.has(host))?.port ?? 0;
+  }
+}

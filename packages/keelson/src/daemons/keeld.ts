@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+// The machine daemon: reads its configuration, starts its roles, and ends when it is told to.
+import manifest from "../../package.json" with { type: "json" };
+import { systemClock } from "../base/clock.ts";
+import { describeError, KeelError } from "../base/errors.ts";
+import { createLog } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
+import { systemRandom } from "../base/random.ts";
+import { Lifetime } from "../base/lifetime.ts";
+import { loadConfiguration, parseCommandLine, usage } from "./command-line.ts";
+import { Daemon } from "./daemon.ts";
+import { ServiceManager } from "./notify.ts";
+
+/** Whatever still hangs then is left behind; systemd would wait a little longer. */
+const stopWithinMs = 9000;
+
+const write = (line: string): void => void process.stdout.write(line);
+
+async function run(config: string | undefined): Promise<void> {
+  const configuration = await loadConfiguration(config, process.env["CREDENTIALS_DIRECTORY"]);
+  const log = createLog(write, configuration.logLevel);
+  endOnFaults(log);
+  process.on("SIGHUP", () => log.info("SIGHUP is ignored: the configuration is read at start"));
+  const stopping = Promise.withResolvers<string>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.resolve(signal));
+
+  const systemd = new ServiceManager(process.env, log);
+  const options = { configuration, version: manifest.version, clock: systemClock, random: systemRandom, log };
+  const daemon = await Daemon.start(options);
+  const lifetime = new Lifetime(log);
+  systemd.keepWatchdog(lifetime, systemClock);
+  log.info("keeld runs", {
+    version: manifest.version,
+    cluster: configuration.cluster,
+    roles: configuration.roles,
+  });
+  await systemd.send("READY=1");
+
+  log.info(`stopping on ${await stopping.promise}`);
+  setTimeout(() => {
+    log.error("stopping took too long");
+    process.exit(1);
+  }, stopWithinMs).unref();
+  await systemd.send("STOPPING=1");
+  await lifetime.close();
+  await daemon.stop();
+}
+
+function endOnFaults(log: Log): void {
+  const end = (what: string) => (error: unknown) => {
+    log.error(what, { error: describeError(error), stack: error instanceof Error ? error.stack : undefined });
+    process.exit(1);
+  };
+  process.on("uncaughtException", end("an error was not caught"));
+  process.on("unhandledRejection", end("a rejection was not handled"));
+}
+
+try {
+  const command = parseCommandLine(process.argv.slice(2));
+  if (command.kind === "help") write(usage);
+  else if (command.kind === "version") write(`keeld ${manifest.version}\n`);
+  else await run(command.config);
+  process.exit(0);
+} catch (error) {
+  const code = error instanceof KeelError ? `${error.code}: ` : "";
+  const hint = error instanceof KeelError && error.hint !== undefined ? `\n${error.hint}` : "";
+  process.stderr.write(`keeld: ${code}${describeError(error)}${hint}\n`);
+  process.exit(error instanceof KeelError ? error.exitCode : 1);
+}
