@@ -2,7 +2,6 @@
 import { KeelError } from "../base/errors.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import type { OperationView, ProgressView } from "../api/wire.ts";
-import { formatDuration } from "./duration.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Progress, Step } from "./progress.ts";
 
@@ -89,7 +88,7 @@ class ProgressLines {
     if (!known) this.#steps.set(key, step);
     if (item.state === "pending") return step.update(item.reason);
     this.#ended.add(key);
-    if (item.state === "ready") step.done(`${wantWords(item.want)} after ${formatDuration(item.ms)}`);
+    if (item.state === "ready") step.done(wantWords(item.want));
     else step.fail(item.reason);
   }
 }

@@ -52,7 +52,8 @@ function undoCommand({ operation }: MadeChange, { command }: OutcomeFacts): stri
 
 function itemLine(item: ProgressItem, instances: readonly InstanceView[]): readonly string[] {
   if (item.state === "failed") return [item.instance, `failed: ${item.reason}`];
-  if (item.state === "pending") return [item.instance, `not yet: ${item.reason}`];
+  if (item.state === "pending")
+    return [item.instance, item.reason === "" ? "not yet" : `not yet: ${item.reason}`];
   if (item.want === "gone") return [item.instance, "gone"];
   const instance = instanceOf(item, instances);
   const where = machineName(item, instances);

@@ -91,19 +91,21 @@ export async function resolveWithFiles(
           );
       }
     } else if (file) files.push(file);
-    else files.push(await fromTemplate(resolve(place.cwd, word), names));
+    else files.push(await fromTemplate(word, names, place.cwd));
   }
   return { files, existing: [...new Set(existing)], warnings };
 }
 
 /** `web@3.container` made from `web@.container` beside the path. */
-async function fromTemplate(path: string, names: readonly string[]): Promise<UnitFileToSubmit> {
+async function fromTemplate(word: string, names: readonly string[], cwd: string): Promise<UnitFileToSubmit> {
+  const path = resolve(cwd, word);
   const name = basename(path);
   const template = templateName(name);
   const source = template === undefined ? undefined : join(dirname(path), template);
   const bytes = source === undefined ? undefined : await readUnitFile(source);
-  if (source === undefined || bytes === undefined) throw noUnit(name, names);
-  return { name, bytes, from: source };
+  if (source !== undefined && bytes !== undefined) return { name, bytes, from: source };
+  if (!word.includes("/")) throw noUnit(name, names);
+  throw new KeelError("KEEL-501", `there is no file ${word}`, { hint: `ls ${dirname(word)}` });
 }
 
 /** The file at the path, or with the one suffix of a unit that makes it a file. */
