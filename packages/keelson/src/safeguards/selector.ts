@@ -1,12 +1,15 @@
 // Which units a selector means. What means nothing, or everything without saying so, is refused.
 import { nearest } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
-import { isPattern, parseGlob } from "../model/glob.ts";
+import { parseGlob } from "../model/glob.ts";
 import type { Selector } from "../model/operation.ts";
 import type { Unit } from "../model/unit.ts";
 import { isTemplate, runnableTypes, templateName } from "../model/unit-name.ts";
 
 type Units = ReadonlyMap<string, Unit>;
+
+/** A backslash alone makes no pattern: escaped unit names have it. */
+const isPattern = (text: string): boolean => /[*?[]/.test(text);
 
 /** What a name stands for: a unit, or an instance of a template that has no record of its own. */
 export type Found =
@@ -64,7 +67,8 @@ export function resolveName(name: string, units: Units): Found {
 
 /** An instance without a record: `web@3.container` or `web@3`, of a template that is there. */
 function resolveInstance(name: string, units: Units): Found | undefined {
-  const full = [name, ...runnableTypes.map((type) => `${name}.${type}`)];
+  const isFull = units.has(templateName(name) ?? "");
+  const full = isFull ? [name] : runnableTypes.map((type) => `${name}.${type}`);
   const fitting = full.flatMap((candidate): Extract<Found, { kind: "instance" }>[] => {
     const template = units.get(templateName(candidate) ?? "");
     if (template === undefined) return [];
