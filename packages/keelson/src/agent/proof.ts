@@ -25,7 +25,8 @@ export async function seekProof(
     ...(others ?? []).map((member) => sources.memberIsLost(member, signal)),
   ]);
   if (refuses) return "the store does not run";
-  if (others !== undefined && lost.every((isLost) => isLost)) return `no other member has contact either (${others.length} asked)`;
+  if (others !== undefined && lost.every((isLost) => isLost))
+    return `no other member has contact either (${others.length} asked)`;
   return undefined;
 }
 

@@ -251,7 +251,8 @@ export class UnitTask {
 
   async #remove(): Promise<void> {
     const { host, fencer, containers } = this.#around;
-    if (this.#state().active === "failed") await host.resetFailed(this.name);
+    // While its file is there: later systemd would keep a failed unit that is no more.
+    await host.resetFailed(this.name);
     const { reload } = await host.remove(this.name);
     await fencer.uncover(this.name);
     containers.forget(this.name);

@@ -36,7 +36,7 @@ export function parseCommandLine(args: readonly string[]): Command {
     if (values.version === true) return { kind: "version" };
     return { kind: "run", config: values.config };
   } catch (cause) {
-    throw new KeelError("KEEL-104", describeError(cause), { cause, hint: "See keeld --help." });
+    throw new KeelError("KEEL-104", describeError(cause), { hint: "See keeld --help." });
   }
 }
 

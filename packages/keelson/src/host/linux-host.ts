@@ -267,7 +267,7 @@ export class LinuxHost implements Host {
         sub: state.sub,
         invocation: state.invocationId ?? "",
         since: Math.floor((state.stateChangeUsec ?? 0) / 1000),
-        reason: this.#problems.get(name) ?? failureReason(state),
+        reason: (state.load === "loaded" ? undefined : this.#problems.get(name)) ?? failureReason(state),
       };
     }
     const problem = this.#problems.get(name);
