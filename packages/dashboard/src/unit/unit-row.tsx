@@ -5,7 +5,7 @@ import { Cell, HeadCell } from "../element/data-table.tsx";
 import { StateMark } from "../element/state-mark.tsx";
 import { Addresses } from "./addresses.tsx";
 import { HealthBar } from "./health-bar.tsx";
-import { InstanceTable } from "./instance-table.tsx";
+import { UnitDetails } from "./unit-details.tsx";
 import { unitLook } from "./unit-words.ts";
 import "./unit-row.css";
 
@@ -22,7 +22,6 @@ export function UnitRow({
   const [isOpen, setIsOpen] = useState(false);
   const id = useId();
   const { tone, word } = unitLook(unit);
-  const hasInstances = instances.length > 0;
   return (
     <>
       <tr role="row" data-unit={unit.name} className="unit-row">
@@ -31,7 +30,6 @@ export function UnitRow({
             className="unit-toggle"
             aria-expanded={isOpen}
             aria-controls={id}
-            disabled={!hasInstances}
             onClick={() => setIsOpen(!isOpen)}
           >
             <svg
@@ -62,7 +60,7 @@ export function UnitRow({
       </tr>
       <tr role="row" id={id} className="unit-details" hidden={!isOpen}>
         <td role="cell" colSpan={4}>
-          {isOpen ? <InstanceTable unit={unit.name} instances={instances} /> : null}
+          {isOpen ? <UnitDetails unit={unit} instances={instances} /> : null}
         </td>
       </tr>
     </>

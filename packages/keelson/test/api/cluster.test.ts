@@ -14,7 +14,7 @@ describe("views of the cluster", () => {
     const { json } = await running.ask({ path: "/v1/snapshot" });
     assert.equal(json.units[0].state, "waiting");
     assert.equal(json.units[0].wanted, 1);
-    assert.match(json.units[0].reason, /a\.service/);
+    assert.match(json.units[0].reason, /region=eu/);
     assert.equal(json.instances[0].machine, null);
     assert.notEqual(json.instances[0].reason, "");
     const why = await running.ask({ path: "/v1/why/a.service" });

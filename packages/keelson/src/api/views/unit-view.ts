@@ -26,7 +26,7 @@ export function unitView(unit: Unit, instances: readonly InstanceView[], wanted:
     name: unit.name,
     desired: unit.desired,
     state: stateOf(unit, wanted, healthy, worst?.state),
-    reason: worst ? reasonOf(worst) : leaving > 0 ? `${leaving} being removed` : "",
+    reason: worst ? reasonOf(worst, unit) : leaving > 0 ? `${leaving} being removed` : "",
     hash: unit.hash,
     replicas: unit.replicas,
     wanted,
@@ -60,7 +60,11 @@ function stateOf(unit: Unit, wanted: number, healthy: number, worst: InstanceSta
   }
 }
 
-function reasonOf(instance: InstanceView): string {
-  const place = instance.machineName === null ? "" : ` on ${instance.machineName}`;
-  return `${instance.name}${place}: ${instance.reason || instance.state}`;
+/** `web@2.container on m3: exit code 1`; of a unit with one instance only what it does not say itself. */
+function reasonOf(instance: InstanceView, unit: Unit): string {
+  const { name, machineName, state } = instance;
+  const reason = instance.reason === "" ? state : instance.reason;
+  const place = machineName === null || reason.includes(machineName) ? "" : `on ${machineName}`;
+  const who = [name === unit.name ? "" : name, place].filter((part) => part !== "").join(" ");
+  return who === "" ? reason : `${who}: ${reason}`;
 }
