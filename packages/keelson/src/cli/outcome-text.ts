@@ -12,6 +12,9 @@ export interface OutcomeFacts {
   readonly command: (words: string) => string;
 }
 
+/** Changes of something other than units. */
+const withoutUnits = new Set(["purge", "remove-machine"]);
+
 /** Most instances that are listed one by one. */
 const mostLines = 30;
 
@@ -33,8 +36,10 @@ export function outcomeText(made: MadeChange, facts: OutcomeFacts): string {
   const { instances } = facts;
   const { operation, progress } = made;
   const items = progress?.items ?? [];
-  if (operation.changes.length === 0 && items.length === 0)
-    return `${operation.summary}: nothing to change\n`;
+  if (operation.changes.length === 0 && items.length === 0) {
+    const done = withoutUnits.has(operation.kind) ? "done" : "nothing to change";
+    return `${operation.summary}: ${done}\n`;
+  }
   const shown = items.slice(0, mostLines).map((item) => itemLine(item, instances));
   const more =
     items.length > shown.length ? `… and ${count(items.length - shown.length, "more instance")}\n` : "";

@@ -8,7 +8,7 @@ export interface SshTarget {
 }
 
 export interface SshRequest {
-  /** Words for the remote shell, quoted here; a login shell if there are none. */
+  /** One word is a line for the remote shell, several arrive as they are; a login shell if there are none. */
   readonly command: readonly string[];
   /** Ask for a terminal on the machine. */
   readonly terminal: boolean;
@@ -17,7 +17,7 @@ export interface SshRequest {
 /** `ssh … root@ADDRESS -- 'command'`. */
 export function sshArgv(target: SshTarget, request: SshRequest): readonly string[] {
   const keepAlive = ["-o", "LogLevel=ERROR", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"];
-  const remote = request.command.length === 0 ? [] : ["--", request.command.map(shellQuote).join(" ")];
+  const remote = request.command.length === 0 ? [] : ["--", remoteLine(request.command)];
   return [
     "ssh",
     ...target.options,
@@ -26,6 +26,11 @@ export function sshArgv(target: SshTarget, request: SshRequest): readonly string
     `${target.user}@${target.address}`,
     ...remote,
   ];
+}
+
+function remoteLine(words: readonly string[]): string {
+  const [only = "", second] = words;
+  return second === undefined ? only : words.map(shellQuote).join(" ");
 }
 
 /** The word for a POSIX shell, so that it arrives as it is. */

@@ -1,4 +1,4 @@
-import { KeelError } from "../../base/errors.ts";
+import { KeelError, exitCode } from "../../base/errors.ts";
 import { LocalCluster } from "../../local/cluster.ts";
 import type { MachineProvider, MachineStatus } from "../../local/machine-provider.ts";
 import type { Intent } from "../../model/operation.ts";
@@ -9,7 +9,7 @@ import type { Invocation, Register } from "../invocation.ts";
 import { timeoutOf } from "../invocation.ts";
 import { bootMachine } from "../local-cluster/bring-up.ts";
 import { watchFailover } from "../local-cluster/failover.ts";
-import { createMachine, machinesJoined, nextMachineName } from "../local-cluster/machines.ts";
+import { createMachine, machineLeft, machinesJoined, nextMachineName } from "../local-cluster/machines.ts";
 import { withGuards, withWait, waits } from "../options.ts";
 import type { WaitOptions } from "../options.ts";
 import { byPrefix } from "../prefix.ts";
@@ -184,27 +184,38 @@ function registerRemove(command: Parameters<Register>[0], act: Parameters<Regist
       "Remove a machine: a local one is destroyed with all it holds; the cluster no longer waits for it.",
     );
   act<ChangeOptions>(withGuards(withWait(command)), async (keel, [word = ""], options) => {
-    const cluster = new LocalCluster(keel.cluster);
-    const isLocal = (await cluster.record()) !== undefined;
-    const provider = isLocal ? await cluster.machines() : undefined;
-    const known = provider ? (await provider.list()).map(({ name }) => name) : [];
     const intent = { kind: "remove-machine", machine: word } as const;
-    if (options.dryRun !== true && provider && known.includes(word)) {
-      await refuseFirst(keel, intent, options);
-      await keel.progress.run(`remove ${word}`, () => provider.destroy(word));
-    }
-    return change(keel, intent, options);
+    const cluster = new LocalCluster(keel.cluster);
+    const provider = (await cluster.record()) === undefined ? undefined : await cluster.machines();
+    const isLocal = provider !== undefined && (await provider.list()).some(({ name }) => name === word);
+    if (!isLocal || options.dryRun === true) return change(keel, intent, options);
+    const isMember = await mayBeRemoved(keel, intent, options);
+    await keel.progress.run(`shut ${word} down`, () => shutDown(keel, provider, word));
+    const code = isMember ? await change(keel, intent, options) : exitCode.done;
+    await keel.progress.run(`remove ${word}`, () => provider.destroy(word));
+    return code;
   });
 }
 
-/** Throws what a guard has against the change, before the machine itself is gone. */
-async function refuseFirst(keel: Invocation, intent: Intent, options: ChangeOptions): Promise<void> {
-  const { refusal } = await (
-    await keel.daemon()
-  ).plan({ intent, confirm: confirmationOf(options), who: whoAsks(keel), via: "cli" });
-  if (!refusal) return;
-  const code = isErrorCode(refusal.code) ? refusal.code : "KEEL-900";
-  throw new KeelError(code, refusal.message, refusal.hint === undefined ? {} : { hint: refusal.hint });
+/** Whether the cluster knows the machine. Throws what a guard has against the change, before anything is done. */
+async function mayBeRemoved(keel: Invocation, intent: Intent, options: ChangeOptions): Promise<boolean> {
+  const client = await keel.daemon();
+  try {
+    const ask = { intent, confirm: confirmationOf(options), who: whoAsks(keel), via: "cli" };
+    const { refusal } = await client.plan(ask);
+    if (!refusal) return true;
+    const code = isErrorCode(refusal.code) ? refusal.code : "KEEL-900";
+    throw new KeelError(code, refusal.message, refusal.hint === undefined ? {} : { hint: refusal.hint });
+  } catch (error) {
+    if (error instanceof KeelError && error.code === "KEEL-502") return false;
+    throw error;
+  }
+}
+
+/** Shuts the machine down and waits until the cluster no longer counts on it. */
+async function shutDown(keel: Invocation, provider: MachineProvider, name: string): Promise<void> {
+  await provider.stop(name, { timeoutMs: 10_000 });
+  await machineLeft(name, await keel.daemon(), { timeoutMs: 30_000, signal: keel.signal });
 }
 
 /** The machines that words name, by their names or unique beginnings. Throws KEEL-502. */

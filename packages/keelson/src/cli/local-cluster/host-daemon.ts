@@ -6,9 +6,13 @@ import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineTree } from "../../local/tree/machine-tree.ts";
 import type { DaemonClient } from "../daemon-client.ts";
 import { firstDashboardPort, hostConfiguration } from "./configurations.ts";
+import { toKeelError } from "../report-error.ts";
 import { firstFreePort } from "./free-port.ts";
 
 const processName = "keeld";
+/** Within what a started process must be there, and within what it must answer. */
+const startMs = 2000;
+const answerMs = 30_000;
 
 /** Starts the host's keeld unless it runs. Resolves when the process is there; it may not answer yet. */
 export async function startHostDaemon(
@@ -45,26 +49,29 @@ export async function hostDaemonAnswers(
   client: DaemonClient,
   signal: AbortSignal,
 ): Promise<void> {
-  const end = performance.now() + 30_000;
-  for (;;) {
+  const started = performance.now();
+  for (let seen = false; ;) {
     signal.throwIfAborted();
-    try {
-      if ((await client.within(2000).health()).contact.hasContact) return;
-    } catch (error) {
-      if (performance.now() > end) throw error;
-    }
-    if ((await cluster.hostProcess(processName)).length === 0 || performance.now() > end) {
-      throw new KeelError("KEEL-601", `the host's keeld does not answer:\n${await lastWords(cluster)}`, {
+    const answer = await client.within(2000).health().catch(toKeelError);
+    if (!(answer instanceof KeelError) && answer.contact.hasContact) return;
+    const runs = (await cluster.hostProcess(processName)).length > 0;
+    const waited = performance.now() - started;
+    // A process that was just started may not be there yet; one that was seen and is gone has ended.
+    if ((!runs && (seen || waited > startMs)) || waited > answerMs) {
+      const words = await lastWords(cluster);
+      throw new KeelError("KEEL-601", `the host's keeld ${runs ? "has no store" : "has ended"}${words}`, {
         hint: `its log is in ${cluster.hostLog(processName)}`,
       });
     }
+    seen ||= runs;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
 async function lastWords(cluster: LocalCluster): Promise<string> {
   const log = await readFile(cluster.hostLog(processName), "utf8").catch(() => "");
-  return log.trim().split("\n").slice(-8).join("\n");
+  const lines = log.trim().split("\n").slice(-5);
+  return lines.join("") === "" ? "" : `:\n${lines.join("\n")}`;
 }
 
 /** The port that the dashboard had before if it is still free, so that bookmarks last. */

@@ -62,6 +62,20 @@ export async function machinesJoined(
   }
 }
 
+/** Waits until the machine is not up any more: it gave its lease up, or the lease ended. Throws KEEL-602. */
+export async function machineLeft(
+  name: string,
+  client: DaemonClient,
+  wait: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const end = performance.now() + wait.timeoutMs;
+  while ((await machinesUp(client)).some((machine) => machine.name === name)) {
+    wait.signal.throwIfAborted();
+    if (performance.now() > end) throw new KeelError("KEEL-602", `the cluster still counts on ${name}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 async function machinesUp(client: DaemonClient): Promise<readonly MachineView[]> {
   try {
     return (await client.within(5000).snapshot()).machines.filter((machine) => machine.state === "up");
