@@ -20,14 +20,25 @@ export async function seekProof(
   others: readonly Member[] | undefined,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const [refuses, ...lost] = await Promise.all([
-    sources.storeRefuses(signal),
-    ...(others ?? []).map((member) => sources.memberIsLost(member, signal)),
-  ]);
-  if (refuses) return "the store does not run";
-  if (others !== undefined && lost.every((isLost) => isLost))
-    return `no other member has contact either (${others.length} asked)`;
-  return undefined;
+  const refusal = sources
+    .storeRefuses(signal)
+    .then((refuses) => (refuses ? "the store does not run" : undefined));
+  const silence = allAreLost(sources, others, signal).then((lost) =>
+    lost ? `no other member has contact either (${others?.length} asked)` : undefined,
+  );
+  // Either will do, and the time is short: the first that proves something counts.
+  const first = await Promise.race([refusal, silence]);
+  return first ?? (await refusal) ?? (await silence);
+}
+
+async function allAreLost(
+  sources: ProofSources,
+  others: readonly Member[] | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (others === undefined) return false;
+  const lost = await Promise.all(others.map((member) => sources.memberIsLost(member, signal)));
+  return lost.every((isLost) => isLost);
 }
 
 /** Asks over the network. `endpoints` are the store's, `http://host:port`. */

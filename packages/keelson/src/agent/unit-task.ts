@@ -6,7 +6,7 @@ import { describeError } from "../base/errors.ts";
 import type { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
-import type { Host, UnitState, WrittenUnit } from "../host/host.ts";
+import type { Host, JobOutcome, UnitState, WrittenUnit } from "../host/host.ts";
 import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { StoreClient } from "../registry/store-client.ts";
@@ -43,6 +43,9 @@ export interface UnitSurroundings {
   /** The unit is gone, and this task with it. */
   readonly onGone: (name: string) => void;
 }
+
+/** podman's own failure, as against its container's: podman-run(1), exit status. */
+const podmanFailed = "exit status 125";
 
 export class UnitTask {
   readonly name: string;
@@ -230,10 +233,20 @@ export class UnitTask {
       delete this.#steps["active"];
       return host.act(action, this.name, signal);
     };
-    const outcome = await (this.#file?.isContainer === true ? pace.run(begin) : begin());
+    const outcome = await (this.#file?.isContainer === true
+      ? pace.run(() => this.#startContainer(begin))
+      : begin());
     if (outcome.done) this.#steps["active"] ??= clock.wall();
     else if (!outcome.failed) throw new Error(outcome.reason);
     await this.#finish(order);
+  }
+
+  /** podman trips over what a killed container left, and cleans it up in doing so: the second try counts. */
+  async #startContainer(begin: () => Promise<JobOutcome>): Promise<JobOutcome> {
+    const first = await begin();
+    if (first.done || !first.failed || first.reason !== podmanFailed) return first;
+    await this.#around.host.resetFailed(this.name);
+    return begin();
   }
 
   async #stop(signal: AbortSignal): Promise<void> {

@@ -20,7 +20,7 @@ export function contactOf(
   }: { readonly clock: Clock; readonly leaseMs: number; readonly promise: () => void },
 ): Contact {
   const ageMs = lastHeardMs === undefined ? null : clock.now() - lastHeardMs;
-  const hasContact = ageMs !== null && ageMs < leaseMs / 2;
+  const hasContact = ageMs !== null && ageMs < leaseMs / 3;
   if (!hasContact) promise();
   return { hasContact, ageMs: ageMs === null ? null : Math.round(ageMs) };
 }

@@ -113,7 +113,7 @@ export interface Host extends AsyncDisposable {
   reload(): Promise<void>;
   /** Carries an action out and waits for its end, or until the signal aborts. Does not reject for refusals. */
   act(action: UnitAction, name: string, signal: AbortSignal): Promise<JobOutcome>;
-  /** SIGKILL to all processes of the unit. */
+  /** SIGKILL to all that runs in the unit. */
   kill(name: string): Promise<void>;
   resetFailed(name: string): Promise<void>;
 

@@ -8,6 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import { describeError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { readIfThere, writeAtomically } from "./atomic-file.ts";
+import { killContainers } from "./container-kill.ts";
 import { failureReason, jobProblem } from "./failure-reason.ts";
 import { readFacts } from "./facts.ts";
 import { FenceFiles } from "./fence-files.ts";
@@ -158,6 +159,9 @@ export class LinuxHost implements Host {
   }
 
   async kill(name: string): Promise<void> {
+    const { mainPid } = this.#states.get(this.#service(name)) ?? {};
+    const isQuadlet = this.#files.manifest.get(name)?.isQuadlet === true;
+    if (isQuadlet && mainPid !== undefined && (await killContainers(mainPid).catch(() => false))) return;
     await this.#ignoreUnknown(this.#manager.killUnit(this.#service(name), 9));
   }
 

@@ -132,8 +132,12 @@ export class MachineSession implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         this.#noteProblem(error);
-        if (storeErrorCode(error) === "LEASE_NOT_FOUND") this.#dropLease();
-        else log.debug("the lease was not renewed", { error: describeError(error) });
+        if (storeErrorCode(error) === "LEASE_NOT_FOUND" && this.#lease !== 0n) {
+          this.#dropLease();
+          backoff.reset();
+          continue;
+        }
+        log.debug("the lease was not renewed", { error: describeError(error) });
         await clock.sleep(error instanceof KeelError ? 1000 : backoff.next(), signal);
       }
     }
