@@ -20,7 +20,8 @@ import type { StoreClient } from "../../packages/keelson/src/registry/store-clie
 import { SimulatedStore } from "../../packages/keelson/src/registry/simulated-store.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const dashboard = join(root, "packages/dashboard/dist");
+/** The dashboard as it is shipped. */
+export const builtFolder = join(root, "packages/dashboard/dist");
 export const chromiumPath = "/usr/bin/chromium";
 
 /** Why the browser suite cannot run here; undefined when it can. */
@@ -54,6 +55,7 @@ export function buildDashboard(): void {
 export class RunningDashboard implements AsyncDisposable {
   readonly store: StoreClient;
   readonly url: string;
+  readonly #simulated: SimulatedStore;
   readonly #folder: string;
   readonly #port: number;
   #api: Api | undefined;
@@ -61,7 +63,8 @@ export class RunningDashboard implements AsyncDisposable {
   private constructor(folder: string, port: number) {
     this.#folder = folder;
     this.#port = port;
-    this.store = new SimulatedStore(systemClock).door();
+    this.#simulated = new SimulatedStore(systemClock);
+    this.store = this.#simulated.door();
     this.url = `http://127.0.0.1:${port}/`;
   }
 
@@ -81,7 +84,7 @@ export class RunningDashboard implements AsyncDisposable {
         api: {
           socket: join(this.#folder, "api.sock"),
           listen: [{ host: "127.0.0.1", port: this.#port }],
-          dashboard,
+          dashboard: builtFolder,
         },
         stateDir: this.#folder,
       }),
@@ -103,6 +106,16 @@ export class RunningDashboard implements AsyncDisposable {
   async stopDaemon(): Promise<void> {
     await this.#api?.[Symbol.asyncDispose]();
     this.#api = undefined;
+  }
+
+  stopStore(): Promise<void> {
+    this.#simulated.stop();
+    return Promise.resolve();
+  }
+
+  startStore(): Promise<void> {
+    this.#simulated.start();
+    return Promise.resolve();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
