@@ -31,7 +31,8 @@ export function processTerminal(): Terminal {
     outIsTTY: process.stdout.isTTY === true,
     errIsTTY: process.stderr.isTTY === true,
     interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-    columns: () => process.stderr.columns ?? 80,
+    // Some terminals say 0.
+    columns: () => process.stderr.columns || 80,
     env: process.env,
     cwd: process.cwd(),
     async ask(question, signal) {

@@ -66,6 +66,11 @@ describe("where a process belongs", () => {
   const cases: [string, string, ReturnType<typeof placeOf>][] = [
     ["a service", `0::${machine}/system.slice/keeld.service`, { place: "m1", unit: "keeld.service" }],
     [
+      "beside cgroup v1",
+      `9:name=systemd:${machine}\n0::${machine}/system.slice/keeld.service`,
+      { place: "m1", unit: "keeld.service" },
+    ],
+    [
       "a container below its service",
       `0::${machine}/system.slice/system-web.slice/web@1.service/libpod-payload-x`,
       { place: "m1", unit: "web@1.service" },

@@ -31,7 +31,11 @@ export function placeOf(
   cgroup: string,
   cluster: string,
 ): { readonly place: string; readonly unit: string } | undefined {
-  for (const line of cgroup.split("\n")) {
+  // cgroup2's line is the one that has the machine's own units in its path.
+  const lines = cgroup
+    .split("\n")
+    .toSorted((a, b) => Number(b.startsWith("0::")) - Number(a.startsWith("0::")));
+  for (const line of lines) {
     const path = line.slice(line.indexOf(":", line.indexOf(":") + 1) + 1);
     const own = path.split("/");
     const at = own.findIndex((part, i) => part === cluster && own[i - 1] === "keelson");
