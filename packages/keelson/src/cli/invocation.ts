@@ -1,4 +1,5 @@
 // One run of one command: what was asked for on the command line, and what it may use.
+import { join } from "node:path";
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import type { Clock } from "../base/clock.ts";
@@ -67,7 +68,8 @@ export function createInvocation(terminal: Terminal, common: CommonOptions, sign
     paint: paintFor(terminal.outIsTTY, terminal.env),
     signal,
     cluster,
-    command: (words) => `keel ${words}${common.cluster === undefined ? "" : ` --cluster ${cluster}`}`,
+    command: (words) =>
+      `${launcher(terminal.cwd)} ${words}${common.cluster === undefined ? "" : ` --cluster ${cluster}`}`,
     daemon() {
       client ??= import("./daemon-client.ts").then(({ DaemonClient, endpointFor }) => {
         const endpoint = endpointFor({ cluster, named, env: terminal.env });
@@ -88,6 +90,11 @@ export function parseFormat(text: string | undefined): Format {
 /** `--timeout` in milliseconds, 60 s unless given. */
 export function timeoutOf(options: { readonly timeout?: string }): number {
   return options.timeout === undefined ? 60_000 : parseDuration(options.timeout, "--timeout");
+}
+
+/** How `keel` is called from here: in a checkout of Keelson as `./keel`. */
+function launcher(cwd: string): string {
+  return cwd === join(import.meta.dirname, "../../../..") ? "./keel" : "keel";
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -27,7 +27,7 @@ interface Verb {
     peers: readonly string[] | undefined,
   ) => Promise<void>;
   /** What to say afterwards: what happened and how to take it back. */
-  readonly said: (machine: string) => string;
+  readonly said: (machine: string, command: (words: string) => string) => string;
   /** The machine is to be in the cluster again afterwards. */
   readonly returns: boolean;
 }
@@ -47,14 +47,14 @@ const verbs: readonly Verb[] = [
     name: "stop",
     description: "Shut machines down in order. Their units move at once.",
     act: (provider, machine) => provider.stop(machine),
-    said: (machine) => `${machine} is off; undo: keel machine start ${machine}`,
+    said: (machine, command) => `${machine} is off; undo: ${command(`machine start ${machine}`)}`,
     returns: false,
   },
   {
     name: "pause",
     description: "Stop machines’ time, as a frozen virtual machine.",
     act: (provider, machine) => provider.pause(machine),
-    said: (machine) => `${machine} is paused; undo: keel machine resume ${machine}`,
+    said: (machine, command) => `${machine} is paused; undo: ${command(`machine resume ${machine}`)}`,
     returns: false,
   },
   {
@@ -68,7 +68,7 @@ const verbs: readonly Verb[] = [
     name: "cut",
     description: "Cut machines off the network, silently.",
     act: (provider, machine, peers) => provider.cut(machine, peers),
-    said: (machine) => `${machine} is cut off; undo: keel machine heal ${machine}`,
+    said: (machine, command) => `${machine} is cut off; undo: ${command(`machine heal ${machine}`)}`,
     returns: false,
   },
   {
@@ -128,7 +128,9 @@ function registerAdd(command: Parameters<Register>[0], act: Parameters<Register>
     });
     if (waits(options)) await joined(keel, added, options);
     keel.output.document({ added }, () =>
-      added.map((name) => `${name} is in the cluster; undo: keel machine rm ${name}\n`).join(""),
+      added
+        .map((name) => `${name} is in the cluster; undo: ${keel.command(`machine rm ${name}`)}\n`)
+        .join(""),
     );
   });
 }
@@ -151,7 +153,7 @@ function registerKill(command: Parameters<Register>[0], act: Parameters<Register
       const times = (events ?? [])
         .map((event) => `${formatDuration(event.ms).padStart(7)}  ${event.what}\n`)
         .join("");
-      return `${times}${names.map((name) => `${name} is off, hard; undo: keel machine start ${name}\n`).join("")}`;
+      return `${times}${names.map((name) => `${name} is off, hard; undo: ${keel.command(`machine start ${name}`)}\n`).join("")}`;
     });
   });
 }
@@ -171,7 +173,7 @@ function registerVerb(command: Parameters<Register>[0], verb: Verb, act: Paramet
       );
       if (verb.returns && peers === undefined && waits(options)) await joined(keel, names, options);
       keel.output.document({ machines: names, verb: verb.name }, () =>
-        names.map((name) => `${verb.said(name)}\n`).join(""),
+        names.map((name) => `${verb.said(name, keel.command)}\n`).join(""),
       );
     },
   );

@@ -57,7 +57,7 @@ export const register: Register = (program, act) => {
     for (const note of notes) keel.progress.note(`note: ${note}`);
     keel.output.document(
       { cluster: keel.cluster, ...result, instances, ms: Math.round(keel.clock.now() - started) },
-      () => upText({ cluster: keel.cluster, instances, took, ...result }, keel.paint),
+      () => upText({ cluster: keel.cluster, instances, took, command: keel.command, ...result }, keel.paint),
     );
   });
 };
@@ -68,9 +68,8 @@ async function interruptible<T>(keel: Invocation, task: () => Promise<T>): Promi
     return await task();
   } catch (error) {
     if (!keel.signal.aborted) throw error;
-    const name = keel.cluster === "default" ? "" : ` --cluster ${keel.cluster}`;
     throw new Interrupted(
-      `interrupted: \`keel up${name}\` goes on from here, \`keel down${name}\` removes what was made`,
+      `interrupted: \`${keel.command("up")}\` goes on from here, \`${keel.command("down")}\` removes what was made`,
     );
   }
 }

@@ -12,11 +12,12 @@ export interface UpFacts {
   readonly made: readonly string[];
   readonly hindered: readonly string[];
   readonly took: string;
+  /** A command line to show. */
+  readonly command: (words: string) => string;
 }
 
 export function upText(facts: UpFacts, paint: Paint): string {
   const { machines, instances, cluster } = facts;
-  const keel = cluster === "default" ? "keel" : `keel --cluster ${cluster}`;
   const first =
     facts.made.length === 0
       ? `The cluster ${cluster} runs already; nothing was missing.`
@@ -34,10 +35,10 @@ export function upText(facts: UpFacts, paint: Paint): string {
     ),
     facts.hindered.length === 0
       ? ""
-      : `${paint("yellow", "note:")} ${facts.hindered.join(", ")}: \`${keel} machine resume\` or \`heal\`\n`,
+      : `${paint("yellow", "note:")} ${facts.hindered.join(", ")}: \`${facts.command("machine resume NAME")}\`, or \`heal\`\n`,
     exampleText(instances),
     `Dashboard: ${facts.dashboard}\n`,
-    tryText(keel, facts),
+    tryText(facts),
   ];
   return sections.filter((section) => section !== "").join("\n");
 }
@@ -57,17 +58,17 @@ function exampleText(instances: readonly InstanceView[]): string {
   return `The example, a page that says where it runs:\n${alignColumns(lines)}`;
 }
 
-function tryText(keel: string, { machines, instances }: UpFacts): string {
+function tryText({ machines, instances, command }: UpFacts): string {
   const victim = machines.find((machine) => !machine.leader)?.name ?? "m2";
   const address = instances.find((instance) => instance.addresses.length > 0)?.addresses[0];
   const lines = [
     ...(address === undefined ? [] : [[`curl http://${address}/`, "one of the replicas"]]),
-    [`${keel} list-units`, "what runs where"],
-    [`${keel} machine kill ${victim}`, "pull a plug, and look again"],
-    [`${keel} run localhost/hello:latest -n 2 -p 8080 --name web`, "something of your own"],
-    [`${keel} down`, "and nothing is left"],
+    [command("list-units"), "what runs where"],
+    [command(`machine kill ${victim}`), "pull a plug, and look again"],
+    [command("run localhost/hello:latest -n 2 -p 8080 --name web"), "something of your own"],
+    [command("down"), "and nothing is left"],
   ];
-  return `Try next:\n${alignColumns(lines.map(([command = "", what = ""]) => [`  ${command}`, what]))}`;
+  return `Try next:\n${alignColumns(lines.map(([line = "", what = ""]) => [`  ${line}`, what]))}`;
 }
 
 function metadataText(machine: MachineView): string {
