@@ -11,34 +11,53 @@ export interface PlacementSource {
   rulesOf(hash: string, unit: string): PlacementFinding;
 }
 
+type Rules = PlacementRules | KeelError;
+
+interface Known {
+  /** By the unit's name, or by its kind when the file says the same to all units of the kind. */
+  readonly byName: Map<string, Rules>;
+  readonly body: string;
+  readonly isOfEach: boolean;
+}
+
 export class PlacementCache implements PlacementSource {
   readonly #bodies: BodySource;
-  readonly #byHash = new Map<string, Map<string, PlacementRules | KeelError>>();
+  readonly #known = new Map<string, Known>();
 
   constructor(bodies: BodySource) {
     this.#bodies = bodies;
   }
 
   rulesOf(hash: string, unit: string): PlacementFinding {
-    const known = this.#byHash.get(hash)?.get(unit) ?? this.#byHash.get(hash)?.get(shared(unit));
-    if (known !== undefined) return known;
-    const body = this.#bodies(hash);
-    if (body === undefined) return "missing";
-    const rules = this.#read(unit, body);
-    const byName = this.#byHash.get(hash) ?? new Map<string, PlacementRules | KeelError>();
-    this.#byHash.set(hash, byName);
-    byName.set(body.includes("%") ? unit : shared(unit), rules);
-    return rules;
+    const known = this.#known.get(hash) ?? this.#take(hash);
+    if (known === undefined) return "missing";
+    const name = known.isOfEach ? unit : shared(unit);
+    const found = known.byName.get(name) ?? this.#read(unit, known.body);
+    known.byName.set(name, found);
+    return found;
+  }
+
+  /** Those of the hashes whose body has to be at hand for the next look. */
+  unread(hashes: Iterable<string>): string[] {
+    return [...new Set(hashes)].filter((hash) => !this.#known.has(hash));
   }
 
   /** Drops what belongs to other bodies. */
   retain(hashes: ReadonlySet<string>): void {
-    for (const hash of this.#byHash.keys()) {
-      if (!hashes.has(hash)) this.#byHash.delete(hash);
+    for (const hash of this.#known.keys()) {
+      if (!hashes.has(hash)) this.#known.delete(hash);
     }
   }
 
-  #read(unit: string, body: string): PlacementRules | KeelError {
+  #take(hash: string): Known | undefined {
+    const body = this.#bodies(hash);
+    if (body === undefined) return undefined;
+    const known: Known = { body, byName: new Map(), isOfEach: body.includes("%") };
+    this.#known.set(hash, known);
+    return known;
+  }
+
+  #read(unit: string, body: string): Rules {
     try {
       return readPlacement(unit, body);
     } catch (error) {

@@ -61,7 +61,7 @@ function waitOf(
   { facts, massFailure }: { readonly facts: SchedulerFacts; readonly massFailure: string | undefined },
 ): Wait | undefined {
   const { nowMs, continuousSinceMs, goneSince, leaseMs } = facts;
-  if (continuousSinceMs === undefined) return { reason: "the store is not heard" };
+  if (continuousSinceMs === undefined) return { reason: "the store is not heard", untilMs: nowMs + 1000 };
   const heldUntil = continuousSinceMs + leaseMs;
   if (nowMs < heldUntil) {
     const reason = "the leader has not watched the machines for a whole lease yet";

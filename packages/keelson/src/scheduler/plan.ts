@@ -41,6 +41,8 @@ export interface Plan {
   readonly unplaced: ReadonlyMap<string, Unplaced>;
   /** Alarms that should stand now, by name; all others of the scheduler should not. */
   readonly alarms: ReadonlyMap<string, string>;
+  /** Whether a report of a machine may change what is to be done: something has to stop or to answer first. */
+  readonly awaitsReports: boolean;
   /** When to look again although nothing changes, on the clock of `nowMs`. */
   readonly againMs: number | undefined;
 }

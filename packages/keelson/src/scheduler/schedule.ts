@@ -45,6 +45,7 @@ export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, 
     groups: ledger.groups(),
     unplaced,
     alarms: departures.alarms,
+    awaitsReports: incumbents.stopping.size > 0,
     againMs: ends.length === 0 ? undefined : Math.min(...ends),
   };
   return { plan, board: incumbents.board, wanted, departures };

@@ -1,0 +1,229 @@
+// One reign: looks at the cluster after every change that matters, asks the scheduler, writes what it says. The
+// leader makes one for each time it is elected.
+// Invariants: a pass sees everything that this reign has written; nothing is written after the leadership is over.
+import type { Clock } from "../base/clock.ts";
+import { describeError, KeelError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import { keys, nameIn, prefixes } from "../model/keys.ts";
+import { PlacementCache } from "../model/placement-cache.ts";
+import type { BodyCache } from "../registry/body-cache.ts";
+import type { ClusterView, ViewChange } from "../registry/cluster-view.ts";
+import { GarbageCollector } from "../registry/garbage.ts";
+import type { Leadership } from "../registry/leadership.ts";
+import { writeAlarm, writeOrders } from "../registry/orders.ts";
+import type { StoreClient } from "../registry/store-client.ts";
+import { massFailureAlarm, type Plan, type SchedulerFacts, type WriteGroup } from "../scheduler/plan.ts";
+import { schedule } from "../scheduler/schedule.ts";
+import { Abandoned } from "./abandoned.ts";
+import { Impulse } from "./impulse.ts";
+import type { LeaderMetrics } from "./leader-metrics.ts";
+
+export interface ReignOptions {
+  readonly store: StoreClient;
+  readonly bodies: BodyCache;
+  readonly leadership: Leadership;
+  /** The whole cluster. */
+  readonly view: ClusterView;
+  /** The machines alone, watched since before the election. */
+  readonly machines: ClusterView;
+  readonly leaseSeconds: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: LeaderMetrics;
+}
+
+/** Changes come in swarms: so long is waited for the rest of one. */
+const swarmMs = 10;
+const garbageMs = 60_000;
+const seenWithinMs = 5000;
+const ownAlarms = [massFailureAlarm];
+/** Keys whose change alone calls for no pass. */
+const bystanders = [prefixes.operations, prefixes.images, prefixes.cluster];
+
+export class Reign {
+  readonly #options: ReignOptions;
+  readonly #impulse: Impulse;
+  readonly #read = new Map<string, string>();
+  readonly #placements = new PlacementCache((hash) => this.#read.get(hash));
+  readonly #garbage: GarbageCollector;
+  readonly #abandoned: Abandoned;
+  #awaitsReports = false;
+  #garbageAtMs: number;
+
+  constructor(options: ReignOptions) {
+    const { clock, store, log } = options;
+    this.#options = options;
+    this.#impulse = new Impulse(clock);
+    this.#garbage = new GarbageCollector(store, options);
+    this.#abandoned = new Abandoned(store, { clock, log });
+    this.#garbageAtMs = clock.now() + garbageMs;
+  }
+
+  /** Returns when the leadership is over; rejects when it must end. */
+  async run(): Promise<void> {
+    const { view, machines, leadership, clock } = this.#options;
+    const { over } = leadership;
+    const stops = [
+      view.onChange((change) => this.#hear(change)),
+      machines.onChange(() => this.#impulse.give()),
+    ];
+    this.#impulse.give();
+    try {
+      while (!over.aborted) {
+        const started = clock.now();
+        const againMs = await this.#pass();
+        // Under a storm of changes passes take at most a third of the time.
+        await clock.sleep(Math.max(swarmMs, 2 * (clock.now() - started)), over);
+        await this.#impulse.taken({ byMs: againMs, signal: over });
+        await clock.sleep(swarmMs, over);
+      }
+    } catch (error) {
+      if (!over.aborted) throw error;
+    } finally {
+      for (const stop of stops) stop();
+    }
+  }
+
+  #hear({ snapshot, keys: changed, reset }: ViewChange): void {
+    const matters = (key: string): boolean =>
+      key.startsWith(prefixes.status)
+        ? this.#awaitsReports
+        : !bystanders.some((prefix) => key.startsWith(prefix));
+    const isBegun = (key: string): boolean =>
+      snapshot.operations.get(nameIn(prefixes.operations, key) ?? "")?.state === "applying";
+    if (reset || changed.some((key) => matters(key) || isBegun(key))) this.#impulse.give();
+  }
+
+  /** One look at the cluster. Returns when to look again although nothing changes. */
+  async #pass(): Promise<number> {
+    const { view, clock, metrics, log } = this.#options;
+    this.#impulse.clear();
+    const { snapshot } = view;
+    if (!(await this.#readBodies(snapshot))) return clock.now() + 500;
+    const started = clock.now();
+    const plan = schedule(snapshot, this.#placements, this.#facts());
+    metrics.passed(clock.now() - started, plan.unplaced.size);
+    this.#awaitsReports = plan.awaitsReports;
+    try {
+      await this.#carryOut(plan, snapshot);
+    } catch (error) {
+      if (!(error instanceof KeelError) || error.code !== "KEEL-403") throw error;
+      // Nothing was written: a machine is back, or the leadership is over and `over` is about to say so.
+      log.info("the plan is void", { error: describeError(error) });
+      return clock.now() + 200;
+    }
+    const abandonedAtMs = await this.#abandoned.carryOn(snapshot);
+    await this.#collectGarbage(snapshot);
+    return Math.min(plan.againMs ?? Infinity, abandonedAtMs, this.#garbageAtMs);
+  }
+
+  #facts(): SchedulerFacts {
+    const { clock, view, machines, leadership, leaseSeconds } = this.#options;
+    return {
+      nowMs: clock.now(),
+      wallMs: clock.wall(),
+      continuousSinceMs: view.continuousSinceMs === undefined ? undefined : machines.continuousSinceMs,
+      goneSince: machines.goneSince,
+      leaseMs: leaseSeconds * 1000,
+      fence: leadership.revision,
+    };
+  }
+
+  async #carryOut({ groups, alarms }: Plan, snapshot: ClusterSnapshot): Promise<void> {
+    const { store, leadership, view, metrics } = this.#options;
+    let revision = 0;
+    for (const group of groups) {
+      this.#tell(group);
+      revision = await writeOrders(store, this.#fenceFor(group), group.writes, { signal: leadership.over });
+      metrics.orders.add(group.writes.length);
+    }
+    for (const name of ownAlarms) {
+      const text = alarms.get(name);
+      if (snapshot.alarms.get(name) === text) continue;
+      this.#tellAlarm(name, text);
+      revision = await writeAlarm(store, leadership.fence, { name, text }, { signal: leadership.over });
+    }
+    if (revision > 0) await this.#seen(revision);
+  }
+
+  /** The next pass must see what this one wrote. A view that does not get there is not trusted. */
+  async #seen(revision: number): Promise<void> {
+    const { view, clock, leadership } = this.#options;
+    const patience = new AbortController();
+    const timer = clock.timer(seenWithinMs, () =>
+      patience.abort(new Error("the view does not show what was written")),
+    );
+    try {
+      await view.waitFor(revision, AbortSignal.any([leadership.over, patience.signal]));
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #fenceFor({ absent }: WriteGroup): Leadership["fence"] {
+    const gone = absent.map(
+      (id) => ({ key: keys.machine(id), target: "create", is: "=", revision: 0 }) as const,
+    );
+    return [...this.#options.leadership.fence, ...gone];
+  }
+
+  #tell({ writes }: WriteGroup): void {
+    const { log, view } = this.#options;
+    for (const write of writes) {
+      const machine = view.snapshot.members.get(write.machine)?.name ?? write.machine;
+      if ("remove" in write)
+        log.info("takes an order back", { unit: write.remove, machine, because: write.because });
+      else log.info("orders", { unit: write.entry.unit, machine, because: write.entry.because });
+    }
+  }
+
+  #tellAlarm(name: string, text: string | undefined): void {
+    const { log } = this.#options;
+    if (text === undefined) log.info("the alarm is over", { alarm: name });
+    else log.error("alarm", { alarm: name, text });
+  }
+
+  /** Reads the files that the pass will look at. A file that cannot be read keeps back only its own unit. */
+  async #readBodies(snapshot: ClusterSnapshot): Promise<boolean> {
+    const { bodies, log, leadership } = this.#options;
+    const used = hashesOf(snapshot);
+    this.#placements.retain(used);
+    this.#read.clear();
+    const unread = this.#placements.unread(used);
+    for (let first = 0; first < unread.length; first += 64) {
+      const some = unread.slice(first, first + 64);
+      const loads = await Promise.allSettled(
+        some.map((hash) => bodies.load(hash, { signal: leadership.over })),
+      );
+      for (const [index, load] of loads.entries()) {
+        const hash = some[index] ?? "";
+        if (load.status === "fulfilled" && load.value !== undefined) this.#read.set(hash, load.value);
+        if (load.status === "fulfilled") continue;
+        log.warn("a unit file could not be read", { hash, error: describeError(load.reason) });
+        if (!(load.reason instanceof KeelError)) return false;
+      }
+    }
+    return true;
+  }
+
+  async #collectGarbage(snapshot: ClusterSnapshot): Promise<void> {
+    const { clock, leadership, log } = this.#options;
+    if (clock.now() < this.#garbageAtMs) return;
+    this.#garbageAtMs = clock.now() + garbageMs;
+    try {
+      await this.#garbage.collect(snapshot, leadership.fence, { signal: leadership.over });
+    } catch (error) {
+      log.warn("the garbage collection failed", { error: describeError(error) });
+    }
+  }
+}
+
+/** Files of units, and those that machines still run. */
+function hashesOf(snapshot: ClusterSnapshot): Set<string> {
+  const used = new Set<string>();
+  for (const { hash } of snapshot.units.values()) used.add(hash);
+  for (const entries of snapshot.schedule.values()) for (const { hash } of entries.values()) used.add(hash);
+  for (const statuses of snapshot.statuses.values()) for (const { hash } of statuses.values()) used.add(hash);
+  return used;
+}
