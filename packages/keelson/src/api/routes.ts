@@ -18,6 +18,8 @@ export function createRoutes(context: ApiContext): Answerer {
   const requests = metrics.counter("keelson_api_requests_total", "Requests by method and status.");
   routes.use("*", async (c, next) => {
     await next();
+    // Only the headers go out: a stream that nobody reads would keep what it holds.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
     c.res.headers.set("x-content-type-options", "nosniff");
     c.res.headers.set("referrer-policy", "no-referrer");
     c.res.headers.set("cross-origin-resource-policy", "same-origin");

@@ -114,6 +114,11 @@ describe("events", () => {
     assert.equal(json.error.code, "KEEL-605");
     for (const stream of streams) stream.destroy();
     await new Promise((resolve) => setTimeout(resolve, 50));
+    for (let i = 0; i < 3; i++) {
+      const head = await running.ask({ method: "HEAD", path: "/v1/events" });
+      assert.equal(head.status, 200, "a question for the headers takes no stream");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const again = await running.open({ path: "/v1/events" });
     assert.equal(again.statusCode, 200);
     again.destroy();
