@@ -15,7 +15,6 @@ import { readFacts } from "../host/facts.ts";
 import type { HostFacts } from "../host/host.ts";
 import type { LinuxHost } from "../host/linux-host.ts";
 import { BodyCache } from "../registry/body-cache.ts";
-import { ClusterView } from "../registry/cluster-view.ts";
 import { EtcdStore } from "../registry/etcd-store.ts";
 import { contactOf } from "./contact.ts";
 
@@ -33,7 +32,6 @@ export class Daemon implements AsyncDisposable {
   readonly #facts: HostFacts;
   readonly #store: EtcdStore;
   readonly #bodies: BodyCache;
-  readonly #machines: ClusterView;
   readonly #metrics = new Metrics();
   #host: LinuxHost | undefined;
   #agent: Agent | undefined;
@@ -47,15 +45,13 @@ export class Daemon implements AsyncDisposable {
       new EtcdStore({ endpoints: configuration.store.endpoints, clock, random, log }),
     );
     this.#bodies = new BodyCache(this.#store);
-    const view = { scope: "machines", log, clock, random, signal: this.#lifetime.signal } as const;
-    this.#machines = this.#lifetime.own(ClusterView.open(this.#store, view));
   }
 
   /** Starts all roles. Rejects when the configuration cannot be carried out: a port is taken, say. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options, await readFacts());
     try {
-      for (const role of ["api", "agent"] as const) await daemon.#start(role);
+      for (const role of ["api", "agent", "leader"] as const) await daemon.#start(role);
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;
@@ -77,13 +73,15 @@ export class Daemon implements AsyncDisposable {
     return this.#lifetime.close();
   }
 
-  async #start(role: "api" | "agent"): Promise<void> {
+  async #start(role: "api" | "agent" | "leader"): Promise<void> {
     if (!this.#options.configuration.roles.includes(role)) return;
     switch (role) {
       case "api":
         return this.#startApi();
       case "agent":
         return this.#startAgent();
+      case "leader":
+        return this.#startLeader();
     }
   }
 
@@ -91,7 +89,8 @@ export class Daemon implements AsyncDisposable {
     const { startApi } = await import("../api/api.ts");
     const { configuration, version, clock, random, log } = this.#options;
     const leaseMs = configuration.leaseSeconds * 1000;
-    const promise = (): void => this.#machines.interrupt();
+    const promise = (): void => this.#store.doubt();
+    const contact = () => contactOf(this.#store.lastHeardMs, { clock, leaseMs, promise });
     const api = await startApi({
       configuration,
       machine: {
@@ -103,7 +102,8 @@ export class Daemon implements AsyncDisposable {
       version,
       store: this.#store,
       bodies: this.#bodies,
-      contact: () => contactOf(this.#store.lastHeardMs, { clock, leaseMs, promise }),
+      // Without an agent nothing keeps the contact fresh; the API then asks the store when it is asked.
+      ...(configuration.roles.includes("agent") ? { contact } : {}),
       log: log.with({ role: "api" }),
       clock,
       random,
@@ -132,13 +132,30 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
+  async #startLeader(): Promise<void> {
+    const { Leader } = await import("../leader/leader.ts");
+    const { configuration, log } = this.#options;
+    const { leaseSeconds, leaderLeaseSeconds } = configuration;
+    const leader = Leader.start({
+      ...this.#options,
+      machine: this.#facts.machineId,
+      store: this.#store,
+      bodies: this.#bodies,
+      leaseSeconds,
+      leaderLeaseSeconds,
+      metrics: this.#metrics,
+      log: log.with({ role: "leader" }),
+      signal: this.#lifetime.signal,
+    });
+    this.#lifetime.own(leader);
+  }
+
   async #openAgent(): Promise<void> {
     const { openAgent } = await import("./agent-role.ts");
     const { host, agent } = await openAgent({
       ...this.#options,
       store: this.#store,
       bodies: this.#bodies,
-      machines: this.#machines,
       facts: this.#facts,
       name: this.#name,
       apiPort: this.#apiPort,
