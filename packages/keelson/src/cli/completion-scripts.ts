@@ -4,10 +4,19 @@
 /** A script for each shell. */
 export const completionScripts: Readonly<Record<string, string>> = {
   bash: `_keel() {
-  local IFS=$'\\n' words=("\${COMP_WORDS[@]:1:COMP_CWORD-1}") current="\${COMP_WORDS[COMP_CWORD]}"
-  local candidates
-  candidates=$("\${COMP_WORDS[0]}" complete -- "\${words[@]}" "$current" 2>/dev/null | cut -f 1) || return
+  local line="\${COMP_LINE:0:COMP_POINT}" words current candidates
+  read -ra words <<<"$line"
+  [[ $line == *[[:space:]] ]] && words+=("")
+  current="\${words[-1]}"
+  local IFS=$'\\n'
+  candidates=$("\${words[0]}" complete -- "\${words[@]:1}" 2>/dev/null | cut -f 1) || return
   COMPREPLY=($(compgen -W "$candidates" -- "$current"))
+  # bash takes a word apart at @ and :, and only what stands behind the last of them is replaced.
+  local break
+  for break in @ : =; do
+    [[ $COMP_WORDBREAKS == *"$break"* && $current == *"$break"* ]] || continue
+    COMPREPLY=("\${COMPREPLY[@]#"\${current%"\${current##*"$break"}"}"}")
+  done
   [[ \${#COMPREPLY[@]} -eq 0 ]] && compopt -o default
 }
 complete -F _keel keel
