@@ -124,7 +124,7 @@ export class LocalCluster {
       await this.#network.create(subnet);
       return next;
     });
-    await mkdir(this.runtimeFolder, { recursive: true, mode: 0o700 });
+    await mkdir(this.runtimeFolder, { recursive: true, mode: 0o755 });
     await ensureKeyPair(this.sshIdentity, `keel@${this.name}`);
     await writeFile(join(this.folder, "resolv.conf"), await hostResolver());
     if (!existsSync(join(this.folder, "hosts"))) {

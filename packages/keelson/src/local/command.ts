@@ -1,5 +1,7 @@
 // Runs the system's own tools: ip, nft, mount, mmdebstrap. argv only, never a shell line made of data.
 import { spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import type { Readable } from "node:stream";
 
 export interface CommandOptions {
   readonly input?: string | Uint8Array;
@@ -38,6 +40,7 @@ export class CommandError extends Error {
 export function tryCommand(argv: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
   const [command, ...args] = argv;
   if (command === undefined) throw new TypeError("a command needs a name");
+  options.signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ["pipe", "pipe", "pipe"],
@@ -45,28 +48,15 @@ export function tryCommand(argv: readonly string[], options: CommandOptions = {}
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: options.env === undefined ? process.env : { ...process.env, ...options.env },
     });
-    const outputs = { stdout: "", stderr: "" };
-    const kill = (): void => {
-      if (options.group && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      else child.kill("SIGKILL");
-    };
-    const timer = options.timeoutMs === undefined ? undefined : setTimeout(kill, options.timeoutMs);
-    options.signal?.addEventListener("abort", kill, { once: true });
+    const stdout = collect(child.stdout, options.onLine);
+    const stderr = collect(child.stderr, options.onLine);
+    const stop = (): void => killChild(child, options.group ?? false);
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(stop, options.timeoutMs);
+    options.signal?.addEventListener("abort", stop, { once: true });
     const finish = (): void => {
       clearTimeout(timer);
-      options.signal?.removeEventListener("abort", kill);
+      options.signal?.removeEventListener("abort", stop);
     };
-    for (const name of ["stdout", "stderr"] as const) {
-      child[name].setEncoding("utf8");
-      let rest = "";
-      child[name].on("data", (text: string) => {
-        outputs[name] = (outputs[name] + text).slice(-4_000_000);
-        if (options.onLine === undefined) return;
-        const lines = (rest + text).split(/[\r\n]+/);
-        rest = lines.pop() ?? "";
-        for (const line of lines) options.onLine(line);
-      });
-    }
     child.stdin.on("error", () => {});
     child.stdin.end(options.input ?? "");
     child.on("error", (error) => {
@@ -76,9 +66,38 @@ export function tryCommand(argv: readonly string[], options: CommandOptions = {}
     child.on("close", (code, signal) => {
       finish();
       if (options.signal?.aborted) return reject(options.signal.reason as Error);
-      resolve({ code: code ?? (signal === "SIGKILL" ? 137 : 143), ...outputs });
+      resolve({ code: code ?? (signal === "SIGKILL" ? 137 : 143), stdout: stdout(), stderr: stderr() });
     });
   });
+}
+
+const mostOutput = 4_000_000;
+
+/** Gathers a stream's text, at most its last four million characters, and hands on its lines. */
+function collect(stream: Readable, onLine?: (line: string) => void): () => string {
+  let all = "";
+  let rest = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (text: string) => {
+    all = (all + text).slice(-mostOutput);
+    if (onLine === undefined) return;
+    const lines = (rest + text).split(/[\r\n]+/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  });
+  return () => all;
+}
+
+/** Kills it, and no longer waits for whoever else holds its outputs: a service that it started, for one. */
+function killChild(child: ChildProcessWithoutNullStreams, group: boolean): void {
+  try {
+    if (group && child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    else child.kill("SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+  child.stdout.destroy();
+  child.stderr.destroy();
 }
 
 /** Runs a tool to its end and returns what it wrote to stdout. Throws a CommandError when it fails. */

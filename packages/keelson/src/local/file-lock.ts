@@ -1,8 +1,6 @@
 // Locks that the kernel frees when their holder dies, held by a flock(1) that lives as long as its input.
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { KeelError } from "../base/errors.ts";
 
 export interface FileLock extends AsyncDisposable {
@@ -10,13 +8,14 @@ export interface FileLock extends AsyncDisposable {
   release(options?: { readonly remove?: boolean }): Promise<void>;
 }
 
-// The file may be deleted by the holder before us: lock again until the locked file is the named one.
+// The file, and its folder, may be removed by the holder before us: open again until the locked file is the
+// named one. `command` keeps a failed exec from ending the shell.
 const script = `
 while :; do
-	exec 9>>"$1" || exit 3
+	mkdir -p "$(dirname "$1")" || exit 3
+	command exec 9>>"$1" || { sleep 0.01; continue; }
 	flock -w "$2" 9 || exit 4
 	[ "$1" -ef /proc/self/fd/9 ] && break
-	mkdir -p "$(dirname "$1")"
 done
 echo locked
 read -r _
@@ -28,9 +27,8 @@ exit 0
  * Throws KEEL-305 when somebody else holds it longer.
  */
 export async function takeLock(path: string, waitSeconds = 120): Promise<FileLock> {
-  mkdirSync(dirname(path), { recursive: true });
   const holder = spawn("sh", ["-c", script, "keelson-lock", path, String(waitSeconds)], {
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "ignore"],
     detached: true,
   });
   const ended = new Promise<void>((resolve) => holder.once("exit", () => resolve()));
@@ -39,6 +37,7 @@ export async function takeLock(path: string, waitSeconds = 120): Promise<FileLoc
     holder.once("exit", (status) => resolve(status ?? 1));
     holder.once("error", reject);
   });
+  if (code === 3) throw new KeelError("KEEL-301", `${path} cannot be made`, { hint: "run it as root" });
   if (code !== "locked") {
     throw new KeelError("KEEL-305", `another command holds ${path}`, {
       hint: "wait until it has finished, then run this one again",

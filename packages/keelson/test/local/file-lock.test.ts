@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -17,6 +18,7 @@ describe("a lock", () => {
       await new Promise((done) => setTimeout(done, 5));
       inside--;
       await lock.release({ remove: true });
+      await rmdir(join(folder, "deep")).catch(() => {});
     };
     await Promise.all([work(), work(), work(), work()]);
     assert.ok(!existsSync(path));

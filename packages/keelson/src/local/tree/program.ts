@@ -106,7 +106,8 @@ export function dashboardFiles({ repository, cache, progress }: ProgramOptions):
         await runCommand(argv, { cwd: workspace, env: { NODE_ENV: "production" } });
       } catch (cause) {
         if (!(cause instanceof CommandError)) throw cause;
-        throw new KeelError("KEEL-302", `the dashboard could not be built: ${cause.message}`, { cause });
+        const words = stripVTControlCharacters(cause.result.stderr).trim().split("\n").slice(0, 8).join("\n");
+        throw new KeelError("KEEL-302", `the dashboard could not be built: ${words}`, { cause });
       }
     });
   });
