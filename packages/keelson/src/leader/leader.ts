@@ -91,13 +91,6 @@ export class Leader implements AsyncDisposable {
     // Opened after the election: what it reads first holds all that earlier leaders have written.
     await using view = ClusterView.open(store, { scope: "all", log, clock, random, signal: leadership.over });
     await view.synced(leadership.over);
-    const reign = new Reign({
-      ...this.#options,
-      leadership,
-      view,
-      witness: this.#witness,
-      metrics: this.#metrics,
-    });
-    await reign.run();
+    await new Reign({ ...this.#options, leadership, view, metrics: this.#metrics }).run();
   }
 }

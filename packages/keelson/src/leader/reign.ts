@@ -102,11 +102,12 @@ export class Reign {
     const { snapshot } = view;
     if (!(await this.#readBodies(snapshot))) return clock.now() + 500;
     const started = clock.now();
-    const plan = schedule(snapshot, this.#placements, this.#facts());
+    const facts = this.#facts();
+    const plan = schedule(snapshot, this.#placements, facts);
     metrics.passed(clock.now() - started, plan.unplaced.size);
     this.#awaitsReports = plan.awaitsReports;
     try {
-      await this.#carryOut(plan, snapshot);
+      await this.#carryOut(plan, { snapshot, facts });
     } catch (error) {
       if (!(error instanceof KeelError) || error.code !== "KEEL-403") throw error;
       // Nothing was written: a machine is back, or the leadership is over and `over` is about to say so.
@@ -130,10 +131,14 @@ export class Reign {
     };
   }
 
-  async #carryOut({ groups, alarms }: Plan, snapshot: ClusterSnapshot): Promise<void> {
-    const { store, leadership, view, metrics } = this.#options;
+  async #carryOut(
+    { groups, alarms }: Plan,
+    { snapshot, facts }: { readonly snapshot: ClusterSnapshot; readonly facts: SchedulerFacts },
+  ): Promise<void> {
+    const { store, leadership, metrics } = this.#options;
     let revision = 0;
     for (const group of groups) {
+      if (group.absent.length > 0) this.#insistOnContinuity(facts);
       this.#tell(group);
       revision = await writeOrders(store, this.#fenceFor(group), group.writes, { signal: leadership.over });
       metrics.orders.add(group.writes.length);
@@ -145,6 +150,15 @@ export class Reign {
       revision = await writeAlarm(store, leadership.fence, { name, text }, { signal: leadership.over });
     }
     if (revision > 0) await this.#seen(revision);
+  }
+
+  /**
+   * Others may have been told meanwhile that this daemon has no contact with the store, and go on with their units
+   * on the strength of it: then nothing may move that the plan, made before, would move.
+   */
+  #insistOnContinuity({ continuousSinceMs }: SchedulerFacts): void {
+    if (this.#options.machines.continuousSinceMs === continuousSinceMs) return;
+    throw new KeelError("KEEL-403", "the view of the machines was interrupted");
   }
 
   /** The next pass must see what this one wrote. A view that does not get there is not trusted. */

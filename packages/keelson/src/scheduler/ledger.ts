@@ -2,8 +2,8 @@
 import type { ScheduleEntry } from "../model/schedule.ts";
 import type { Write, WriteGroup } from "./plan.ts";
 
-/** Comparisons in one transaction are few: so many machines may be named as absent in one group. */
-const machinesPerGroup = 50;
+/** A group of moves is one transaction: it has at most so many writes, and names fewer machines as absent. */
+const writesPerGroup = 100;
 
 type Put = Extract<Write, { entry: ScheduleEntry }>;
 type Remove = Extract<Write, { remove: string }>;
@@ -11,7 +11,7 @@ type Remove = Extract<Write, { remove: string }>;
 export class Ledger {
   readonly #removes = new Map<string, Remove>();
   readonly #puts = new Map<string, Put>();
-  readonly #moves = new Map<string, Write[]>();
+  readonly #moves = new Map<string, (readonly [Remove, Put])[]>();
 
   put(machine: string, entry: ScheduleEntry): void {
     const key = `${machine}/${entry.unit}`;
@@ -27,9 +27,9 @@ export class Ledger {
 
   /** Takes an order from a machine that is gone and gives it to another. */
   move(from: string, to: Put, because: string): void {
-    const writes = this.#moves.get(from) ?? [];
-    writes.push({ machine: from, remove: to.entry.unit, because }, to);
-    this.#moves.set(from, writes);
+    const pairs = this.#moves.get(from) ?? [];
+    pairs.push([{ machine: from, remove: to.entry.unit, because }, to]);
+    this.#moves.set(from, pairs);
   }
 
   /** Whether an order is given or left standing by this pass: `undefined` when it does not touch it. */
@@ -42,10 +42,11 @@ export class Ledger {
   groups(): WriteGroup[] {
     const groups: WriteGroup[] = [];
     if (this.#removes.size > 0) groups.push({ writes: [...this.#removes.values()], absent: [] });
-    const moves = [...this.#moves];
-    for (let first = 0; first < moves.length; first += machinesPerGroup) {
-      const some = moves.slice(first, first + machinesPerGroup);
-      groups.push({ writes: some.flatMap(([, writes]) => writes), absent: some.map(([machine]) => machine) });
+    const moves = [...this.#moves].flatMap(([machine, pairs]) => pairs.map((pair) => ({ machine, pair })));
+    for (let first = 0; first < moves.length; first += writesPerGroup / 2) {
+      const some = moves.slice(first, first + writesPerGroup / 2);
+      const absent = [...new Set(some.map(({ machine }) => machine))];
+      groups.push({ writes: some.flatMap(({ pair }) => pair), absent });
     }
     if (this.#puts.size > 0) groups.push({ writes: [...this.#puts.values()], absent: [] });
     return groups;
