@@ -99,6 +99,13 @@ export class WireReader {
     return this.#bigVarint();
   }
 
+  /** A repeated integer field, packed or not: calls `take` for each. */
+  ints(take: (value: number) => void): void {
+    if (this.#wireType === 0) return take(this.#varint());
+    const end = this.#length() + this.#position;
+    while (this.#position < end) take(this.#varint());
+  }
+
   /** A `bytes` field as a latin1 string. */
   bytes(): string {
     const length = this.#length();
@@ -118,6 +125,24 @@ export class WireReader {
     if (this.#position !== this.#end) throw new WireError("embedded message ends early");
     this.#end = end;
     return value;
+  }
+
+  /** For records that are not messages: nothing is left. */
+  get atEnd(): boolean {
+    return this.#position >= this.#end;
+  }
+
+  /** A varint without a tag. */
+  rawInt(): number {
+    return this.#varint();
+  }
+
+  /** Where bytes begin and end whose length comes first, without a tag. */
+  rawBytes(): readonly [start: number, end: number] {
+    const length = this.#lengthOfField();
+    const start = this.#position;
+    this.#position += length;
+    return [start, this.#position];
   }
 
   skip(): void {

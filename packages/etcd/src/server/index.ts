@@ -1,0 +1,5 @@
+// The embedded etcd server.
+
+export { EtcdServer, type EtcdServerStatus } from "./server.ts";
+export type { EtcdServerOptions, LogFunction, LogLevel, MonotonicClock, ServerLimits } from "./options.ts";
+export type { Address } from "./transport/listener.ts";

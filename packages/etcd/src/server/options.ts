@@ -1,0 +1,49 @@
+/** Passes at the same rate whatever the calendar does; milliseconds from an arbitrary start. */
+export interface MonotonicClock {
+  now(): number;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogFunction = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void;
+
+/** What a server allows. Each has etcd's default. */
+export interface ServerLimits {
+  /** Bytes of one write request. 1.5 MiB. */
+  readonly maxRequestBytes?: number;
+  /** Operations of one transaction. 128. */
+  readonly maxTxnOps?: number;
+  /** Bytes of keys and history before writes are refused. 2 GiB. */
+  readonly quotaBytes?: number;
+  /** Changes after which a snapshot is taken and the log cut. 100,000. */
+  readonly snapshotCount?: number;
+}
+
+export interface EtcdServerOptions {
+  /** Directory for everything that the server keeps; made if it is not there. */
+  readonly dataDir: string;
+  /** Where to listen. Port 0 takes a free one; see {@link EtcdServer.addresses}. */
+  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** Name of the member. "default". */
+  readonly name?: string;
+  /** URLs at which clients reach it, as MemberList tells them. By default where it listens. */
+  readonly advertiseClientUrls?: readonly string[];
+  readonly log?: LogFunction;
+  readonly limits?: ServerLimits;
+  readonly clock?: MonotonicClock;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+}
+
+export const DEFAULT_LIMITS: Required<ServerLimits> = {
+  maxRequestBytes: 1.5 * 1024 * 1024,
+  maxTxnOps: 128,
+  quotaBytes: 2 * 1024 ** 3,
+  snapshotCount: 100_000,
+};
+
+/** What gRPC lets a message have above {@link ServerLimits.maxRequestBytes}. */
+export const REQUEST_OVERHEAD_BYTES = 512 * 1024;
+
+/** The version whose protocol and behaviour the server has. */
+export const ETCD_VERSION = "3.5.16";
+export const CLUSTER_VERSION = "3.5.0";

@@ -1,0 +1,131 @@
+// Wires the parts of the server together. Everything that it serves stands in two tables: gRPC services by name,
+// and pages of HTTP/1.1 by path.
+
+import { performance } from "node:perf_hooks";
+import { EtcdError } from "../errors.ts";
+import { ResponseHeaders } from "./headers.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import { DEFAULT_LIMITS, REQUEST_OVERHEAD_BYTES, type EtcdServerOptions } from "./options.ts";
+import { clusterService } from "./services/cluster.ts";
+import type { ServiceContext } from "./services/context.ts";
+import { healthPages } from "./services/health.ts";
+import { kvService } from "./services/kv.ts";
+import { leaseService } from "./services/lease.ts";
+import { maintenanceService } from "./services/maintenance.ts";
+import { watchService } from "./services/watch.ts";
+import { Store } from "./store.ts";
+import type { ServiceTable } from "./transport/call.ts";
+import { GrpcServer } from "./transport/grpc.ts";
+import { httpListener } from "./transport/http.ts";
+import { Listener, type Address } from "./transport/listener.ts";
+import { WatchHub } from "./watch/hub.ts";
+
+/** How a server is doing. */
+export interface EtcdServerStatus {
+  readonly revision: number;
+  readonly keys: number;
+  readonly leases: number;
+  /** Bytes of the data directory. */
+  readonly bytes: number;
+  /** Why writes are refused, if they are. */
+  readonly failure: EtcdError | undefined;
+}
+
+/** A single-node etcd v3 server in this process, durable in its directory. */
+export class EtcdServer implements AsyncDisposable {
+  readonly #store: Store;
+  readonly #leases: LeaseKeeper;
+  readonly #grpc: GrpcServer;
+  readonly #listeners: readonly Listener[];
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: { store: Store; leases: LeaseKeeper; grpc: GrpcServer; listeners: Listener[] }) {
+    this.#store = parts.store;
+    this.#leases = parts.leases;
+    this.#grpc = parts.grpc;
+    this.#listeners = parts.listeners;
+  }
+
+  /**
+   * Recovers the directory and listens. Throws STORE_IN_USE, STORE_DAMAGED or STORE_IO for the directory, and
+   * UNAVAILABLE if an address cannot be used; nothing is left open then.
+   */
+  static async start(options: EtcdServerOptions): Promise<EtcdServer> {
+    const { clock = performance, log = () => undefined, random = Math.random } = options;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const randomId = (): bigint => randomBits(random);
+    await using opened = new AsyncDisposableStack();
+    const store = opened.use(await Store.open({ dataDir: options.dataDir, limits, randomId, log }));
+    const leases = opened.use(new LeaseKeeper(store, { clock, log }));
+    const hub = new WatchHub(store.keyspace);
+    store.listen({
+      applied: (change) => {
+        leases.applied(change);
+        hub.changed();
+      },
+    });
+    const listeners: Listener[] = [];
+    const clientUrls = (): readonly string[] => options.advertiseClientUrls ?? listeners.map(urlOf);
+    const mostMessageBytes = limits.maxRequestBytes + REQUEST_OVERHEAD_BYTES;
+    const headers = new ResponseHeaders(store.clusterId, store.memberId);
+    const context: ServiceContext = { store, header: (revision) => headers.at(revision, store.term) };
+    const services: ServiceTable = new Map([
+      ["etcdserverpb.KV", kvService(context, limits)],
+      ["etcdserverpb.Watch", watchService(context, { hub, fragmentBytes: mostMessageBytes, jitter: random })],
+      ["etcdserverpb.Lease", leaseService(context, { keeper: leases, randomId })],
+      ["etcdserverpb.Cluster", clusterService(context, { name: options.name ?? "default", clientUrls })],
+      ["etcdserverpb.Maintenance", maintenanceService(context)],
+    ]);
+    const grpc = new GrpcServer({ services, mostMessageBytes });
+    const http = httpListener(healthPages(store));
+    for (const address of options.listen) {
+      const listener = await Listener.open(address, grpc, http).catch((cause: unknown) => {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        throw new EtcdError("UNAVAILABLE", `cannot listen: ${reason}`, { cause });
+      });
+      opened.defer(() => listener.close());
+      listeners.push(listener);
+    }
+    opened.move();
+    return new EtcdServer({ store, leases, grpc, listeners });
+  }
+
+  /** Where it listens, with the ports that it got. */
+  get addresses(): readonly Address[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  get status(): EtcdServerStatus {
+    const { keyspace, bytes, failure } = this.#store;
+    const { revision, liveKeys, leases } = keyspace;
+    return { revision, keys: liveKeys, leases: leases.size, bytes, failure };
+  }
+
+  /** Answers what is under way, ends all streams and connections, and lets go of the directory. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    for (const listener of this.#listeners) listener.stop();
+    await this.#grpc.close(EtcdError.refusal("SERVER_STOPPED"));
+    this.#leases[Symbol.dispose]();
+    for (const listener of this.#listeners) await listener.close();
+    await this.#store[Symbol.asyncDispose]();
+  }
+}
+
+function urlOf({ address }: Listener): string {
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `http://${host}:${address.port}`;
+}
+
+function randomBits(random: () => number): bigint {
+  const part = (): bigint => BigInt(Math.floor(random() * 2 ** 32));
+  return (part() << 32n) | part();
+}

@@ -1,0 +1,8 @@
+import type { Store } from "../store.ts";
+
+/** What every service works with. */
+export interface ServiceContext {
+  readonly store: Store;
+  /** Encoded header field of an answer for a revision; without one when it is 0. */
+  readonly header: (revision: number) => string;
+}

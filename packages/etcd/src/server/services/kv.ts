@@ -1,0 +1,73 @@
+import type { ServerLimits } from "../options.ts";
+import { range } from "../../keyspace/range.ts";
+import { isReadOnly, txn } from "../../keyspace/transaction.ts";
+import { checkDeleteRange, checkPut, checkRange, checkTxn } from "../../keyspace/validate.ts";
+import { WireReader } from "../../keyspace/wire.ts";
+import {
+  readCompaction,
+  readDeleteRange,
+  readPut,
+  readRange,
+  readTxn,
+  writeDeleteRange,
+  writePut,
+  writeRange,
+  writeTxn,
+} from "../messages/kv.ts";
+import type { Method } from "../transport/call.ts";
+import type { ServiceContext } from "./context.ts";
+
+/** etcdserverpb.KV. */
+export function kvService(context: ServiceContext, limits: Required<ServerLimits>): Record<string, Method> {
+  const { store, header } = context;
+  const { keyspace } = store;
+  return {
+    Range: {
+      kind: "unary",
+      handle: (bytes) => {
+        const request = readRange(new WireReader(bytes));
+        checkRange(request);
+        const result = range(keyspace, request);
+        return writeRange(header(result.revision), result);
+      },
+    },
+    Put: {
+      kind: "unary",
+      handle: async (body) => {
+        const request = readPut(new WireReader(body));
+        checkPut(request);
+        const result = await store.propose({ kind: "put", request, body });
+        return writePut(header(result.revision), result);
+      },
+    },
+    DeleteRange: {
+      kind: "unary",
+      handle: async (body) => {
+        const request = readDeleteRange(new WireReader(body));
+        checkDeleteRange(request);
+        const result = await store.propose({ kind: "delete", request, body });
+        return writeDeleteRange(header(result.revision), result);
+      },
+    },
+    Txn: {
+      kind: "unary",
+      handle: async (body) => {
+        const request = readTxn(new WireReader(body));
+        checkTxn(request, limits.maxTxnOps);
+        const result = isReadOnly(request)
+          ? txn(keyspace, request)
+          : await store.propose({ kind: "txn", request, body });
+        return writeTxn(header(result.revision), result);
+      },
+    },
+    Compact: {
+      kind: "unary",
+      handle: async (body) => {
+        const request = readCompaction(new WireReader(body));
+        await store.propose({ kind: "compact", request, body });
+        if (request.physical) await store.swept();
+        return header(keyspace.revision);
+      },
+    },
+  };
+}

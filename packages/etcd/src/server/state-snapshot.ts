@@ -1,0 +1,74 @@
+// The state as the chunks of a snapshot: a head in JSON, then the history in its order. Chunks are made as they
+// are written, while the state goes on changing: what they are made of does not change.
+
+import { bytesField, varint, WireReader } from "../keyspace/wire.ts";
+import { decodeKeyValue } from "../keyspace/version.ts";
+import type { StoreState } from "./state.ts";
+
+const HEAD = "H";
+const HISTORY = "V";
+const CHUNK_BYTES = 1 << 18;
+
+interface Head {
+  readonly revision: number;
+  readonly compactRevision: number;
+  readonly term: number;
+  readonly alarms: readonly number[];
+  /** Id as a decimal number, and TTL in seconds. */
+  readonly leases: readonly (readonly [string, number])[];
+}
+
+/** The state as it is now; what changes while the chunks are taken is not in them. */
+export function snapshotChunks(state: StoreState): Iterable<Buffer> {
+  const { keyspace, term } = state;
+  const { revision, compactRevision, history } = keyspace;
+  const leases = [...keyspace.leases.values()].map(({ id, ttl }) => [String(id), ttl] as const);
+  const head: Head = { revision, compactRevision, term, alarms: [...state.alarms], leases };
+  const { length } = history;
+  return (function* chunks(): Iterable<Buffer> {
+    yield Buffer.from(HEAD + JSON.stringify(head));
+    let text = HISTORY;
+    for (let place = 0; place < length; place++) {
+      const version = history[place];
+      if (version === undefined) break;
+      text += varint(version.sub) + bytesField("", version.encoded);
+      if (text.length < CHUNK_BYTES) continue;
+      yield Buffer.from(text, "latin1");
+      text = HISTORY;
+    }
+    if (text.length > 1) yield Buffer.from(text, "latin1");
+  })();
+}
+
+/** Takes a snapshot's chunks, in order, into an empty state. */
+export class StateRestore {
+  readonly #state: StoreState;
+  #head: Head | undefined;
+
+  constructor(state: StoreState) {
+    this.#state = state;
+  }
+
+  take(chunk: Buffer): void {
+    if (chunk[0] === HEAD.charCodeAt(0)) this.#takeHead(JSON.parse(chunk.toString("utf8", 1)) as Head);
+    else this.#takeHistory(new WireReader(chunk, 1), chunk);
+  }
+
+  #takeHead(head: Head): void {
+    this.#head = head;
+    this.#state.term = head.term;
+    for (const alarm of head.alarms) this.#state.alarms.add(alarm);
+    for (const [id, ttl] of head.leases) this.#state.keyspace.leases.add(BigInt(id), ttl);
+    this.#state.keyspace.restoreRevisions(head.revision, head.compactRevision);
+  }
+
+  #takeHistory(reader: WireReader, chunk: Buffer): void {
+    if (this.#head === undefined) throw new Error("the snapshot has no head");
+    while (!reader.atEnd) {
+      const sub = reader.rawInt();
+      const [start, end] = reader.rawBytes();
+      const fields = decodeKeyValue(chunk.subarray(start, end));
+      this.#state.keyspace.restoreVersion({ ...fields, sub }, chunk.toString("latin1", start, end));
+    }
+  }
+}

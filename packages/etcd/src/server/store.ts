@@ -1,0 +1,225 @@
+// The state and its disk together: a change is put in the log, and carried out and answered once it is there.
+// Reads look at the state directly, so nobody ever sees what a crash could take back.
+
+import { StoreDirectory } from "../disk/directory.ts";
+import { errnoOf } from "../disk/failure.ts";
+import { EtcdError } from "../errors.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { alarmCommand, fromRecord, startCommand, toRecord, type Change, type Command } from "./commands.ts";
+import type { LogFunction, ServerLimits } from "./options.ts";
+import { StateRestore, snapshotChunks } from "./state-snapshot.ts";
+import { StoreState, type Outcomes } from "./state.ts";
+
+/** etcdserverpb.AlarmType.NOSPACE. */
+export const ALARM_NO_SPACE = 1;
+const SEGMENT_BYTES = 16 << 20;
+const MOST_QUEUED_BYTES = 64 << 20;
+const SWEEP_STEP = 20_000;
+
+export interface StoreOptions {
+  readonly dataDir: string;
+  readonly limits: Required<ServerLimits>;
+  readonly randomId: () => bigint;
+  readonly log: LogFunction;
+}
+
+/** Told of what the state went through, in order. */
+export interface StoreListener {
+  applied(change: Change): void;
+}
+
+export class Store implements AsyncDisposable {
+  readonly #options: StoreOptions;
+  readonly #state: StoreState;
+  #directory!: StoreDirectory;
+  #listener: StoreListener | undefined;
+  #sweeping: Promise<void> | undefined;
+  #snapshotting: Promise<void> | undefined;
+  #appliedIndex = 0;
+  #closed = false;
+
+  private constructor(options: StoreOptions, state: StoreState) {
+    this.#options = options;
+    this.#state = state;
+  }
+
+  /** Recovers what the directory holds. Throws STORE_IN_USE, STORE_DAMAGED or STORE_IO. */
+  static async open(options: StoreOptions): Promise<Store> {
+    const state = new StoreState();
+    const restore = new StateRestore(state);
+    const store = new Store(options, state);
+    const { dataDir: path, randomId } = options;
+    const onFailure = (failure: EtcdError | undefined): void => store.#onFailure(failure);
+    store.#directory = await StoreDirectory.open(
+      { path, segmentBytes: SEGMENT_BYTES, randomId, onFailure },
+      {
+        snapshot: (chunk) => restore.take(chunk),
+        record: (record) => replay(state, fromRecord(record)),
+      },
+    );
+    const { cutOff, log } = store.#directory;
+    store.#appliedIndex = log.lastIndex;
+    if (cutOff !== undefined) options.log("warn", "cut off a torn last write", { ...cutOff });
+    while (!state.keyspace.sweep(SWEEP_STEP));
+    try {
+      await store.propose(startCommand());
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
+    return store;
+  }
+
+  get keyspace(): Keyspace {
+    return this.#state.keyspace;
+  }
+
+  get alarms(): ReadonlySet<number> {
+    return this.#state.alarms;
+  }
+
+  get term(): number {
+    return this.#state.term;
+  }
+
+  /** Index of the last command that was carried out. */
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  get clusterId(): bigint {
+    return this.#directory.clusterId;
+  }
+
+  get memberId(): bigint {
+    return this.#directory.memberId;
+  }
+
+  /** Bytes on disk. */
+  get bytes(): number {
+    return this.#directory.bytes;
+  }
+
+  /** Why nothing can be written now. */
+  get failure(): EtcdError | undefined {
+    return this.#directory.log.failure;
+  }
+
+  /** Tells one listener of every change from now on. */
+  listen(listener: StoreListener): void {
+    this.#listener = listener;
+  }
+
+  /**
+   * Records a change and carries it out. Rejects with the refusal if it cannot be carried out, NO_SPACE,
+   * TOO_MANY_REQUESTS or UNHEALTHY if it cannot be recorded, SERVER_TIMEOUT if nobody knows whether it was.
+   */
+  propose<K extends Command["kind"]>(command: Extract<Command, { kind: K }>): Promise<Outcomes[K]> {
+    return new Promise((resolve, reject) => {
+      this.#admit(command);
+      this.#directory.log.append(toRecord(command), (error, index) => {
+        if (error !== undefined) return reject(asRefusal(error));
+        this.#appliedIndex = index;
+        try {
+          const outcome = this.#state.apply(command) as Outcomes[K];
+          this.#listener?.applied(command);
+          resolve(outcome);
+        } catch (refusal) {
+          reject(refusal as EtcdError);
+        }
+        this.#afterApplied(command);
+      });
+    });
+  }
+
+  /** Resolves when the space of what was compacted is free. */
+  async swept(): Promise<void> {
+    await this.#sweeping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#snapshotting;
+    await this.#sweeping;
+    await this.#directory[Symbol.asyncDispose]();
+  }
+
+  #admit(command: Command): void {
+    const { limits } = this.#options;
+    if (command.body.length > limits.maxRequestBytes) throw EtcdError.refusal("REQUEST_TOO_LARGE");
+    if (this.#directory.log.queuedBytes > MOST_QUEUED_BYTES) throw EtcdError.refusal("TOO_MANY_REQUESTS");
+    if (command.kind !== "put" && command.kind !== "txn" && command.kind !== "grant") return;
+    if (this.#state.alarms.has(ALARM_NO_SPACE)) throw EtcdError.refusal("NO_SPACE");
+    if (this.#state.keyspace.bytes + command.body.length > limits.quotaBytes) {
+      this.#raiseNoSpace();
+      throw EtcdError.refusal("NO_SPACE");
+    }
+  }
+
+  #raiseNoSpace(): void {
+    this.#options.log("warn", "the quota is used up: writes are refused until space is freed", {
+      quotaBytes: this.#options.limits.quotaBytes,
+    });
+    this.propose(alarmCommand({ alarm: ALARM_NO_SPACE, active: true })).catch((error: unknown) => {
+      this.#options.log("error", "the alarm could not be recorded", { error: String(error) });
+    });
+  }
+
+  #afterApplied(change: Change): void {
+    if (change.kind === "compact") this.#sweeping ??= this.#sweep();
+    if (this.#appliedIndex - this.#directory.snapshotIndex >= this.#options.limits.snapshotCount) {
+      this.#snapshotting ??= this.#snapshot();
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    do {
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (!this.#state.keyspace.sweep(SWEEP_STEP));
+    this.#sweeping = undefined;
+  }
+
+  async #snapshot(): Promise<void> {
+    const index = this.#appliedIndex;
+    const { log } = this.#options;
+    try {
+      await this.#directory.snapshot(index, snapshotChunks(this.#state));
+      log("debug", "wrote a snapshot", { index });
+    } catch (error) {
+      log("error", "could not write a snapshot; the log is kept", { error: String(error) });
+      if (!this.#closed) await new Promise((resolve) => setTimeout(resolve, 1000).unref());
+    }
+    this.#snapshotting = undefined;
+  }
+
+  #onFailure(failure: EtcdError | undefined): void {
+    if (failure === undefined) this.#options.log("info", "the log can be written again");
+    else
+      this.#options.log("error", "the log cannot be written: writes are refused", { error: failure.message });
+  }
+}
+
+/** A refused command is in the log too; it is refused again. */
+function replay(state: StoreState, change: Change): void {
+  try {
+    state.apply(change);
+  } catch (error) {
+    if (!(error instanceof EtcdError)) throw error;
+  }
+  // A compaction in the log was swept when it was new; doing the same now keeps memory as small.
+  if (change.kind === "compact") while (!state.keyspace.sweep(SWEEP_STEP));
+}
+
+/** What a client is told of a failing disk. */
+function asRefusal(error: EtcdError): EtcdError {
+  const refusal = EtcdError.refusal(
+    error.code === "AMBIGUOUS"
+      ? "SERVER_TIMEOUT"
+      : error.code === "CLOSED"
+        ? "SERVER_STOPPED"
+        : errnoOf(error) === "ENOSPC"
+          ? "NO_SPACE"
+          : "UNHEALTHY",
+  );
+  return new EtcdError(refusal.code, refusal.message, { grpcStatus: refusal.grpcStatus, cause: error });
+}
