@@ -41,9 +41,9 @@ export function maintenanceService({ store, header }: ServiceContext): Record<st
       kind: "unary",
       handle: async (bytes) => {
         const { action, memberID, alarm } = decode(AlarmRequestSchema, bytes);
-        const changed: AlarmType[] = [];
+        const changed: number[] = [];
         if (action === AlarmRequest_AlarmAction.GET) {
-          changed.push(...[...store.alarms].filter((active: AlarmType) => alarm === 0 || alarm === active));
+          changed.push(...[...store.alarms].filter((active) => alarm === 0 || Number(alarm) === active));
         } else if (memberID === 0n || memberID === memberId) {
           const active = action === AlarmRequest_AlarmAction.ACTIVATE;
           if (ALARM_NAMES[alarm] === undefined) {
@@ -53,7 +53,9 @@ export function maintenanceService({ store, header }: ServiceContext): Record<st
           if (differs) await store.propose(alarmCommand({ alarm, active }));
           if (active || differs) changed.push(alarm);
         }
-        const alarms = changed.map((type) => create(AlarmMemberSchema, { memberID: memberId, alarm: type }));
+        const alarms = changed.map((type) =>
+          create(AlarmMemberSchema, { memberID: memberId, alarm: type as AlarmType }),
+        );
         return (
           header(store.keyspace.revision) +
           encode(AlarmResponseSchema, create(AlarmResponseSchema, { alarms }))
