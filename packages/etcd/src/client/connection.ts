@@ -40,10 +40,14 @@ export class Connection {
   readonly #wire: Wire;
   readonly #closed = new AbortController();
   readonly #pulse: Pulse;
+  readonly #clock: Clock;
   #streams = 0;
+  #heardMs: number;
 
   private constructor(endpoint: Endpoint, address: string, clock: Clock) {
     this.endpoint = endpoint;
+    this.#clock = clock;
+    this.#heardMs = clock.now();
     this.#pulse = new Pulse(this, clock);
     this.#wire = new Wire(() => this.close());
     this.#client = new Client(address, this.#wire, {
@@ -85,9 +89,9 @@ export class Connection {
     return this.#closed.signal;
   }
 
-  /** Bytes received so far. */
-  get bytesRead(): number {
-    return this.#wire.bytesRead;
+  /** Monotonic time of the last message from the server. */
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   /** Long-lived streams that are open now. */
@@ -168,7 +172,10 @@ export class Connection {
     return this.#client.makeBidiStreamRequest(
       rpc.path,
       rpc.requestSerialize,
-      rpc.responseDeserialize,
+      (bytes) => {
+        this.#heardMs = this.#clock.now();
+        return rpc.responseDeserialize(bytes);
+      },
       meta,
       options,
     );
@@ -184,20 +191,22 @@ export class Connection {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true)
         throw new EtcdError("ABORTED", `${doing}: the caller gave up`, { cause: signal.reason });
-      const before = this.bytesRead;
+      const before = this.#wire.bytesRead;
       const settle = (error: unknown, answer: T | undefined) => {
         signal?.removeEventListener("abort", cancel);
         if (answer !== undefined) {
+          this.#heardMs = this.#clock.now();
           resolve(answer);
         } else if (signal?.aborted === true) {
           reject(new EtcdError("ABORTED", `${doing}: the caller gave up`, { cause: signal.reason }));
         } else {
-          const failure = toEtcdError(
-            error ?? new EtcdError("BAD_RESPONSE", `${doing}: an empty answer`),
-            doing,
-          );
-          if (failure.grpcStatus === GRPC_STATUS.DEADLINE_EXCEEDED) this.closeIfSilent(before);
-          reject(failure);
+          const failure = toEtcdError(error ?? emptyAnswer(doing), doing);
+          if (failure.grpcStatus === GRPC_STATUS.DEADLINE_EXCEEDED) {
+            this.#closeIfSilent(before, () => reject(failure));
+          } else {
+            this.#heardMs = this.#clock.now();
+            reject(failure);
+          }
         }
       };
       const call = start(Date.now() + options.deadlineMs, settle);
@@ -210,11 +219,17 @@ export class Connection {
    * Closes the connection if nothing was received since `bytesRead` was `before`. A busy process may come to
    * its timers before it comes to what has long arrived, so the event loop gets one more turn first.
    */
-  closeIfSilent(before: number): void {
+  #closeIfSilent(before: number, done: () => void): void {
     setImmediate(() => {
-      if (this.bytesRead === before) this.close();
+      if (this.#wire.bytesRead === before) this.close();
+      else this.#heardMs = this.#clock.now();
+      done();
     });
   }
+}
+
+function emptyAnswer(doing: string): EtcdError {
+  return new EtcdError("BAD_RESPONSE", `${doing}: an empty answer`);
 }
 
 function metadata(needsLeader: boolean): Metadata {

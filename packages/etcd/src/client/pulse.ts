@@ -10,7 +10,9 @@ const ANSWER_MS = 1000;
 /** What has a pulse: a connection. */
 export interface Living {
   readonly closed: AbortSignal;
-  readonly bytesRead: number;
+  /** Monotonic time of the last message from the other side. */
+  readonly heardMs: number;
+  /** Long-lived streams that are open now. */
   readonly streams: number;
   unary(
     rpc: typeof RPC.status,
@@ -22,7 +24,6 @@ export interface Living {
 export class Pulse {
   readonly #clock: Clock;
   readonly #connection: Living;
-  #heard = 0;
   #running = false;
 
   constructor(connection: Living, clock: Clock) {
@@ -34,17 +35,16 @@ export class Pulse {
   start(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#heard = this.#connection.bytesRead;
     this.#arm();
   }
 
   #arm(): void {
     const { closed } = this.#connection;
-    const timer = this.#clock.timer(SILENCE_MS, () => {
+    const stop = () => timer.cancel();
+    const timer = this.#clock.timer(Math.max(0, SILENCE_MS - this.#silenceMs()), () => {
       closed.removeEventListener("abort", stop);
       void this.#feel();
     });
-    const stop = () => timer.cancel();
     closed.addEventListener("abort", stop, { once: true });
   }
 
@@ -54,15 +54,17 @@ export class Pulse {
       this.#running = false;
       return;
     }
-    if (connection.bytesRead === this.#heard) {
+    if (this.#silenceMs() >= SILENCE_MS) {
       try {
         await connection.unary(RPC.status, {}, { deadlineMs: ANSWER_MS, needsLeader: false });
       } catch {
         // A refusal is an answer too; without any, the connection closes itself on the missed deadline.
       }
     }
-    if (connection.closed.aborted) return;
-    this.#heard = connection.bytesRead;
-    this.#arm();
+    if (!connection.closed.aborted) this.#arm();
+  }
+
+  #silenceMs(): number {
+    return this.#clock.now() - this.#connection.heardMs;
   }
 }

@@ -1,0 +1,39 @@
+// What the client promises, whatever store it talks to. Each store that Keelson knows passes all of it.
+import { after, before, describe } from "node:test";
+import { EtcdClient } from "../../src/client/index.ts";
+import { crashCases } from "./crash-cases.ts";
+import { electionCases } from "./election-cases.ts";
+import { networkFaultCases } from "./fault-cases.ts";
+import { kvCases } from "./kv-cases.ts";
+import { leaseCases } from "./lease-cases.ts";
+import type { TestStore } from "./test-store.ts";
+import { watchCases } from "./watch-cases.ts";
+
+/** Runs the suite on stores made by `start`; `skip` says why they cannot be had here. */
+export function clientSuite(
+  name: string,
+  start: () => Promise<TestStore>,
+  skip: string | false = false,
+): void {
+  describe(`the client with ${name}`, { skip, concurrency: true }, () => {
+    let store: TestStore;
+    let client: EtcdClient;
+    before(async () => {
+      store = await start();
+      client = new EtcdClient({ endpoints: [`http://127.0.0.1:${store.port}`] });
+    });
+    after(async () => {
+      await client[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    });
+    kvCases(() => client);
+    watchCases(() => client);
+    leaseCases(() => client);
+    electionCases(() => client);
+    networkFaultCases(
+      () => store,
+      () => client,
+    );
+    crashCases(start);
+  });
+}
