@@ -4,7 +4,7 @@
 // units and the lease as they are.
 import { Backoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
-import type { Configuration } from "../base/configuration.ts";
+import type { Configuration, Role } from "../base/configuration.ts";
 import { describeError } from "../base/errors.ts";
 import { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
@@ -15,6 +15,7 @@ import { readFacts } from "../host/facts.ts";
 import type { HostFacts } from "../host/host.ts";
 import type { LinuxHost } from "../host/linux-host.ts";
 import { BodyCache } from "../registry/body-cache.ts";
+import { ClusterView } from "../registry/cluster-view.ts";
 import { EtcdStore } from "../registry/etcd-store.ts";
 import { contactOf } from "./contact.ts";
 
@@ -32,6 +33,8 @@ export class Daemon implements AsyncDisposable {
   readonly #facts: HostFacts;
   readonly #store: EtcdStore;
   readonly #bodies: BodyCache;
+  /** Watched for as long as the daemon lives: the leader's candidate and the agent know the machines from it. */
+  readonly #machines: ClusterView;
   readonly #metrics = new Metrics();
   #host: LinuxHost | undefined;
   #agent: Agent | undefined;
@@ -45,13 +48,15 @@ export class Daemon implements AsyncDisposable {
       new EtcdStore({ endpoints: configuration.store.endpoints, clock, random, log }),
     );
     this.#bodies = new BodyCache(this.#store);
+    const view = { scope: "machines", log, clock, random, signal: this.#lifetime.signal } as const;
+    this.#machines = this.#lifetime.own(ClusterView.open(this.#store, view));
   }
 
   /** Starts all roles. Rejects when the configuration cannot be carried out: a port is taken, say. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options, await readFacts());
     try {
-      for (const role of ["api", "agent", "leader"] as const) await daemon.#start(role);
+      for (const role of ["store", "api", "agent", "leader"] as const) await daemon.#start(role);
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;
@@ -73,9 +78,11 @@ export class Daemon implements AsyncDisposable {
     return this.#lifetime.close();
   }
 
-  async #start(role: "api" | "agent" | "leader"): Promise<void> {
+  async #start(role: Role): Promise<void> {
     if (!this.#options.configuration.roles.includes(role)) return;
     switch (role) {
+      case "store":
+        return this.#startStore();
       case "api":
         return this.#startApi();
       case "agent":
@@ -85,11 +92,27 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
+  async #startStore(): Promise<void> {
+    const { EtcdServer } = await import("@keelson/etcd/server");
+    const { configuration } = this.#options;
+    const { listen, dataDir, endpoints } = configuration.store;
+    if (listen === undefined || dataDir === undefined) return;
+    const log = this.#options.log.with({ role: "store" });
+    const server = await EtcdServer.start({
+      dataDir,
+      listen,
+      name: this.#name,
+      advertiseClientUrls: endpoints,
+      log: (level, message, fields) => log[level](message, fields),
+    });
+    this.#lifetime.own(server);
+  }
+
   async #startApi(): Promise<void> {
     const { startApi } = await import("../api/api.ts");
     const { configuration, version, clock, random, log } = this.#options;
     const leaseMs = configuration.leaseSeconds * 1000;
-    const promise = (): void => this.#store.doubt();
+    const promise = (): void => this.#machines.interrupt();
     const contact = () => contactOf(this.#store.lastHeardMs, { clock, leaseMs, promise });
     const api = await startApi({
       configuration,
@@ -141,6 +164,7 @@ export class Daemon implements AsyncDisposable {
       machine: this.#facts.machineId,
       store: this.#store,
       bodies: this.#bodies,
+      machines: this.#machines,
       leaseSeconds,
       leaderLeaseSeconds,
       metrics: this.#metrics,
@@ -156,6 +180,7 @@ export class Daemon implements AsyncDisposable {
       ...this.#options,
       store: this.#store,
       bodies: this.#bodies,
+      machines: this.#machines,
       facts: this.#facts,
       name: this.#name,
       apiPort: this.#apiPort,

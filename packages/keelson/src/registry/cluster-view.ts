@@ -72,8 +72,6 @@ export class ClusterView implements AsyncDisposable {
   /** Starts a view; `synced` tells when it shows something. It reconnects until it is closed. */
   static open(client: StoreClient, options: ClusterViewOptions): ClusterView {
     const view = new ClusterView(client, options);
-    const stopDoubting = client.onDoubt?.(() => view.#interrupt());
-    if (stopDoubting !== undefined) view.#lifetime.defer(stopDoubting);
     view.#lifetime.run("cluster view", (signal) => view.#follow(signal));
     view.#lifetime.run("cluster view contact", (signal) => view.#keepContact(signal));
     return view;
@@ -174,7 +172,7 @@ export class ClusterView implements AsyncDisposable {
         mustLoad ||= code !== undefined && lostTrack.has(code);
         log.debug("the view of the cluster was interrupted", { error: describeError(error) });
       }
-      this.#interrupt();
+      this.interrupt();
       this.#watching = false;
       if (!signal.aborted) await clock.sleep(backoff.next(), signal);
     }
@@ -254,7 +252,7 @@ export class ClusterView implements AsyncDisposable {
         if (this.#synced && revision < this.snapshot.revision) this.#restart.abort();
         else if (this.#watching) this.#heard();
       } catch {
-        this.#interrupt();
+        this.interrupt();
       }
     }
   }
@@ -263,12 +261,13 @@ export class ClusterView implements AsyncDisposable {
     const { clock, contactMs = 2000 } = this.#options;
     const now = clock.now();
     // This process may have stood still itself: silence counts, whoever was silent.
-    if (this.#lastContact !== undefined && now - this.#lastContact > 3 * contactMs) this.#interrupt();
+    if (this.#lastContact !== undefined && now - this.#lastContact > 3 * contactMs) this.interrupt();
     this.#lastContact = now;
     this.#continuousSince ??= now;
   }
 
-  #interrupt(): void {
+  /** Breaks the continuity. Who tells others that it has no contact promises with that to start counting anew. */
+  interrupt(): void {
     this.#continuousSince = undefined;
   }
 }

@@ -30,7 +30,6 @@ const defaultTimeoutMs = 3000;
 
 export class EtcdStore implements StoreClient, AsyncDisposable {
   readonly #client: EtcdClient;
-  readonly #doubters = new Set<() => void>();
 
   constructor(options: EtcdStoreOptions) {
     this.#client = new EtcdClient({ ...options, deadlineMs: defaultTimeoutMs });
@@ -96,16 +95,6 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
 
   async revokeLease(lease: bigint, options: CallOptions = {}): Promise<void> {
     await this.#client.revokeLease(lease, once(options));
-  }
-
-  onDoubt(listener: () => void): () => void {
-    this.#doubters.add(listener);
-    return () => this.#doubters.delete(listener);
-  }
-
-  /** Breaks the continuity of every view on this client. */
-  doubt(): void {
-    for (const listener of this.#doubters) listener();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -98,11 +98,6 @@ export interface StoreClient {
   /** Renews once. Rejects with LEASE_NOT_FOUND when the lease has run out or was revoked. */
   renewLease(lease: bigint, options?: CallOptions): Promise<void>;
   revokeLease(lease: bigint, options?: CallOptions): Promise<void>;
-  /**
-   * Calls back when this machine has told another one that it does not hear the store. That is a promise to
-   * start counting anew, which every view on this client keeps.
-   */
-  onDoubt?(listener: () => void): () => void;
 }
 
 /** The etcd client's code of an error, such as REFUSED, TIMEOUT, COMPACTED; undefined for other errors. */
