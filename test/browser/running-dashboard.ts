@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { EtcdServer } from "@keelson/etcd/server";
 import { chromium } from "playwright-core";
 import type { Browser } from "playwright-core";
 import { startApi } from "../../packages/keelson/src/api/api.ts";
@@ -17,7 +18,7 @@ import { Metrics } from "../../packages/keelson/src/base/metrics.ts";
 import { systemRandom } from "../../packages/keelson/src/base/random.ts";
 import { BodyCache } from "../../packages/keelson/src/registry/body-cache.ts";
 import type { StoreClient } from "../../packages/keelson/src/registry/store-client.ts";
-import { SimulatedStore } from "../../packages/keelson/src/registry/simulated-store.ts";
+import { EtcdStore } from "../../packages/keelson/src/registry/etcd-store.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 /** The dashboard as it is shipped. */
@@ -51,25 +52,29 @@ export function buildDashboard(): void {
   });
 }
 
-/** An API that can be stopped and started again at the same address, over one store. */
+/** An API and its store, each of which can be stopped and started again at the same address. */
 export class RunningDashboard implements AsyncDisposable {
   readonly store: StoreClient;
   readonly url: string;
-  readonly #simulated: SimulatedStore;
   readonly #folder: string;
-  readonly #port: number;
+  readonly #ports: { readonly api: number; readonly store: number };
+  readonly #client: EtcdStore;
+  #server: EtcdServer | undefined;
   #api: Api | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, ports: { readonly api: number; readonly store: number }) {
     this.#folder = folder;
-    this.#port = port;
-    this.#simulated = new SimulatedStore(systemClock);
-    this.store = this.#simulated.door();
-    this.url = `http://127.0.0.1:${port}/`;
+    this.#ports = ports;
+    const endpoints = [`http://127.0.0.1:${ports.store}`];
+    this.#client = new EtcdStore({ endpoints, clock: systemClock, random: systemRandom, log: silentLog });
+    this.store = this.#client;
+    this.url = `http://127.0.0.1:${ports.api}/`;
   }
 
   static async start(): Promise<RunningDashboard> {
-    const running = new RunningDashboard(await mkdtemp(join(tmpdir(), "keelson-browser-")), await freePort());
+    const ports = { api: await freePort(), store: await freePort() };
+    const running = new RunningDashboard(await mkdtemp(join(tmpdir(), "keelson-browser-")), ports);
+    await running.startStore();
     await running.startDaemon();
     return running;
   }
@@ -83,7 +88,7 @@ export class RunningDashboard implements AsyncDisposable {
         store: { endpoints: ["http://127.0.0.1:1"] },
         api: {
           socket: join(this.#folder, "api.sock"),
-          listen: [{ host: "127.0.0.1", port: this.#port }],
+          listen: [{ host: "127.0.0.1", port: this.#ports.api }],
           dashboard: builtFolder,
         },
         stateDir: this.#folder,
@@ -92,7 +97,7 @@ export class RunningDashboard implements AsyncDisposable {
     );
     this.#api = await startApi({
       configuration,
-      machine: { id: "1".padStart(32, "0"), name: "m1", address: "127.0.0.1", apiPort: this.#port },
+      machine: { id: "1".padStart(32, "0"), name: "m1", address: "127.0.0.1", apiPort: this.#ports.api },
       version: "0.1.0",
       store: this.store,
       bodies: new BodyCache(this.store),
@@ -108,18 +113,20 @@ export class RunningDashboard implements AsyncDisposable {
     this.#api = undefined;
   }
 
-  stopStore(): Promise<void> {
-    this.#simulated.stop();
-    return Promise.resolve();
+  async startStore(): Promise<void> {
+    const listen = [{ host: "127.0.0.1", port: this.#ports.store }];
+    this.#server = await EtcdServer.start({ dataDir: join(this.#folder, "store"), listen });
   }
 
-  startStore(): Promise<void> {
-    this.#simulated.start();
-    return Promise.resolve();
+  async stopStore(): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]();
+    this.#server = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopDaemon();
+    await this.#client[Symbol.asyncDispose]();
+    await this.stopStore();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

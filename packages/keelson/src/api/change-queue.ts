@@ -15,6 +15,8 @@ import type { ApiContext } from "./context.ts";
 
 /** How often a change is planned anew when the state moved below it. */
 const attempts = 4;
+/** A write that takes longer is given up: the store is away. */
+const writeMs = 2500;
 /** How long the answer waits for this daemon's own view to show the change. */
 const seenMs = 5000;
 /** Changes that only look (nothing was to be done) are remembered so that their progress can be asked for. */
@@ -89,7 +91,7 @@ export class ChangeQueue {
   /** Writes the operation, and then what it takes away beside units. Returns the last revision. */
   async #write(planned: OperationPlan, snapshot: ClusterSnapshot): Promise<number> {
     const { store, bodies } = this.#context.options;
-    const call = { signal: this.#context.signal };
+    const call = { signal: this.#context.signal, timeoutMs: writeMs };
     const revision = await applyOperation(store, planned.operation, planned.bodies, call);
     for (const [hash, body] of planned.bodies) bodies.put(hash, body);
     if (planned.removesMember !== undefined) return removeMember(store, planned.removesMember, call);
