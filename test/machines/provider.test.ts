@@ -320,6 +320,28 @@ describe("a cluster", () => {
     if (alone && (await LocalCluster.list()).length === 0) assert.deepEqual(read(), before);
   });
 
+  test("passes a host firewall that drops what it forwards, and leaves it as it was", async (t) => {
+    const reason = whyNoMachines();
+    if (reason !== false) return t.skip(reason);
+    const module = join(repository, "packages/keelson/src/local/network.ts");
+    const trial = `const { ClusterNetwork } = await import(${JSON.stringify(module)});
+      const network = new ClusterNetwork("firewalled");
+      const chain = "nft list chain ip filter FORWARD".split(" ");
+      const { execFileSync } = await import("node:child_process");
+      const show = () => execFileSync(chain[0], chain.slice(1), { encoding: "utf8" });
+      execFileSync("nft", ["-f", "-"], { input: "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; ct state established accept; } }" });
+      const before = show();
+      await network.create("10.205.1.0/24");
+      await network.create("10.205.1.0/24");
+      const during = show();
+      await network.destroy();
+      console.log(JSON.stringify([before, during, show()]));`;
+    const argv = ["unshare", "--net", process.execPath, "--input-type=module", "--eval", trial];
+    const [before, during, after] = JSON.parse(await runCommand(argv)) as string[];
+    assert.equal(during?.match(/accept comment "keelson firewalled"/g)?.length, 2);
+    assert.equal(after, before);
+  });
+
   for (const moment of ["locked", "created", "machines", "first", "paused", "ready"]) {
     test(`is removed after its maker was killed when it was at: ${moment}`, async (t) => {
       const reason = whyNoMachines();

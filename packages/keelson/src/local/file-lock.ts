@@ -11,9 +11,14 @@ export interface FileLock extends AsyncDisposable {
 // The file, and its folder, may be removed by the holder before us: open again until the locked file is the
 // named one. `command` keeps a failed exec from ending the shell.
 const script = `
+tries=0
 while :; do
-	mkdir -p "$(dirname "$1")" || exit 3
-	command exec 9>>"$1" || { sleep 0.01; continue; }
+	if ! mkdir -p "$(dirname "$1")" || ! command exec 9>>"$1"; then
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || exit 3
+		sleep 0.01
+		continue
+	fi
 	flock -w "$2" 9 || exit 4
 	[ "$1" -ef /proc/self/fd/9 ] && break
 done

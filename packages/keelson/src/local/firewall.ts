@@ -88,8 +88,8 @@ function set(name: string, type: string, elements: readonly string[]): string {
 export function parseCuts(cluster: string, json: string, machines: readonly string[]): Cuts {
   const names = new Map(machines.map((machine) => [portName(cluster, machine), machine]));
   const sets = new Map<string, unknown[]>();
-  for (const item of (JSON.parse(json) as { nftables: Record<string, NftSet>[] }).nftables) {
-    if (item.set !== undefined) sets.set(item.set.name, item.set.elem ?? []);
+  for (const { set } of parseNft(json)) {
+    if (set !== undefined) sets.set(set.name, set.elem ?? []);
   }
   const named = (port: unknown): string | undefined =>
     typeof port === "string" ? names.get(port) : undefined;
@@ -106,9 +106,14 @@ export function parseCuts(cluster: string, json: string, machines: readonly stri
   return { lost: new Set(lost), apart };
 }
 
-interface NftSet {
-  readonly name: string;
-  readonly elem?: unknown[];
+interface NftItem {
+  readonly set?: { readonly name: string; readonly elem?: unknown[] };
+  readonly chain?: { readonly policy?: string };
+  readonly rule?: { readonly handle: number; readonly comment?: string };
+}
+
+function parseNft(json: string): readonly NftItem[] {
+  return (JSON.parse(json) as { nftables: NftItem[] }).nftables;
 }
 
 /** Machines reach the world under the host's address; what comes back finds its way. */
@@ -124,6 +129,38 @@ table ip ${table} {
 	}
 }
 `;
+}
+
+/** What marks the rules that stand in tables of others. */
+function ruleMark(cluster: string): string {
+  return `keelson ${cluster}`;
+}
+
+/**
+ * Rules for a host whose own firewall drops what it forwards, as Docker's does: they let the cluster's
+ * traffic pass. Nothing when the listed chain does not drop, or has the rules already.
+ */
+export function passRules(cluster: string, chainJson: string): string {
+  const items = parseNft(chainJson);
+  const drops = items.some(({ chain }) => chain?.policy === "drop");
+  if (!drops || ownRules(cluster, items).length > 0) return "";
+  const bridge = bridgeName(cluster);
+  return ["iifname", "oifname"]
+    .map(
+      (side) => `insert rule ip filter FORWARD ${side} "${bridge}" accept comment "${ruleMark(cluster)}"\n`,
+    )
+    .join("");
+}
+
+/** Takes the rules of `passRules` out again. */
+export function unpassRules(cluster: string, chainJson: string): string {
+  return ownRules(cluster, parseNft(chainJson))
+    .map((handle) => `delete rule ip filter FORWARD handle ${handle}\n`)
+    .join("");
+}
+
+function ownRules(cluster: string, items: readonly NftItem[]): number[] {
+  return items.flatMap(({ rule }) => (rule?.comment === ruleMark(cluster) ? [rule.handle] : []));
 }
 
 /** Removes both tables, whether they are there or not. */

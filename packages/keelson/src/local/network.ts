@@ -3,7 +3,16 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { KeelError } from "../base/errors.ts";
 import { runCommand, tryCommand } from "./command.ts";
-import { cutRules, isPortOf, noCuts, outwardRules, parseCuts, removeRules } from "./firewall.ts";
+import {
+  cutRules,
+  isPortOf,
+  noCuts,
+  outwardRules,
+  parseCuts,
+  passRules,
+  removeRules,
+  unpassRules,
+} from "./firewall.ts";
 import type { Cuts } from "./firewall.ts";
 import { bridgeAlias, bridgeName, portName, preferredSubnet, tableName } from "./names.ts";
 
@@ -80,6 +89,7 @@ export class ClusterNetwork {
     await runCommand([...link, "alias", bridgeAlias(this.cluster), "addrgenmode", "none", "up"]);
     await runCommand(["ip", "address", "replace", `${addressIn(subnet, 1)}/24`, "dev", this.bridge]);
     await this.#apply(outwardRules(this.cluster, subnet));
+    await this.#changeForward(passRules);
     if ((await this.#readTable()) === undefined) await this.#apply(cutRules(this.cluster, noCuts));
   }
 
@@ -88,6 +98,7 @@ export class ClusterNetwork {
     for (const port of await this.ports()) await tryCommand(["ip", "link", "delete", "dev", port]);
     if (this.exists()) await tryCommand(["ip", "link", "delete", "dev", this.bridge]);
     await this.#apply(removeRules(this.cluster));
+    await this.#changeForward(unpassRules);
   }
 
   /** Host ends of machines' cables. */
@@ -116,6 +127,14 @@ export class ClusterNetwork {
   async #readTable(): Promise<string | undefined> {
     const result = await tryCommand(["nft", "--json", "list", "table", "bridge", tableName(this.cluster)]);
     return result.code === 0 ? result.stdout : undefined;
+  }
+
+  /** Changes the host's own forward chain, where it has one. */
+  async #changeForward(change: (cluster: string, chainJson: string) => string): Promise<void> {
+    const listed = await tryCommand("nft --json --handle list chain ip filter FORWARD".split(" "));
+    if (listed.code !== 0) return;
+    const rules = change(this.cluster, listed.stdout);
+    if (rules !== "") await this.#apply(rules);
   }
 
   async #apply(rules: string): Promise<void> {

@@ -6,7 +6,9 @@ import {
   noCuts,
   outwardRules,
   parseCuts,
+  passRules,
   removeRules,
+  unpassRules,
   withCut,
   withoutCut,
 } from "../../src/local/firewall.ts";
@@ -85,4 +87,21 @@ describe("cuts", () => {
       /ip saddr 10\.205\.7\.0\/24 oifname != "kn-\w+" masquerade/,
     );
   });
+});
+
+test("a host that drops what it forwards lets the cluster pass, once, and forgets it", () => {
+  const chain = (policy: string, ...rules: unknown[]): string =>
+    JSON.stringify({
+      nftables: [{ chain: { name: "FORWARD", policy } }, ...rules.map((rule) => ({ rule }))],
+    });
+  assert.equal(passRules("demo", chain("accept")), "");
+  assert.match(
+    passRules("demo", chain("drop")),
+    /^insert rule .* iifname "kn-\w+" accept comment "keelson demo"\n/,
+  );
+  const ours = { handle: 7, comment: "keelson demo" };
+  const others = { handle: 8, comment: "keelson demo2" };
+  assert.equal(passRules("demo", chain("drop", ours)), "");
+  assert.notEqual(passRules("demo", chain("drop", others)), "");
+  assert.equal(unpassRules("demo", chain("drop", ours, others)), "delete rule ip filter FORWARD handle 7\n");
 });
