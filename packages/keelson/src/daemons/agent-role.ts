@@ -5,7 +5,7 @@ import type { Lifetime } from "../base/lifetime.ts";
 import { LinuxHost } from "../host/linux-host.ts";
 import type { HostFacts } from "../host/host.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
-import { ClusterView } from "../registry/cluster-view.ts";
+import type { ClusterView } from "../registry/cluster-view.ts";
 import { MachineSession } from "../registry/machine-session.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import type { DaemonOptions } from "./daemon.ts";
@@ -14,6 +14,8 @@ import { KnownMembers } from "./known-members.ts";
 export interface AgentRoleOptions extends DaemonOptions {
   readonly store: StoreClient;
   readonly bodies: BodyCache;
+  /** A view of the machines, for the members. */
+  readonly machines: ClusterView;
   readonly facts: HostFacts;
   readonly name: string;
   readonly apiPort: number;
@@ -32,17 +34,7 @@ export async function openAgent(
   const host = await LinuxHost.open({ runtimeDir, stateDir, clock, log, signal: lifetime.signal });
   lifetime.own(host);
   const { signal } = lifetime;
-  // For the members only: nothing counts on its continuity, so it need not ask the store often.
-  const machines = ClusterView.open(store, {
-    scope: "machines",
-    log,
-    clock,
-    random,
-    signal,
-    contactMs: 15_000,
-  });
-  lifetime.own(machines);
-  const members = await KnownMembers.open(host, machines, log);
+  const members = await KnownMembers.open(host, options.machines, log);
   const session = MachineSession.open(store, {
     machine: {
       id: facts.machineId,
