@@ -329,14 +329,23 @@ describe("a cluster", () => {
       const chain = "nft list chain ip filter FORWARD".split(" ");
       const { execFileSync } = await import("node:child_process");
       const show = () => execFileSync(chain[0], chain.slice(1), { encoding: "utf8" });
-      execFileSync("nft", ["-f", "-"], { input: "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; ct state established accept; } }" });
+      execFileSync("nft", ["-f", "-"], { input: "table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; ct state established accept; }; }" });
       const before = show();
       await network.create("10.205.1.0/24");
       await network.create("10.205.1.0/24");
       const during = show();
       await network.destroy();
       console.log(JSON.stringify([before, during, show()]));`;
-    const argv = ["unshare", "--net", process.execPath, "--input-type=module", "--eval", trial];
+    const ownNet = [
+      "unshare",
+      "--net",
+      "--mount",
+      "sh",
+      "-c",
+      'mount -t sysfs sysfs /sys && exec "$@"',
+      "sh",
+    ];
+    const argv = [...ownNet, process.execPath, "--input-type=module", "--eval", trial];
     const [before, during, after] = JSON.parse(await runCommand(argv)) as string[];
     assert.equal(during?.match(/accept comment "keelson firewalled"/g)?.length, 2);
     assert.equal(after, before);
