@@ -16,6 +16,9 @@ import { changeDocument, outcomeText } from "./outcome-text.ts";
 import { planText } from "./plan-text.ts";
 import { toKeelError } from "./report-error.ts";
 
+/** How long to wait for the addresses of containers that run. */
+const addressesMs = 500;
+
 export type ChangeOptions = GuardOptions & WaitOptions;
 
 /** A change that was made. */
@@ -80,10 +83,21 @@ async function instancesOf(
   keel: Invocation,
   progress: ProgressView | undefined,
 ): Promise<readonly InstanceView[]> {
-  if (!progress || progress.items.length === 0) return [];
-  const names = new Set(progress.items.map((item) => item.instance));
-  const { instances } = await (await keel.daemon()).snapshot();
-  return instances.filter((instance) => names.has(instance.name));
+  const items = progress?.items ?? [];
+  if (items.length === 0) return [];
+  const client = await keel.daemon();
+  const names = new Set(items.map((item) => item.instance));
+  const running = items.filter(({ want, state }) => want === "active" && state === "ready");
+  const containers = new Set(
+    running.map(({ instance }) => instance).filter((name) => name.endsWith(".container")),
+  );
+  // A container's ports are known a moment after it runs; some publish none.
+  for (const end = keel.clock.now() + addressesMs; ;) {
+    const instances = (await client.snapshot()).instances.filter(({ name }) => names.has(name));
+    const missing = instances.some(({ name, addresses }) => containers.has(name) && addresses.length === 0);
+    if (!missing || keel.clock.now() > end) return instances;
+    await keel.clock.sleep(50, keel.signal);
+  }
 }
 
 function failure(operation: OperationView, progress: ProgressView, undo: string): KeelError {

@@ -1,3 +1,4 @@
+import type { InstanceView } from "../../api/wire.ts";
 import { KeelError } from "../../base/errors.ts";
 import { LocalCluster } from "../../local/cluster.ts";
 import { prepareHost } from "../../local/prepare-host.ts";
@@ -5,7 +6,7 @@ import { formatDuration } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { timeoutOf } from "../invocation.ts";
 import { bringUp } from "../local-cluster/bring-up.ts";
-import { repositoryFolder } from "../local-cluster/example.ts";
+import { exampleUnit, repositoryFolder } from "../local-cluster/example.ts";
 import { upText } from "../local-cluster/summary.ts";
 import { Interrupted } from "../report-error.ts";
 
@@ -52,7 +53,7 @@ export const register: Register = (program, act) => {
         }),
       ),
     );
-    const { instances } = await (await keel.daemon()).snapshot();
+    const instances = await withAddresses(keel);
     const took = formatDuration(keel.clock.now() - started);
     for (const note of notes) keel.progress.note(`note: ${note}`);
     keel.output.document(
@@ -61,6 +62,17 @@ export const register: Register = (program, act) => {
     );
   });
 };
+
+/** The instances, as soon as the example's have their addresses. */
+async function withAddresses(keel: Invocation): Promise<readonly InstanceView[]> {
+  const client = await keel.daemon();
+  for (const end = keel.clock.now() + 3000; ;) {
+    const { instances } = await client.snapshot();
+    const example = instances.filter(({ unit, state }) => unit === exampleUnit && state === "healthy");
+    if (example.every(({ addresses }) => addresses.length > 0) || keel.clock.now() > end) return instances;
+    await keel.clock.sleep(50, keel.signal);
+  }
+}
 
 /** Ctrl-C leaves what was made: says so, and how to go on. */
 async function interruptible<T>(keel: Invocation, task: () => Promise<T>): Promise<T> {
