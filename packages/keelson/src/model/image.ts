@@ -13,7 +13,7 @@ export const imageCodec = recordCodec(
     /** Digest of the image's configuration: podman's image id. */
     imageId: z.string().check(z.regex(sha256Pattern)),
     bytes: z.number(),
-    /** http://address:port of every daemon that holds the archive, under /v1/archives/<sha256>. */
+    /** `http://address:port` of every daemon that serves the archive as /v1/archives/<sha256>. */
     holders: z.array(z.string()),
     loaded: z.number(),
   }),

@@ -47,7 +47,7 @@ async function takeIn(context: ApiContext, { incoming }: Bindings): Promise<Imag
     const declared = Number(incoming.headers["content-length"] ?? 0);
     const archive = await context.archives.receive(chunks, declared, architecture());
     using _held = context.archives.hold(archive.sha256);
-    const holder = `http://${hostPart(machine.address)}:${machine.apiPort}/v1/archives/${archive.sha256}`;
+    const holder = `http://${hostPart(machine.address)}:${machine.apiPort}`;
     const images: Image[] = [];
     let revision = 0;
     for (const { name, imageId } of archive.images) {
