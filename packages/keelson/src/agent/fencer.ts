@@ -112,8 +112,9 @@ export class Fencer {
     }
     this.#action = decision.action;
     if (decision.seekProof && decision.action === "none") this.#seek();
-    const pollMs = leaseMs / 10;
-    const waitMs = Math.max(1, Math.min(decision.nextAt - clock.now(), pollMs));
+    // In contact the next renewal comes before any of this.
+    const seekInMs = decision.seekProof ? leaseMs / 10 : leaseMs / 3;
+    const waitMs = Math.max(1, Math.min(decision.nextAt - clock.now(), seekInMs));
     this.#timer = clock.timer(waitMs, () => this.#evaluate());
   }
 
