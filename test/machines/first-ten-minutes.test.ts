@@ -85,7 +85,7 @@ describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
     await writeFile(path, quadlet);
     const started = await cluster.keel(["start", path]);
     assert.match(started.stdout, /^hello\.container +runs on m\d +10\./);
-    assert.match(started.stdout, /\nundo: keel undo \w+ --cluster /);
+    assert.match(started.stdout, /\nundo: (?:\.\/)?keel undo \w+ --cluster /);
     assert.equal((await cluster.keel(["cat", "hello.container"])).stdout, await readFile(path, "utf8"));
     const [instance] = await instancesOf("hello.container");
     assert.match(await page(instance?.addresses[0] ?? ""), /hello from /);

@@ -88,6 +88,11 @@ export async function spawnSsh(
   return spawn(program, args, { stdio: request.stdio });
 }
 
+/** A command behind `--`, which the parser leaves where it stands. */
+export function withoutDashes(words: readonly string[]): readonly string[] {
+  return words[0] === "--" ? words.slice(1) : words;
+}
+
 /** Runs a command on a machine with this process's own input and outputs; its exit code. */
 export async function runOnMachine(
   keel: Pick<Invocation, "cluster" | "terminal" | "signal">,

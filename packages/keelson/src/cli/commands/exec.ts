@@ -1,6 +1,6 @@
 import { KeelError } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
-import { placedInstances, runOnMachine, serviceOf } from "../machine-access.ts";
+import { placedInstances, runOnMachine, serviceOf, withoutDashes } from "../machine-access.ts";
 
 export const register: Register = (program, act) => {
   const command = program
@@ -12,7 +12,8 @@ export const register: Register = (program, act) => {
     .description(
       "Run a command in the container of a unit; for other units, on their machine. Ends with its exit code.",
     );
-  act<{ readonly tty?: boolean }>(command, async (keel, [unit = "", ...words], options) => {
+  act<{ readonly tty?: boolean }>(command, async (keel, [unit = "", ...rest], options) => {
+    const words = withoutDashes(rest);
     const client = await keel.daemon();
     const placed = placedInstances([unit], await client.snapshot());
     const [first, second] = placed;

@@ -1,7 +1,7 @@
 import type { MachineView, SnapshotView } from "../../api/wire.ts";
 import { KeelError } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
-import { findMachine, placedInstances, runOnMachine } from "../machine-access.ts";
+import { findMachine, placedInstances, runOnMachine, withoutDashes } from "../machine-access.ts";
 
 export const register: Register = (program, act) => {
   const command = program
@@ -11,7 +11,8 @@ export const register: Register = (program, act) => {
     .passThroughOptions()
     .option("-t, --tty", "ask for a terminal even for a command")
     .description("Open a shell or run a command on a machine. Ends with that command’s exit code.");
-  act<{ readonly tty?: boolean }>(command, async (keel, [target = "", ...words], options) => {
+  act<{ readonly tty?: boolean }>(command, async (keel, [target = "", ...rest], options) => {
+    const words = withoutDashes(rest);
     const snapshot = await (await keel.daemon()).snapshot();
     const machine = machineFor(target, snapshot);
     const terminal = keel.terminal.interactive && keel.terminal.outIsTTY;

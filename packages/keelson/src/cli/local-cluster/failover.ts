@@ -44,7 +44,7 @@ export async function watchFailover(
             step.update(events.at(-1)?.what ?? "nobody has noticed yet");
             if (done) return;
             if (keel.clock.now() - started > timeoutMs) throw tooLate(snapshot, machines, affected);
-            await new Promise((resolve) => setTimeout(resolve, 50));
+            await new Promise((resolve) => setTimeout(resolve, 100));
           }
         },
       );
