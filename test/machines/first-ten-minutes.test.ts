@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { InstanceView, MachineView } from "../../packages/keelson/src/api/wire.ts";
+import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { Cluster, sleep } from "../support/cluster.ts";
 import type { KeelResult } from "../support/cluster.ts";
-import { footprint, leftBehind } from "../support/footprint.ts";
-import { whyNoMachines } from "../support/machines.ts";
+import { noTraces, tracesOf, whyNoMachines } from "../support/machines.ts";
 
 const cluster = new Cluster(`t${process.pid}-first`);
 const skip = whyNoMachines();
@@ -50,7 +50,6 @@ async function instancesOf(unit: string): Promise<readonly InstanceView[]> {
 }
 
 describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
-  const clean = skip === false ? footprint() : undefined;
   let folder = "";
   let up: UpDocument;
   before(async () => {
@@ -184,7 +183,7 @@ describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
       down.stdout,
       new RegExp(`^The cluster ${cluster.name} is gone: machine m1, machine m2, machine m3`),
     );
-    assert.deepEqual(clean === undefined ? [] : leftBehind(clean, footprint()), []);
+    assert.deepEqual(await tracesOf(new LocalCluster(cluster.name)), noTraces);
     const again = await cluster.down();
     assert.equal(again.status, 0);
     assert.match(again.stdout, /^There is no cluster/);
