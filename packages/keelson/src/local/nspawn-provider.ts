@@ -273,16 +273,24 @@ export class NspawnMachines implements MachineProvider {
     };
   }
 
-  /** The machine's first process, as soon as there is one. */
+  /**
+   * The machine's first process, as soon as there is one. A scope that is empty for a moment may be between
+   * two boots; one that stays empty has ended.
+   */
   async #init(name: string, end: number, signal?: AbortSignal): Promise<number> {
-    for (let born = false; ;) {
+    let seen = performance.now();
+    let patience = 5000;
+    for (;;) {
       const folder = await this.#folder(name);
       const init = folder === undefined ? undefined : await machineInit(folder);
       if (init !== undefined) return init;
-      if (folder !== undefined) born = true;
-      else if (born || performance.now() > end)
-        throw await this.#failure(name, "ended while it was starting");
-      if (performance.now() > end) throw await this.#failure(name, "did not start in time");
+      const now = performance.now();
+      if (folder !== undefined) {
+        seen = now;
+        patience = 1000;
+      }
+      if (now - seen > patience) throw await this.#failure(name, "ended while it was starting");
+      if (now > end) throw await this.#failure(name, "did not start in time");
       await sleep(10, undefined, signal === undefined ? {} : { signal });
     }
   }

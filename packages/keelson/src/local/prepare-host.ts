@@ -7,6 +7,7 @@ import { judgeHost } from "./preflight.ts";
 import type { Problem, Verdict } from "./preflight.ts";
 import { asStep } from "./progress.ts";
 import type { Progress } from "./progress.ts";
+import { hostProxy } from "./tree/debian-tree.ts";
 import { defaultCacheDirectory, defaultMirror, needsDownload } from "./tree/machine-tree.ts";
 
 export interface PrepareOptions {
@@ -77,7 +78,7 @@ const proxies = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 
 async function mirrorProblem(mirror: string): Promise<Problem[]> {
   // apt knows how to use a proxy; this look does not.
-  if (proxies.some((name) => process.env[name])) return [];
+  if (proxies.some((name) => process.env[name]) || (await hostProxy()).length > 0) return [];
   const reason = await reachMirror(mirror, "trixie");
   if (reason === undefined) return [];
   const what = `Debian's packages are needed and ${mirror} cannot be reached: ${reason}`;

@@ -97,8 +97,8 @@ async function install(
   }
 }
 
-/** The host's apt may reach the archives only by a proxy. */
-async function hostProxy(): Promise<string[]> {
+/** The apt options with which the host reaches archives by a proxy; none when it needs none. */
+export async function hostProxy(): Promise<string[]> {
   const result = await tryCommand(["apt-config", "shell", "proxy", "Acquire::http::Proxy"]).catch(
     () => undefined,
   );
