@@ -58,7 +58,8 @@ export async function bringUp(
   const provider = await cluster.machines();
   const daemon = bringUpHost(keel, cluster, tree, client);
   const started = bringUpMachines(keel, cluster, provider, options.machines);
-  const [host, machines] = await settleBoth(daemon, started);
+  await allSettled([daemon, started]);
+  const [host, machines] = [await daemon, await started];
   if (host === "started") made.push("keeld on the host");
   made.push(...machines.made);
   const joined = await progress.run(
@@ -104,7 +105,7 @@ async function bringUpMachines(
   const missing = machineNames(count).filter((name) => !there.some((machine) => machine.name === name));
   for (const name of missing) await createMachine(cluster, provider, name);
   const stopped = there.filter((machine) => machine.state === "stopped").map(({ name }) => name);
-  await Promise.all([...missing, ...stopped].map((name) => bootMachine(keel, provider, name)));
+  await allSettled([...missing, ...stopped].map((name) => bootMachine(keel, provider, name)));
   const hindered = there.filter(isHindered);
   const expected = [...there.filter((machine) => !isHindered(machine)).map(({ name }) => name), ...missing];
   return {
@@ -157,10 +158,8 @@ async function bringUpExample(
   }
 }
 
-/** Both, and the first failure only after both have ended, so that nothing goes on in the background. */
-async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<readonly [A, B]> {
-  const [first, second] = await Promise.allSettled([a, b]);
-  if (first.status === "rejected") throw first.reason;
-  if (second.status === "rejected") throw second.reason;
-  return [first.value, second.value];
+/** All of them, and the first failure only after all have ended, so that nothing goes on in the background. */
+async function allSettled(tasks: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(tasks)).find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
 }
