@@ -29,8 +29,7 @@ export function planDesired(units: Selector, desired: DesiredState, input: PlanI
     if (after === undefined) unchanged.push(unit.name);
     else changes.push({ unit: unit.name, before: unit, after: changed(unit, after, context.nowMs) });
   }
-  const names = changes.map(({ unit }) => unit);
-  return { changes, unchanged, summary: `${verb(desired, changes)} ${describeSelection(units, names)}` };
+  return { changes, unchanged, summary: `${verb(desired, changes)} ${describe(units, changes, unchanged)}` };
 }
 
 export function planRestart(units: Selector, { snapshot, context }: PlanInput): Draft {
@@ -46,8 +45,7 @@ export function planRestart(units: Selector, { snapshot, context }: PlanInput): 
     changes.push({ unit: unit.name, before: unit, after });
   }
   const notes = unchanged.map((name) => `${name} is not started, so it is not restarted`);
-  const names = changes.map(({ unit }) => unit);
-  return { changes, unchanged, notes, summary: `restart ${describeSelection(units, names)}` };
+  return { changes, unchanged, notes, summary: `restart ${describe(units, changes, unchanged)}` };
 }
 
 /** Scaling a template that has never been started starts it; one that was stopped stays stopped. */
@@ -69,8 +67,7 @@ export function planDestroy(units: Selector, { snapshot }: PlanInput): Draft {
     const unit = ownRecord(one, snapshot.units, "Destroy");
     return { unit: unit.name, before: unit };
   });
-  const names = changes.map(({ unit }) => unit);
-  return { changes, summary: `destroy ${describeSelection(units, names)}` };
+  return { changes, summary: `destroy ${describe(units, changes, [])}` };
 }
 
 /**
@@ -152,6 +149,9 @@ function verb(desired: DesiredState, changes: readonly Change[]): string {
   return changes.some(({ before }) => before?.desired === "launched") ? "stop" : "load";
 }
 
-function describeSelection(units: Selector, names: readonly string[]): string {
-  return "all" in units ? `all ${names.length} units` : listNames(names);
+function describe(units: Selector, changes: readonly Change[], unchanged: readonly string[]): string {
+  if ("all" in units) return `all ${changes.length} units`;
+  return changes.length > 0
+    ? listNames(changes.map(({ unit }) => unit))
+    : `${listNames(unchanged)} (no change)`;
 }

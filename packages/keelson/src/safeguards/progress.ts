@@ -205,9 +205,9 @@ const ready: Verdict = { state: "ready", reason: "" };
 const isUp = ({ active, health }: UnitStatus): boolean =>
   active === "active" && (health === "healthy" || health === "unknown");
 
-/** A unit that was started, did its work and ended well: a oneshot, a job. */
+/** A unit whose start succeeded, and that did its work and ended well: a oneshot, a job. */
 const hasRun = ({ active, invocation, steps }: UnitStatus): boolean =>
-  active === "inactive" && invocation !== "" && steps["started"] !== undefined;
+  active === "inactive" && invocation !== "" && steps["active"] !== undefined;
 
 const age = ({ operation, facts }: Scene): number => Math.max(0, facts.nowMs - operation.at);
 

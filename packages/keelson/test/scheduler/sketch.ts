@@ -136,7 +136,7 @@ export class Sketch {
       restarts,
       reason: "",
       addresses: [],
-      steps: isUp ? { started: this.wallMs() } : {},
+      steps: isUp ? { started: this.wallMs(), active: this.wallMs() } : {},
     };
   }
 

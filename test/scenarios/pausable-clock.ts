@@ -1,0 +1,60 @@
+import type { Clock, Timer } from "../../packages/keelson/src/base/clock.ts";
+
+/** A machine's clock: it goes on while the machine is frozen, but nothing on the machine hears it. */
+export class PausableClock implements Clock {
+  readonly #base: Clock;
+  readonly #missed: (() => void)[] = [];
+  #paused = false;
+
+  constructor(base: Clock) {
+    this.#base = base;
+  }
+
+  now(): number {
+    return this.#base.now();
+  }
+
+  wall(): number {
+    return this.#base.wall();
+  }
+
+  timer(ms: number, callback: () => void): Timer {
+    let isOver = false;
+    const fire = (): void => {
+      if (isOver) return;
+      if (this.#paused) this.#missed.push(fire);
+      else callback();
+    };
+    const timer = this.#base.timer(ms, fire);
+    return {
+      cancel() {
+        isOver = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = (): void => {
+        timer.cancel();
+        reject(signal?.reason);
+      };
+      const timer = this.timer(ms, () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      });
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    for (const fire of this.#missed.splice(0)) fire();
+  }
+}

@@ -1,0 +1,208 @@
+// A cluster in memory: the real leader, scheduler, safeguards, registry and agents on simulated machines and a
+// simulated store, on one clock. What happens is written down; what must never happen throws.
+import { describeError, KeelError } from "../../packages/keelson/src/base/errors.ts";
+import { type Log, silentLog } from "../../packages/keelson/src/base/log.ts";
+import { seededRandom, timeOrderedId } from "../../packages/keelson/src/base/random.ts";
+import { SimulatedClock } from "../../packages/keelson/src/base/simulated-clock.ts";
+import type { ClusterSnapshot } from "../../packages/keelson/src/model/cluster.ts";
+import type { Confirmation, Intent, Operation } from "../../packages/keelson/src/model/operation.ts";
+import { PlacementCache } from "../../packages/keelson/src/model/placement-cache.ts";
+import { isSupporting, templateName } from "../../packages/keelson/src/model/unit-name.ts";
+import { applyOperation } from "../../packages/keelson/src/registry/apply-operation.ts";
+import { ClusterView } from "../../packages/keelson/src/registry/cluster-view.ts";
+import { removeMember } from "../../packages/keelson/src/registry/registration.ts";
+import { SimulatedStore } from "../../packages/keelson/src/registry/simulated-store.ts";
+import { guard } from "../../packages/keelson/src/safeguards/guard.ts";
+import { plan } from "../../packages/keelson/src/safeguards/plan.ts";
+import { type InstanceReasons, why } from "../../packages/keelson/src/scheduler/why.ts";
+import { PausableClock } from "./pausable-clock.ts";
+import { SimulatedHost } from "./simulated-host.ts";
+import { leaseSeconds, randomOf, SimulatedMachine } from "./simulated-machine.ts";
+
+export const clusterName = "demo";
+const tickMs = 50;
+/** A machine that thaws has so long to find out what it missed. */
+const thawGraceMs = 1500;
+
+export interface Event {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+export class SimulatedCluster implements AsyncDisposable {
+  readonly clock = new SimulatedClock();
+  readonly store = new SimulatedStore(this.clock);
+  readonly machines = new Map<string, SimulatedMachine>();
+  readonly events: Event[] = [];
+  readonly #seed: number;
+  readonly #log: Log;
+  readonly #door = this.store.door();
+  readonly #bodies = new Map<string, string>();
+  readonly #placements = new PlacementCache((hash) => this.#bodies.get(hash));
+  readonly #view: ClusterView;
+  readonly #ids = seededRandom(1);
+  readonly #thawedAt = new Map<string, number>();
+  readonly #lastHash = new Map<string, string>();
+  #leader = "";
+  #alarms = "";
+
+  constructor(seed: number, log: Log = silentLog) {
+    this.#seed = seed;
+    this.#log = log;
+    const random = seededRandom(seed);
+    this.#view = ClusterView.open(this.#door, { scope: "all", log, clock: this.clock, random });
+  }
+
+  get snapshot(): ClusterSnapshot {
+    return this.#view.snapshot;
+  }
+
+  machine(name: string): SimulatedMachine {
+    const machine = this.machines.get(name);
+    if (machine === undefined) throw new Error(`there is no machine ${name}`);
+    return machine;
+  }
+
+  async add(name: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+    const clock = new PausableClock(this.clock);
+    const id = `${this.machines.size + 1}`.padStart(32, "0");
+    const onUnit = (unit: string, what: string): void => {
+      if (what === "begins") this.#neverTwoCopies(unit);
+      else this.#note(`${name} ${what} ${unit}`);
+    };
+    const host = new SimulatedHost(name, id, { clock, onUnit });
+    const machine = new SimulatedMachine(name, {
+      store: this.store,
+      clock,
+      host,
+      random: randomOf(this.#seed, name),
+      log: this.#log.with({ machine: name }),
+      metadata,
+      isLost: (member) => this.machines.get(member.name)?.contact() === false,
+    });
+    this.machines.set(name, machine);
+    await machine.start();
+  }
+
+  thaw(name: string): void {
+    this.#thawedAt.set(name, this.clock.now());
+    this.machine(name).thaw();
+  }
+
+  /** Asks for a change as the API does. The operation; throws the guard's refusal. */
+  async ask(intent: Intent, confirm: Confirmation = {}): Promise<Operation> {
+    await this.clock.advance(0);
+    const planned = plan(intent, this.snapshot, {
+      bodies: (hash) => this.#bodies.get(hash),
+      context: {
+        who: "test",
+        via: "test",
+        nowMs: this.clock.wall(),
+        newId: () => timeOrderedId(this.clock.wall(), this.#ids),
+      },
+    });
+    const refused = guard(planned, confirm, clusterName);
+    if (refused !== undefined) throw refused;
+    for (const [hash, body] of planned.bodies) this.#bodies.set(hash, body);
+    const revision = await this.#answer(applyOperation(this.#door, planned.operation, planned.bodies));
+    if (planned.removesMember !== undefined) {
+      await this.#answer(removeMember(this.#door, planned.removesMember));
+    }
+    await this.#answer(this.#view.waitFor(revision));
+    return planned.operation;
+  }
+
+  why(unit: string): InstanceReasons[] {
+    const facts = {
+      nowMs: this.clock.now(),
+      wallMs: this.clock.wall(),
+      continuousSinceMs: this.#view.continuousSinceMs,
+      goneSince: this.#view.goneSince,
+      leaseMs: leaseSeconds * 1000,
+      fence: 0,
+    };
+    return why(this.snapshot, unit, { placements: this.#placements, facts });
+  }
+
+  /** Lets time pass. */
+  async run(ms: number): Promise<void> {
+    await this.clock.advance(0);
+    for (let left = ms; left > 0; left -= tickMs) {
+      await this.clock.advance(Math.min(tickMs, left));
+      this.store.expire();
+      for (const machine of this.machines.values()) if (machine.state === "up") machine.host.tick();
+      for (const unit of this.#runningAnywhere()) this.#neverTwoCopies(unit);
+      this.#noteNews();
+    }
+  }
+
+  /** The machines on which something of the unit runs now. */
+  where(unit: string): string[] {
+    const on = [...this.machines.values()].filter(({ host }) => host.running.includes(unit));
+    return on.map(({ name }) => name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.store.isRunning) this.store.start();
+    const closing = Promise.all([...this.machines.values()].map((it) => it[Symbol.asyncDispose]()));
+    const view = this.#view[Symbol.asyncDispose]();
+    await this.clock.advance(20_000);
+    await closing;
+    await view;
+  }
+
+  /** Answers that need the clock to move meanwhile. */
+  async #answer<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settle = (): void => {
+      isSettled = true;
+    };
+    promise.then(settle, settle);
+    for (let waited = 0; !isSettled && waited < 10_000; waited += tickMs) await this.run(tickMs);
+    if (!isSettled) throw new KeelError("KEEL-602", "no answer within 10 s");
+    return promise;
+  }
+
+  #runningAnywhere(): Set<string> {
+    return new Set([...this.machines.values()].flatMap(({ host }) => host.running));
+  }
+
+  /** Of a unit that may run once only. A frozen machine runs nothing, and learns of the world when it thaws. */
+  #neverTwoCopies(unit: string): void {
+    const on = this.where(unit).filter((name) => {
+      const isLearning = this.clock.now() - (this.#thawedAt.get(name) ?? -Infinity) < thawGraceMs;
+      return this.machine(name).state === "up" && !isLearning;
+    });
+    if (on.length <= 1 || this.#mayRunTwice(unit)) return;
+    throw new Error(`${unit} runs on ${on.join(" and ")} at ${this.clock.now()} ms`);
+  }
+
+  /** By its file, or by the last one that it had. */
+  #mayRunTwice(unit: string): boolean {
+    if (isSupporting(unit)) return true;
+    const { units } = this.snapshot;
+    const record = units.get(unit) ?? units.get(templateName(unit) ?? "");
+    if (record !== undefined) this.#lastHash.set(unit, record.hash);
+    const rules = this.#placements.rulesOf(this.#lastHash.get(unit) ?? "", unit);
+    return typeof rules === "object" && "global" in rules && (rules.global || rules.onPartition === "keep");
+  }
+
+  #noteNews(): void {
+    const leader = [...this.machines.values()].find(({ isLeading }) => isLeading)?.name ?? "";
+    if (leader !== this.#leader && leader !== "") this.#note(`${leader} leads`);
+    if (leader !== "") this.#leader = leader;
+    const alarms = [...this.snapshot.alarms].map(([name, text]) => `${name}: ${text}`).join("; ");
+    if (alarms !== this.#alarms) this.#note(alarms === "" ? "the alarm is over" : `alarm ${alarms}`);
+    this.#alarms = alarms;
+  }
+
+  #note(text: string): void {
+    this.events.push({ atMs: this.clock.now(), text });
+  }
+}
+
+export const refusalOf = (error: unknown): string => {
+  if (!(error instanceof KeelError)) throw error;
+  const needs = error.details?.["needs"];
+  return `refused: ${error.code} ${describeError(error)}${typeof needs === "string" ? ` [${needs}]` : ""}`;
+};
