@@ -1,4 +1,4 @@
-import { followJournal, readJournal } from "@keelson/systemd";
+import { SystemdError, followJournal, readJournal } from "@keelson/systemd";
 import type { JournalChild, JournalEntry, JournalQuery } from "@keelson/systemd";
 import { KeelError } from "../../base/errors.ts";
 import type { MachineView } from "../../api/wire.ts";
@@ -62,6 +62,7 @@ export const register: Register = (program, act) => {
   });
 };
 
+/** The entries of one machine. One that cannot be read is told of, and the others go on. */
 async function* entriesOf(
   keel: Invocation,
   source: Source,
@@ -70,9 +71,14 @@ async function* entriesOf(
   const spawn: (argv: readonly string[]) => JournalChild = await sshSpawner(keel, source.machine);
   const wanted = { ...query, units: [...source.services.keys()] };
   const read = follow ? followJournal : readJournal;
-  for await (const entry of read(wanted, { spawn, signal: keel.signal })) {
-    const instance = source.services.get(entry.unit ?? "") ?? entry.unit ?? "";
-    yield { ...entry, machine: source.machine.name, instance };
+  try {
+    for await (const entry of read(wanted, { spawn, signal: keel.signal })) {
+      const instance = source.services.get(entry.unit ?? "") ?? entry.unit ?? "";
+      yield { ...entry, machine: source.machine.name, instance };
+    }
+  } catch (error) {
+    if (!(error instanceof SystemdError) || error.code !== "journal-read") throw error;
+    keel.progress.note(`warning: the journal of ${source.machine.name} cannot be read: ${error.reason}`);
   }
 }
 

@@ -18,7 +18,10 @@ export const register: Register = (program, act) => {
       placed.map(async ({ instance, machine }) => {
         const service = await serviceOf(instance, client);
         const argv = ["systemctl", "status", "--full", "--no-pager", `--lines=${lines}`, "--", service];
-        const result = await readFromMachine(keel, machine, argv);
+        const result = await readFromMachine(keel, machine, argv).catch((error: unknown) => {
+          if (error instanceof KeelError) return { code: 255, stdout: "", stderr: `${error.message}\n` };
+          throw error;
+        });
         return {
           unit: instance.name,
           machine: machine.name,
