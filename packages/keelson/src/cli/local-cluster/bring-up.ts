@@ -11,7 +11,7 @@ import type { DaemonClient } from "../daemon-client.ts";
 import type { Invocation } from "../invocation.ts";
 import { followOperation } from "../operation-progress.ts";
 import { exampleUnit, loadExampleImage, startExample } from "./example.ts";
-import { hostDaemonAnswers, startHostDaemon } from "./host-daemon.ts";
+import { hostDaemonRuns, startHostDaemon } from "./host-daemon.ts";
 import { createMachine, machineNames, machinesJoined } from "./machines.ts";
 
 export interface BringUpOptions {
@@ -81,10 +81,12 @@ async function bringUpHost(
   tree: MachineTree,
   client: DaemonClient,
 ): Promise<"started" | "running"> {
-  const was = await startHostDaemon(cluster, tree);
-  if (was === "running") return was;
-  await keel.progress.run("store and API on the host", () => hostDaemonAnswers(cluster, client, keel.signal));
-  return was;
+  if (await hostDaemonRuns(cluster)) return "running";
+  const { signal } = keel;
+  await keel.progress.run("store and API on the host", () =>
+    startHostDaemon({ cluster, tree, client, signal }),
+  );
+  return "started";
 }
 
 interface MachinesUp {

@@ -13,25 +13,52 @@ const processName = "keeld";
 /** Within what a started process must be there, and within what it must answer. */
 const startMs = 2000;
 const answerMs = 30_000;
+/** How many ports are tried for the dashboard when others take them at the same moment. */
+const mostPorts = 20;
 
-/** Starts the host's keeld unless it runs. Resolves when the process is there; it may not answer yet. */
-export async function startHostDaemon(
-  cluster: LocalCluster,
-  tree: MachineTree,
-): Promise<"started" | "running"> {
-  if ((await cluster.hostProcess(processName)).length > 0) return "running";
-  const { name } = cluster;
+export interface HostDaemonNeeds {
+  readonly cluster: LocalCluster;
+  readonly tree: MachineTree;
+  readonly client: DaemonClient;
+  readonly signal: AbortSignal;
+}
+
+/** Starts the host's keeld unless it runs, and waits until it answers and has its store. Throws KEEL-601. */
+export async function startHostDaemon(needs: HostDaemonNeeds): Promise<void> {
+  const { cluster, client, signal } = needs;
+  const before = Number((await cluster.record())?.notes.dashboardPort ?? firstDashboardPort);
+  for (let wanted = before, tries = 1; ; tries++) {
+    const port = await firstFreePort("127.0.0.1", wanted);
+    await startProcess(needs, port);
+    try {
+      return await answers(cluster, client, signal);
+    } catch (error) {
+      // Another cluster that came up at the same moment was quicker to take the port.
+      const isTaken = error instanceof KeelError && error.message.includes(`127.0.0.1:${port} `);
+      if (!isTaken || tries === mostPorts) throw error;
+      wanted = port + 1;
+    }
+  }
+}
+
+/** Whether the host's keeld runs. It may not answer yet. */
+export async function hostDaemonRuns(cluster: LocalCluster): Promise<boolean> {
+  return (await cluster.hostProcess(processName)).length > 0;
+}
+
+async function startProcess({ cluster, tree }: HostDaemonNeeds, dashboardPort: number): Promise<void> {
   const file = join(await cluster.dataFolder(processName), "keeld.json");
   const configuration = hostConfiguration({
-    cluster: name,
+    cluster: cluster.name,
     address: await cluster.hostAddress(),
-    dashboardPort: await dashboardPort(cluster),
+    dashboardPort,
     dashboard: tree.dashboard,
     storeFolder: await cluster.dataFolder("store"),
     stateFolder: await cluster.dataFolder("state"),
     runtimeFolder: cluster.runtimeFolder,
   });
   await writeFile(file, `${JSON.stringify(configuration, undefined, 2)}\n`, { mode: 0o600 });
+  await cluster.note({ dashboardPort: String(dashboardPort) });
   // What a killed keeld left of its scope goes first.
   await cluster.stopHostProcess(processName, 0);
   await cluster.startHostProcess({
@@ -40,21 +67,16 @@ export async function startHostDaemon(
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", NODE_ENV: "production" },
     cwd: "/",
   });
-  return "started";
 }
 
-/** Waits until the host's keeld answers and has its store. Throws KEEL-601 with its last words when it ends. */
-export async function hostDaemonAnswers(
-  cluster: LocalCluster,
-  client: DaemonClient,
-  signal: AbortSignal,
-): Promise<void> {
+/** Resolves when keeld answers and has its store. Throws KEEL-601 with its last words when it ends. */
+async function answers(cluster: LocalCluster, client: DaemonClient, signal: AbortSignal): Promise<void> {
   const started = performance.now();
   for (let seen = false; ;) {
     signal.throwIfAborted();
     const answer = await client.within(2000).health().catch(toKeelError);
     if (!(answer instanceof KeelError) && answer.contact.hasContact) return;
-    const runs = (await cluster.hostProcess(processName)).length > 0;
+    const runs = await hostDaemonRuns(cluster);
     const waited = performance.now() - started;
     // A process that was just started may not be there yet; one that was seen and is gone has ended.
     if ((!runs && (seen || waited > startMs)) || waited > answerMs) {
@@ -72,12 +94,4 @@ async function lastWords(cluster: LocalCluster): Promise<string> {
   const log = await readFile(cluster.hostLog(processName), "utf8").catch(() => "");
   const lines = log.trim().split("\n").slice(-5);
   return lines.join("") === "" ? "" : `:\n${lines.join("\n")}`;
-}
-
-/** The port that the dashboard had before if it is still free, so that bookmarks last. */
-async function dashboardPort(cluster: LocalCluster): Promise<number> {
-  const before = Number((await cluster.record())?.notes.dashboardPort ?? 0);
-  const port = await firstFreePort("127.0.0.1", before === 0 ? firstDashboardPort : before);
-  await cluster.note({ dashboardPort: String(port) });
-  return port;
 }
