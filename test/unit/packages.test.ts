@@ -4,5 +4,7 @@ import { resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 
-for (const file of globSync("packages/*/test/**/*.test.ts", { cwd: root }).toSorted())
+for (const file of globSync(["packages/*/test/**/*.test.ts", "test/scenarios/*.test.ts"], {
+  cwd: root,
+}).toSorted())
   await import(resolve(root, file));
