@@ -18,7 +18,7 @@ import { Fencer } from "./fencer.ts";
 import type { ProofSources } from "./proof.ts";
 import { StartPace } from "./start-pace.ts";
 import { UnitTask } from "./unit-task.ts";
-import type { UnitSurroundings } from "./unit-task.ts";
+import type { FenceHow, UnitSurroundings } from "./unit-task.ts";
 
 export interface AgentOptions {
   readonly host: Host;
@@ -57,7 +57,7 @@ export class Agent implements AsyncDisposable {
     this.#fencer = new Fencer(
       {
         ...options,
-        onFence: (units, kill) => this.#fence(units, kill),
+        onFence: (units, how) => this.#fence(units, how),
         onRelease: () => this.#refreshOrders(),
       },
       this.#lifetime,
@@ -199,20 +199,24 @@ export class Agent implements AsyncDisposable {
     if (order !== undefined) this.#task(name).setOrder(order);
   }
 
-  #fence(units: readonly string[], kill: boolean): void {
-    const { log } = this.#options;
+  #fence(units: readonly string[], how: FenceHow): void {
     for (const name of units) {
-      this.#lifetime.run(`fence ${name}`, async () => {
-        const task = this.#tasks.get(name);
-        if (task !== undefined) return task.fence(kill);
-        const { host } = this.#options;
-        // Adopted, and its orders were never seen.
-        const written = (await host.written()).get(name);
-        if (written !== undefined) await host.note(name, { ...written.note, hash: "" });
-        if (kill) await host.kill(name);
-        else await host.act("stop", name, this.#lifetime.signal);
-      });
+      const task = this.#tasks.get(name);
+      const fence = task === undefined ? () => this.#fenceAdopted(name, how) : () => task.fence(how);
+      this.#lifetime.run(`fence ${name}`, fence);
     }
-    if (units.length > 0) log.debug("fencing", { units: units.length, kill });
+  }
+
+  /** A unit that was found here and whose orders were never seen. */
+  async #fenceAdopted(name: string, { kill }: FenceHow): Promise<void> {
+    const { host } = this.#options;
+    const written = this.#written.get(name);
+    if (written !== undefined) {
+      const note = { ...written.note, hash: "" };
+      this.#written = new Map([...this.#written, [name, { ...written, note }]]);
+      await host.note(name, note);
+    }
+    if (kill) await host.kill(name);
+    else await host.act("stop", name, this.#lifetime.signal);
   }
 }

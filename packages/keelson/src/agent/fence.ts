@@ -25,6 +25,8 @@ export interface FenceInput {
 export interface FenceDecision {
   /** `stop`: stop the singletons and start none; `kill`: what still runs is killed. */
   readonly action: "none" | "stop" | "kill";
+  /** When the singletons are to be stopped. */
+  readonly stopAt: number;
   /** When the decision changes next if nothing is heard. */
   readonly nextAt: number;
   /** When the fence is to act; what its file says. */
@@ -43,9 +45,9 @@ export function decideFence(input: FenceInput): FenceDecision | undefined {
   const seekProof = now - heard >= leaseMs / 3;
   const stopAt = end - fenceMargins.stopMs;
   const killAt = end - fenceMargins.killMs;
-  if (now < stopAt) return { action: "none", nextAt: stopAt, fenceAt, seekProof };
-  if (now < killAt) return { action: "stop", nextAt: killAt, fenceAt, seekProof };
-  return { action: "kill", nextAt: now + leaseMs, fenceAt, seekProof };
+  if (now < stopAt) return { action: "none", nextAt: stopAt, stopAt, fenceAt, seekProof };
+  if (now < killAt) return { action: "stop", nextAt: killAt, stopAt, fenceAt, seekProof };
+  return { action: "kill", nextAt: now + leaseMs, stopAt, fenceAt, seekProof };
 }
 
 /** Until when the store certainly keeps the lease, or nobody can act on its end. */

@@ -21,8 +21,11 @@ export interface FencerOptions {
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called when the singletons must be stopped (`kill`: at once). */
-  readonly onFence: (units: readonly string[], kill: boolean) => void;
+  /** Called when the singletons must be stopped (`kill`: at once). What ended since `stopAt` was fenced already. */
+  readonly onFence: (
+    units: readonly string[],
+    how: { readonly kill: boolean; readonly stopAt: number },
+  ) => void;
   /** Called when the store is heard again after that. */
   readonly onRelease: () => void;
 }
@@ -108,7 +111,7 @@ export class Fencer {
       const units = [...this.#units];
       if (units.length > 0)
         log.warn("out of contact for too long: stopping", { action: decision.action, units });
-      this.#options.onFence(units, decision.action === "kill");
+      this.#options.onFence(units, { kill: decision.action === "kill", stopAt: decision.stopAt });
     }
     this.#action = decision.action;
     if (decision.seekProof && decision.action === "none") this.#seek();

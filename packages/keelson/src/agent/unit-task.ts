@@ -13,7 +13,7 @@ import type { StoreClient } from "../registry/store-client.ts";
 import type { ContainerReader } from "./container-reader.ts";
 import type { Fencer } from "./fencer.ts";
 import type { StartPace } from "./start-pace.ts";
-import { isFenced, isRunning, noteOf, openNote, planSteps } from "./steps.ts";
+import { isFenced, noteOf, openNote, planSteps } from "./steps.ts";
 import type { Step } from "./steps.ts";
 import { readUnitFile } from "./unit-file-facts.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
@@ -47,6 +47,12 @@ export interface UnitSurroundings {
 /** podman's own failure, as against its container's: podman-run(1), exit status. */
 const podmanFailed = "exit status 125";
 
+export interface FenceHow {
+  readonly kill: boolean;
+  /** What was seen to end since then was stopped by the fence itself. */
+  readonly stopAt: number;
+}
+
 export class UnitTask {
   readonly name: string;
   readonly #around: UnitSurroundings;
@@ -63,6 +69,7 @@ export class UnitTask {
   /** Aborts what is under way for an order that holds no more. */
   #attempt = new AbortController();
   #isGone = false;
+  #endedAt = Infinity;
 
   constructor(name: string, written: WrittenUnit | undefined, around: UnitSurroundings) {
     this.name = name;
@@ -107,15 +114,16 @@ export class UnitTask {
   }
 
   /** The machine has lost its lease: stops the unit, or kills it. It starts again when it is ordered anew. */
-  async fence(kill: boolean): Promise<void> {
+  async fence({ kill, stopAt }: FenceHow): Promise<void> {
     const { host, lifetime } = this.#around;
     this.#attempt.abort(new Error("this machine lost the store"));
     const state = this.#state();
-    if (this.#written === undefined || ["inactive", "failed"].includes(state.active)) return;
+    const hasEnded = this.#noteEnd(state) < stopAt;
+    if (this.#written === undefined || hasEnded) return;
     this.#problem = "stopped: this machine lost the store, and others take over";
+    await this.#note({ ...this.#written.note, hash: "" });
     if (kill) await host.kill(this.name);
-    if (isRunning(state)) await this.#note({ ...this.#written.note, hash: "" });
-    if (!kill) await host.act("stop", this.name, lifetime.signal);
+    else await host.act("stop", this.name, lifetime.signal);
     this.refresh();
   }
 
@@ -124,6 +132,7 @@ export class UnitTask {
     const { report, clock, containers, address } = this.#around;
     if (this.#isGone || (this.#order === undefined && this.#written === undefined)) return;
     const state = this.#state();
+    this.#noteEnd(state);
     this.#followContainer(state);
     this.#followFailure(state);
     if (state.active === "active") this.#steps["active"] ??= clock.wall();
@@ -250,6 +259,8 @@ export class UnitTask {
   }
 
   async #stop(signal: AbortSignal): Promise<void> {
+    // From here on it does not run as it was told to: should that be ordered again, it starts anew.
+    if (this.#written !== undefined) await this.#note({ ...this.#written.note, hash: "" });
     const outcome = await this.#around.host.act("stop", this.name, signal);
     if (!outcome.done && !outcome.failed) throw new Error(outcome.reason);
     if (this.#order === undefined) await this.#remove();
@@ -304,6 +315,13 @@ export class UnitTask {
   #ordered(): ScheduleEntry {
     if (this.#order === undefined) throw new Error("the order changed");
     return this.#order;
+  }
+
+  /** When it was seen to have ended, on the monotonic clock; Infinity while it runs. */
+  #noteEnd({ active }: UnitState): number {
+    if (active !== "inactive" && active !== "failed") this.#endedAt = Infinity;
+    else if (this.#endedAt === Infinity) this.#endedAt = this.#around.clock.now();
+    return this.#endedAt;
   }
 
   #followContainer(state: UnitState): void {

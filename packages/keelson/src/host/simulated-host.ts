@@ -49,6 +49,7 @@ const dead: UnitState = {
   since: 0,
   reason: "",
 };
+const overtakenBy: JobOutcome = { done: false, reason: "another job took its place", failed: false };
 const unknown: UnitState = { ...dead, load: "not-found" };
 
 export class SimulatedHost implements Host {
@@ -139,7 +140,21 @@ export class SimulatedHost implements Host {
     this.reloads += 1;
   }
 
-  async act(action: UnitAction, name: string, signal: AbortSignal): Promise<JobOutcome> {
+  /** The job goes on when nobody waits for it any more. */
+  act(action: UnitAction, name: string, signal: AbortSignal): Promise<JobOutcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<JobOutcome>();
+    const giveUp = (): void => reject(signal.reason as Error);
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    this.#job(action, name).then((outcome) => {
+      signal.removeEventListener("abort", giveUp);
+      resolve(outcome);
+    }, reject);
+    return promise;
+  }
+
+  async #job(action: UnitAction, name: string): Promise<JobOutcome> {
+    const { clock } = this.#options;
     const unit = this.#units.get(name);
     this.actions.push(`${action} ${name}`);
     if (unit === undefined) {
@@ -148,24 +163,25 @@ export class SimulatedHost implements Host {
     const turn = (unit.turn += 1);
     const overtaken = (): boolean => unit.turn !== turn || this.#units.get(name) !== unit;
     const { startMs = 40, stopMs = 20, fails = false, endsAfterMs } = this.#behaviour(name);
-    if (action !== "start" && isUp(unit.state)) {
+    const isStopping = unit.state.active === "deactivating";
+    if (isStopping || (action !== "start" && isUp(unit.state))) {
       this.#set(name, { active: "deactivating", sub: "stop-sigterm" });
-      await this.#options.clock.sleep(stopMs, signal);
-      if (overtaken()) return { done: false, reason: "another job took its place", failed: false };
+      await clock.sleep(stopMs);
+      if (overtaken()) return overtakenBy;
       this.#set(name, { active: "inactive", sub: "dead", reason: "" });
     }
     if (action === "stop" || (action === "start" && isUp(unit.state))) return { done: true };
     const invocation = (this.#invocations += 1).toString(16).padStart(32, "0");
     this.#set(name, { active: "activating", sub: "start", invocation, reason: "" });
-    await this.#options.clock.sleep(startMs, signal);
-    if (overtaken()) return { done: false, reason: "another job took its place", failed: false };
+    await clock.sleep(startMs);
+    if (overtaken()) return overtakenBy;
     if (fails) {
       this.end(name);
       return { done: false, reason: "exit status 1", failed: true };
     }
     this.#set(name, { active: "active", sub: "running" });
     if (endsAfterMs !== undefined) {
-      this.#options.clock.timer(endsAfterMs, () => void (overtaken() || this.end(name, "inactive")));
+      clock.timer(endsAfterMs, () => void (overtaken() || this.end(name, "inactive")));
     }
     return { done: true };
   }

@@ -27,6 +27,8 @@ export class StatusReports {
   #waiting: (() => void)[] = [];
   /** One flush at a time: an older text must never come behind a newer one. */
   #flushing: Promise<void> = Promise.resolve();
+  /** Ends a write that hangs, so that it does not delay those under the next lease. */
+  #attempt = new AbortController();
 
   constructor(client: StoreClient, machine: string, clock: Clock) {
     this.#client = client;
@@ -48,6 +50,7 @@ export class StatusReports {
 
   /** A new registration: everything is written under this lease. */
   async startOver(lease: bigint, signal: AbortSignal): Promise<void> {
+    this.suspend();
     this.#lease = lease;
     this.#written.clear();
     for (const unit of this.#wanted.keys()) this.#dirty.add(unit);
@@ -58,6 +61,8 @@ export class StatusReports {
   /** No lease, nowhere to write. */
   suspend(): void {
     this.#lease = 0n;
+    this.#attempt.abort(new Error("the lease is another one"));
+    this.#attempt = new AbortController();
   }
 
   flushed(signal: AbortSignal): Promise<void> {
@@ -84,7 +89,7 @@ export class StatusReports {
   }
 
   #flush(signal: AbortSignal): Promise<void> {
-    const flush = this.#flushing.then(() => this.#write(signal));
+    const flush = this.#flushing.then(() => this.#write(AbortSignal.any([signal, this.#attempt.signal])));
     this.#flushing = flush.catch(() => {});
     return flush;
   }
