@@ -1,6 +1,7 @@
 // The first ten minutes of a new user, as the README tells them, on real machines.
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -43,6 +44,19 @@ async function page(address: string): Promise<string> {
       await sleep(100);
     }
   }
+}
+
+/** The first bytes that a server sends. */
+function greeting(host: string, port: number): Promise<string> {
+  return new Promise((done, fail) => {
+    const socket = connect({ host, port, timeout: 5000 });
+    socket.once("data", (bytes) => {
+      socket.destroy();
+      done(bytes.toString());
+    });
+    socket.once("timeout", () => socket.destroy(new Error("it sends nothing")));
+    socket.once("error", fail);
+  });
 }
 
 async function instancesOf(unit: string): Promise<readonly InstanceView[]> {
@@ -163,6 +177,50 @@ describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
     assert.match(undone.stdout, /web@1\.container +runs on m\d/);
     assert.ok(undone.ms < 5000, `${undone.ms} ms`);
     assert.equal((await cluster.keel(["cat", "web@"])).stdout, file);
+  });
+
+  test("the example units do what they say", async () => {
+    const units = join(import.meta.dirname, "../../examples/units");
+    for (const [service, trigger] of [
+      ["inbox.service", "inbox.path"],
+      ["relay.service", "relay.socket"],
+      ["report.service", "report.timer"],
+    ] as const) {
+      await cluster.keel(["load", join(units, service)]);
+      await cluster.keel(["start", join(units, trigger)]);
+    }
+    await cluster.keel(["submit", join(units, "notes.volume"), join(units, "notes.network")]);
+    for (const name of [
+      "greet.service",
+      "watcher.service",
+      "notes.container",
+      "docker.service",
+      "run-scratch.mount",
+    ]) {
+      await cluster.keel(["start", join(units, name)]);
+    }
+    const { snapshot } = await cluster.until("every unit as desired", (now) =>
+      now.units.every(({ state }) => ["healthy", "loaded", "inactive"].includes(state)),
+    );
+    const where = (name: string): string =>
+      snapshot.instances.find((instance) => instance.name === name)?.machineName ?? "";
+    await cluster.keel(["ssh", where("inbox.path"), "echo dropped > /run/inbox/file"]);
+    const relay = snapshot.machines.find(({ name }) => name === where("relay.socket"))?.address ?? "";
+    assert.match(await greeting(relay, 7022), /^SSH-2\.0-/);
+    await sleep(1500);
+    assert.match((await cluster.keel(["journal", "inbox"])).stdout, /inbox\.service dropped/);
+    assert.match((await cluster.keel(["journal", "report", "-n", "100"])).stdout, /Mounted on/);
+    assert.match((await cluster.keel(["journal", "greet"])).stdout, /greetings from m\d/);
+    const files = [
+      "greet",
+      "watcher",
+      "notes.container",
+      "docker",
+      "inbox.path",
+      "inbox.service",
+      "report.timer",
+    ];
+    await cluster.keel(["destroy", ...files, "--max-impact", "100"]);
   });
 
   test("doctor finds nothing broken, overhead measures", async () => {
