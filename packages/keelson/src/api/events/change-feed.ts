@@ -7,8 +7,10 @@ import { changeBetween } from "../views/change-event.ts";
 import type { ChangeEvent, SnapshotView } from "../wire.ts";
 import { ChangeRing } from "./change-ring.ts";
 
-/** Changes of the store within this time are told as one. */
+/** Changes of the store within this time are told as one; in a large cluster within so many times the time that telling takes. */
 const gatherMs = 40;
+const gatherTimes = 8;
+const mostCostMs = 125;
 
 /** What a reader at a revision gets: the changes since, or everything afresh. */
 export type Step =
@@ -24,6 +26,8 @@ export class ChangeFeed {
   #latest: SnapshotView | undefined;
   #timer: Timer | undefined;
   #listeners = 0;
+  /** How long the last change took to be worked out. */
+  #costMs = 0;
   readonly #wakers = new Set<() => void>();
 
   constructor(reader: ClusterReader, clock: Clock) {
@@ -77,7 +81,7 @@ export class ChangeFeed {
     this.#latest = undefined;
     this.#stop = view.onChange(({ reset }) => {
       if (reset) this.#latest = undefined;
-      this.#timer ??= this.#clock.timer(gatherMs, () => {
+      this.#timer ??= this.#clock.timer(Math.max(gatherMs, gatherTimes * this.#costMs), () => {
         this.#timer = undefined;
         for (const wake of this.#wakers) wake();
       });
@@ -97,11 +101,13 @@ export class ChangeFeed {
   async #refresh(): Promise<SnapshotView> {
     const view = this.#view;
     if (!view) throw new Error("the feed follows no view");
+    const started = this.#clock.now();
     const snapshot = (await this.#reader.read(view)).view;
     const before = this.#latest;
-    if (before && snapshot.revision < before.revision) return before;
-    if (!before) this.#ring.reset(snapshot.revision);
-    else if (before !== snapshot) this.#ring.push(snapshot.revision, changeBetween(before, snapshot));
+    if (before === snapshot || (before && snapshot.revision < before.revision)) return before;
+    if (before) this.#ring.push(snapshot.revision, changeBetween(before, snapshot));
+    else this.#ring.reset(snapshot.revision);
+    this.#costMs = Math.min(this.#clock.now() - started, mostCostMs);
     this.#latest = snapshot;
     return snapshot;
   }

@@ -39,6 +39,7 @@ export function pulledStream(options: PulledStreamOptions): ReadableStream<Uint8
       async pull(controller) {
         stuck?.cancel();
         try {
+          signal.throwIfAborted();
           const text = await options.next(signal);
           if (text === undefined) {
             end();

@@ -1,8 +1,8 @@
 // The snapshot as people see it. What did not change between two snapshots stays the same object, so that
 // a change costs what changed and the difference between two views is found by identity.
 import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { Operation } from "../../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
-import { compareNames } from "../../model/unit-name.ts";
 import type {
   InstanceView,
   LeaderView,
@@ -16,6 +16,7 @@ import type { InstanceSources } from "./instance-view.ts";
 import { machineView } from "./machine-view.ts";
 import { newestFirst, operationSummary } from "./operation-view.ts";
 import { unitView } from "./unit-view.ts";
+import { ViewMemory } from "./view-memory.ts";
 
 /** What the scheduler makes of a snapshot. */
 export interface PlacementFacts {
@@ -27,17 +28,12 @@ export interface PlacementFacts {
 
 const shownOperations = 20;
 
-interface Memory<T> {
-  readonly sources: readonly unknown[];
-  readonly view: T;
-}
-
 export class ClusterProjection {
   readonly #cluster: string;
-  #instances = new Map<string, Memory<InstanceView>>();
-  #machines = new Map<string, Memory<MachineView>>();
-  #units = new Map<string, Memory<UnitView>>();
-  #operations = new Map<string, Memory<OperationSummary>>();
+  readonly #instances = new ViewMemory<InstanceView>();
+  readonly #machines = new ViewMemory<MachineView>();
+  readonly #units = new ViewMemory<UnitView>();
+  readonly #operations = new WeakMap<Operation, OperationSummary>();
 
   constructor(cluster: string) {
     this.#cluster = cluster;
@@ -64,37 +60,31 @@ export class ClusterProjection {
   }
 
   #projectInstances(snapshot: ClusterSnapshot, facts: PlacementFacts): InstanceView[] {
-    const next = new Map<string, Memory<InstanceView>>();
-    const keep = (key: string, sources: readonly unknown[], make: () => InstanceView): void =>
-      void next.set(key, remembered(this.#instances.get(key), sources, make));
     for (const sources of placed(snapshot)) {
       const { name, unit, machine, machineName, isUp, entry, status } = sources;
-      keep(`${machine}/${name}`, [unit, machineName, isUp, entry, status], () => instanceOn(sources));
+      const from = [unit, machineName, isUp, entry, status];
+      this.#instances.keep(`${machine}/${name}`, from, () => instanceOn(sources));
     }
     for (const [name, { unit, reason }] of facts.waiting) {
       const record = snapshot.units.get(unit);
       if (!record) continue;
-      keep(`/${name}`, [record.hash, record.desired, reason], () =>
-        instanceWaiting(name, unit, record.hash, record.desired, reason),
-      );
+      const { hash, desired } = record;
+      const make = (): InstanceView => instanceWaiting({ name, unit, hash, desired, reason });
+      this.#instances.keep(`/${name}`, [hash, desired, reason], make);
     }
-    this.#instances = next;
-    return sortedViews(next);
+    return this.#instances.finish();
   }
 
   #projectMachines(snapshot: ClusterSnapshot, counts: ReadonlyMap<string, number>): MachineView[] {
-    const next = new Map<string, Memory<MachineView>>();
     for (const id of new Set([...snapshot.members.keys(), ...snapshot.machines.keys()])) {
       const machine = snapshot.machines.get(id);
       const member = snapshot.members.get(id);
       const isLeader = snapshot.leader === id;
       const instances = counts.get(id) ?? 0;
       const make = (): MachineView => machineView(id, { machine, member, isLeader, instances });
-      next.set(id, remembered(this.#machines.get(id), [machine, member, isLeader, instances], make));
+      this.#machines.keep(id, [machine, member, isLeader, instances], make);
     }
-    this.#machines = next;
-    const views = [...next.values()].map(({ view }) => view);
-    return views.sort((a, b) => compareNames(a.name, b.name) || compareNames(a.id, b.id));
+    return this.#machines.finish();
   }
 
   #projectUnits(
@@ -102,28 +92,22 @@ export class ClusterProjection {
     byUnit: ReadonlyMap<string, readonly InstanceView[]>,
     facts: PlacementFacts,
   ): UnitView[] {
-    const next = new Map<string, Memory<UnitView>>();
     for (const [name, unit] of snapshot.units) {
       const instances = byUnit.get(name) ?? [];
       const wanted = facts.wanted(name);
-      const make = (): UnitView => unitView(unit, instances, wanted);
-      next.set(name, remembered(this.#units.get(name), [unit, wanted, ...instances], make));
+      this.#units.keep(name, [unit, wanted, ...instances], () => unitView(unit, instances, wanted));
     }
-    this.#units = next;
-    return sortedViews(next);
+    return this.#units.finish();
   }
 
   #projectOperations(snapshot: ClusterSnapshot): OperationSummary[] {
-    const next = new Map<string, Memory<OperationSummary>>();
-    for (const operation of newestFirst(snapshot.operations.values()).slice(0, shownOperations)) {
-      const known = this.#operations.get(operation.id);
-      next.set(
-        operation.id,
-        remembered(known, [operation], () => operationSummary(operation)),
-      );
-    }
-    this.#operations = next;
-    return [...next.values()].map(({ view }) => view);
+    return newestFirst(snapshot.operations.values())
+      .slice(0, shownOperations)
+      .map((operation) => {
+        const view = this.#operations.get(operation) ?? operationSummary(operation);
+        this.#operations.set(operation, view);
+        return view;
+      });
   }
 }
 
@@ -156,14 +140,4 @@ function leaderView(snapshot: ClusterSnapshot): LeaderView | null {
   if (leader === undefined) return null;
   const known = snapshot.machines.get(leader) ?? snapshot.members.get(leader);
   return { machine: leader, name: known?.name ?? null };
-}
-
-function remembered<T>(known: Memory<T> | undefined, sources: readonly unknown[], make: () => T): Memory<T> {
-  const isSame =
-    known && known.sources.length === sources.length && sources.every((it, i) => it === known.sources[i]);
-  return isSame ? known : { sources, view: make() };
-}
-
-function sortedViews<T extends { readonly name: string }>(memories: ReadonlyMap<string, Memory<T>>): T[] {
-  return [...memories.values()].map(({ view }) => view).sort((a, b) => compareNames(a.name, b.name));
 }

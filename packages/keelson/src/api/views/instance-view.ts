@@ -49,13 +49,13 @@ export function instanceOn(sources: InstanceSources): InstanceView {
 }
 
 /** An instance that should run and has no machine. */
-export function instanceWaiting(
-  name: string,
-  unit: string,
-  hash: string,
-  desired: InstanceView["desired"],
-  reason: string,
-): InstanceView {
+export function instanceWaiting({
+  name,
+  unit,
+  hash,
+  desired,
+  reason,
+}: Pick<InstanceView, "name" | "unit" | "hash" | "desired" | "reason">): InstanceView {
   return {
     key: `/${name}`,
     name,
