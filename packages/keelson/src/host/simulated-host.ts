@@ -270,13 +270,14 @@ export class SimulatedHost implements Host {
   }
 
   /** The fence stops its units, and kills a second later what still runs. */
-  #actAsFence({ units }: FenceOrder): void {
+  #actAsFence({ units, deadline }: FenceOrder): void {
     const { clock } = this.#options;
     for (const name of units) {
       if (!isUp(this.states([name]).get(name) ?? unknown)) continue;
       void this.act("stop", name, new AbortController().signal);
       clock.timer(1000, () => {
-        if (isUp(this.states([name]).get(name) ?? unknown)) void this.kill(name);
+        const hasMoved = this.#fence.deadline !== deadline;
+        if (!hasMoved && isUp(this.states([name]).get(name) ?? unknown)) void this.kill(name);
       });
     }
   }
