@@ -2,10 +2,12 @@
 // has version 1 hierarchies, at the same path in those. nspawn keeps name=systemd and cgroup2 apart
 // otherwise, and machines would see each other's units.
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { mkdir, readdir, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { KeelError } from "../base/errors.ts";
 import { isPopulated, killGroup, limitMemory, makeGroup, removeGroup, setFrozen } from "./cgroup.ts";
 import type { Hierarchies } from "./cgroup.ts";
@@ -74,8 +76,18 @@ export class CgroupScopes implements Scopes {
       });
       await once(child, "spawn");
       child.unref();
+      await this.#entered(scope, child);
     } finally {
       closeSync(log);
+    }
+  }
+
+  /** Until the process stands in its group nobody else would see that the scope runs. */
+  async #entered(scope: ScopeName, child: ChildProcess): Promise<void> {
+    const end = performance.now() + 10_000;
+    while (child.exitCode === null && child.signalCode === null && performance.now() < end) {
+      if ((await this.folder(scope)) !== undefined) return;
+      await sleep(1);
     }
   }
 

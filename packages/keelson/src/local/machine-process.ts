@@ -33,6 +33,10 @@ const environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "
 /**
  * The argv that runs a command in the machine. The command is put into the machine's control group, so that
  * it is paused and killed with the machine.
+ *
+ * A shell forks it into the machine's PID namespace, and not nsenter: that one stops itself when its child is
+ * stopped, as systemd stops everything for a moment when it shuts down, and would never collect it then; the
+ * machine's shutdown would wait for it.
  */
 export async function enterCommand(
   scopeFolder: string,
@@ -44,7 +48,8 @@ export async function enterCommand(
   await mkdir(group, { recursive: true });
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const joinGroup = ["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', join(group, "cgroup.procs")];
-  const namespaces = "--mount --uts --ipc --net --pid --cgroup --root --wd".split(" ");
+  const namespaces = "--mount --uts --ipc --net --pid --no-fork --cgroup --root --wd".split(" ");
   const enter = ["nsenter", `--target=${init}`, ...namespaces, "--"];
-  return [...joinGroup, ...enter, "env", "-i", ...environment, ...variables, ...argv];
+  const child = ["/bin/sh", "-c", '"$@"; exit "$?"', "keelson"];
+  return [...joinGroup, ...enter, "env", "-i", ...environment, ...variables, ...child, ...argv];
 }

@@ -1,9 +1,7 @@
 // Machines as systemd-nspawn containers on a cluster's bridge. Each is one scope, one folder and one port,
-// all found again by name. The folder's machine.json is written last when a machine is made and goes first
-// when it is destroyed: a folder without one is garbage.
-import { randomBytes } from "node:crypto";
+// all found again by name: nothing about a machine is kept in this program.
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KeelError } from "../base/errors.ts";
@@ -13,8 +11,7 @@ import type { CommandOptions, CommandResult } from "./command.ts";
 import { withCut, withoutCut } from "./firewall.ts";
 import type { Cuts } from "./firewall.ts";
 import { takeLock } from "./file-lock.ts";
-import { launchScript, machineFolders, machinePaths, networkFile } from "./launch.ts";
-import type { MachinePaths } from "./launch.ts";
+import { launchScript } from "./launch.ts";
 import { enterCommand, machineInit, managerAnswers } from "./machine-process.ts";
 import type {
   MachineIdentity,
@@ -24,16 +21,13 @@ import type {
   MachineStatus,
   ReadyOptions,
 } from "./machine-provider.ts";
-import { addressIn } from "./network.ts";
+import { MachineRecords } from "./machine-records.ts";
+import type { MachineRecord } from "./machine-records.ts";
 import type { ClusterNetwork } from "./network.ts";
-import { checkMachineName, containerName, portName } from "./names.ts";
+import { containerName, portName } from "./names.ts";
 import type { ScopeName } from "./names.ts";
 import type { Scopes } from "./scopes.ts";
-import { ensureKeyPair, hostKeyTmpfiles, readPublicKey } from "./ssh-keys.ts";
-import { removeFolder } from "./remove-folder.ts";
 
-const firstHost = 11;
-const lastHost = 250;
 const haltSignal = 37; // SIGRTMIN+3: systemd shuts down in order
 const rebootCode = 133; // nspawn's exit code when its machine reboots and --keep-unit is given
 const defaultStopMs = 30_000;
@@ -50,49 +44,27 @@ export interface NspawnOptions {
   readonly network: ClusterNetwork;
 }
 
-interface MachineRecord extends MachineIdentity {
-  readonly memoryBytes?: number;
-}
-
 export class NspawnMachines implements MachineProvider {
   readonly #options: NspawnOptions;
+  readonly #records: MachineRecords;
 
   constructor(options: NspawnOptions) {
     this.#options = options;
+    this.#records = new MachineRecords(options);
   }
 
   async create(request: MachineRequest): Promise<MachineIdentity> {
-    const paths = this.#paths(checkMachineName(request.name));
     await using _lock = await this.#lock();
-    if (existsSync(paths.record)) {
-      throw new KeelError("KEEL-305", `the machine ${request.name} exists already`, {
-        hint: `keel machine rm ${request.name} removes it`,
-      });
-    }
-    await removeFolder(paths.folder);
-    for (const folder of machineFolders(paths)) await mkdir(folder, { recursive: true, mode: 0o755 });
-    const identity: MachineIdentity = {
-      name: request.name,
-      address: await this.#freeAddress(request.name),
-      machineId: randomBytes(16).toString("hex"),
-    };
-    await this.#writeCredentials(paths, identity, request.credentials?.(identity) ?? {});
-    const record: MachineRecord = {
-      ...identity,
-      ...(request.memoryBytes === undefined ? {} : { memoryBytes: request.memoryBytes }),
-    };
-    await writeFile(paths.record, `${JSON.stringify(record, undefined, 2)}\n`);
-    await this.#writeNames();
-    return identity;
+    return await this.#records.make(request);
   }
 
   async start(name: string): Promise<void> {
-    const record = await this.#record(name);
-    const paths = this.#paths(name);
+    const record = await this.#records.read(name);
+    const paths = this.#records.paths(name);
     await using _lock = await takeLock(join(paths.folder, "lock"));
     if ((await this.#folder(name)) !== undefined) return;
     await this.#options.network.removePort(name);
-    await writeFile(paths.script, await this.#script(paths, record), { mode: 0o700 });
+    await writeFile(paths.script, await this.#script(record), { mode: 0o700 });
     await this.#options.scopes.start(this.#scope(name), {
       argv: ["unshare", "--mount", "--propagation", "slave", paths.script],
       env: {
@@ -110,7 +82,7 @@ export class NspawnMachines implements MachineProvider {
   async ready(name: string, options: ReadyOptions = {}): Promise<"running" | "degraded"> {
     const { timeoutMs = defaultReadyMs, signal } = options;
     const end = performance.now() + timeoutMs;
-    await this.#record(name);
+    await this.#records.read(name);
     for (;;) {
       const init = await this.#init(name, end, signal);
       if (managerAnswers(init)) {
@@ -127,7 +99,7 @@ export class NspawnMachines implements MachineProvider {
   }
 
   async stop(name: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {
-    await this.#record(name);
+    await this.#records.read(name);
     const folder = await this.#folder(name);
     if (folder === undefined) return this.#clear(name);
     if (await isFrozen(folder)) await setFrozen(folder, false);
@@ -138,7 +110,7 @@ export class NspawnMachines implements MachineProvider {
   }
 
   async crash(name: string): Promise<void> {
-    await this.#record(name);
+    await this.#records.read(name);
     const folder = await this.#folder(name);
     if (folder !== undefined) await killGroup(folder);
     await this.#clear(name);
@@ -153,7 +125,7 @@ export class NspawnMachines implements MachineProvider {
   }
 
   async cut(name: string, peers?: readonly string[]): Promise<void> {
-    await this.#record(name);
+    await this.#records.read(name);
     await this.#changeCuts((cuts) => withCut(cuts, name, peers));
   }
 
@@ -172,30 +144,28 @@ export class NspawnMachines implements MachineProvider {
   }
 
   async destroy(name: string): Promise<void> {
-    const paths = this.#paths(checkMachineName(name));
     await using _lock = await this.#lock();
-    await rm(paths.record, { force: true });
+    await this.#records.forget(name);
     await this.#clear(name);
     await this.#changeCuts((cuts) => withoutCut(cuts, name), false);
-    await removeFolder(paths.folder);
-    await this.#writeNames();
+    await this.#records.remove(name);
   }
 
   async list(): Promise<MachineStatus[]> {
-    const records = await this.#records();
+    const records = await this.#records.all();
     const cuts = await this.#options.network.cuts(records.map(({ name }) => name));
     return Promise.all(records.map((record) => this.#status(record, cuts)));
   }
 
   async collectGarbage(): Promise<void> {
-    const known = new Set((await this.#records()).map(({ name }) => name));
-    const { cluster, scopes, folder } = this.#options;
+    const known = new Set((await this.#records.all()).map(({ name }) => name));
+    const { cluster, scopes } = this.#options;
     for (const scope of await scopes.list(cluster)) {
       if (scope.kind !== "machine") continue;
       if (!known.has(scope.name)) await this.destroy(scope.name);
       else if ((await scopes.folder(scope)) === undefined) await this.#clear(scope.name);
     }
-    for (const name of await readdir(join(folder, "machines")).catch(() => [])) {
+    for (const name of await this.#records.folders()) {
       if (!known.has(name)) await this.destroy(name);
     }
   }
@@ -226,34 +196,16 @@ export class NspawnMachines implements MachineProvider {
     return this.#options.scopes.folder(this.#scope(name));
   }
 
-  #paths(name: string): MachinePaths {
-    return machinePaths(join(this.#options.folder, "machines", name));
-  }
-
   #lock(): ReturnType<typeof takeLock> {
     return takeLock(join(this.#options.folder, "machines.lock"));
   }
 
   /** The scope's folder of a machine that must run. */
   async #running(name: string): Promise<string> {
-    await this.#record(name);
+    await this.#records.read(name);
     const folder = await this.#folder(name);
     if (folder !== undefined) return folder;
     throw new KeelError("KEEL-303", `${name} does not run`, { hint: `start it: keel machine start ${name}` });
-  }
-
-  async #record(name: string): Promise<MachineRecord> {
-    const text = await readFile(this.#paths(checkMachineName(name)).record, "utf8").catch(() => undefined);
-    if (text !== undefined) return JSON.parse(text) as MachineRecord;
-    throw new KeelError("KEEL-502", `the cluster ${this.#options.cluster} has no machine ${name}`);
-  }
-
-  async #records(): Promise<MachineRecord[]> {
-    const names = await readdir(join(this.#options.folder, "machines")).catch(() => []);
-    const records = await Promise.all(names.map((name) => this.#record(name).catch(() => undefined)));
-    return records
-      .filter((record) => record !== undefined)
-      .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   }
 
   async #status(record: MachineRecord, cuts: Cuts): Promise<MachineStatus> {
@@ -269,7 +221,7 @@ export class NspawnMachines implements MachineProvider {
       state,
       cutFrom: cuts.lost.has(name) ? "everything" : peers,
       link: linkState(portName(this.#options.cluster, name)),
-      console: this.#paths(name).console,
+      console: this.#records.paths(name).console,
     };
   }
 
@@ -296,7 +248,7 @@ export class NspawnMachines implements MachineProvider {
   }
 
   async #failure(name: string, what: string): Promise<KeelError> {
-    const { console } = this.#paths(name);
+    const { console } = this.#records.paths(name);
     const text = await readFile(console, "utf8").catch(() => "");
     const words = text.trim().split("\n").slice(-5).join("\n");
     return new KeelError("KEEL-303", `${name} ${what}${words === "" ? "" : `:\n${words}`}`, {
@@ -314,42 +266,12 @@ export class NspawnMachines implements MachineProvider {
     await using _lock = lock ? await this.#lock() : undefined;
     const { network } = this.#options;
     if (!network.exists()) return;
-    const machines = (await readdir(join(this.#options.folder, "machines")).catch(() => [])) as string[];
-    await network.setCuts(change(await network.cuts(machines)));
+    await network.setCuts(change(await network.cuts(await this.#records.folders())));
   }
 
-  async #freeAddress(name: string): Promise<string> {
-    const taken = new Set((await this.#records()).map(({ address }) => address));
-    const wanted = firstHost - 1 + Number(/^m(\d{1,3})$/.exec(name)?.[1] ?? 1);
-    const candidates = Array.from({ length: lastHost - firstHost + 1 }, (_, i) => firstHost + i);
-    for (const host of [wanted, ...candidates]) {
-      const address = addressIn(this.#options.subnet, host);
-      if (host >= firstHost && host <= lastHost && !taken.has(address)) return address;
-    }
-    throw new KeelError("KEEL-303", `the cluster has no address left for ${name}`);
-  }
-
-  async #writeCredentials(
-    paths: MachinePaths,
-    identity: MachineIdentity,
-    more: Readonly<Record<string, string>>,
-  ): Promise<void> {
-    const { folder, subnet } = this.#options;
-    const hostKey = join(paths.folder, "ssh_host_ed25519_key");
-    await ensureKeyPair(hostKey, identity.name);
-    const credentials: Readonly<Record<string, string>> = {
-      "network.network.50-host0": networkFile(identity.address, addressIn(subnet, 1)),
-      "ssh.authorized_keys.root": await readFile(join(folder, "ssh/id_ed25519.pub"), "utf8"),
-      "tmpfiles.extra": hostKeyTmpfiles(await readFile(hostKey, "utf8"), await readPublicKey(hostKey)),
-      ...more,
-    };
-    for (const [name, content] of Object.entries(credentials)) {
-      await writeFile(join(paths.credentials, name), content, { mode: 0o600 });
-    }
-  }
-
-  async #script(paths: MachinePaths, record: MachineRecord): Promise<string> {
+  async #script(record: MachineRecord): Promise<string> {
     const { cluster, folder, layers, network } = this.#options;
+    const paths = this.#records.paths(record.name);
     return launchScript({
       paths,
       container: containerName(cluster, record.name),
@@ -365,22 +287,6 @@ export class NspawnMachines implements MachineProvider {
       ],
     });
   }
-
-  /** Machines know each other by name, and ssh knows them by key. The hosts file is written in place: machines hold it. */
-  async #writeNames(): Promise<void> {
-    const { folder, subnet } = this.#options;
-    const records = await this.#records();
-    const lines = ["127.0.0.1 localhost", "::1 localhost", `${addressIn(subnet, 1)} host`];
-    const known = [];
-    for (const { name, address } of records) {
-      lines.push(`${address} ${name}`);
-      known.push(
-        `${name},${address} ${await readPublicKey(join(this.#paths(name).folder, "ssh_host_ed25519_key"))}`,
-      );
-    }
-    await rewrite(join(folder, "hosts"), `${lines.join("\n")}\n`);
-    await writeFile(join(folder, "ssh/known_hosts"), known.map((line) => `${line}\n`).join(""));
-  }
 }
 
 function linkState(port: string): "up" | "down" {
@@ -389,14 +295,6 @@ function linkState(port: string): "up" | "down" {
   } catch {
     return "down";
   }
-}
-
-/** Replaces a file's content without making another file of it, and without a moment in which it is empty. */
-async function rewrite(path: string, content: string): Promise<void> {
-  await using file = await open(path, existsSync(path) ? "r+" : "w", 0o644);
-  const bytes = Buffer.from(content);
-  await file.write(bytes, 0, bytes.length, 0);
-  await file.truncate(bytes.length);
 }
 
 function sendSignal(pid: number, signal: number): void {
