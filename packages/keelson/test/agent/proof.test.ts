@@ -41,10 +41,10 @@ describe("networkProof", () => {
     const lost = JSON.stringify({ machine: machineId(2), hasContact: false, ageMs: 3000 });
     await using lostOne = await serving(lost);
     await using wellOne = await serving(lost.replace("false", "true"));
-    const { memberIsLost } = networkProof([]);
-    assert.equal(await memberIsLost(member(lostOne.port), signal), true);
-    assert.equal(await memberIsLost(member(wellOne.port), signal), false);
-    assert.equal(await memberIsLost(member(await closedPort()), signal), false);
+    const proof = networkProof([]);
+    assert.equal(await proof.memberIsLost(member(lostOne.port), signal), true);
+    assert.equal(await proof.memberIsLost(member(wellOne.port), signal), false);
+    assert.equal(await proof.memberIsLost(member(await closedPort()), signal), false);
     assert.equal(saysLost(lost, machineId(3)), false);
     assert.equal(saysLost("{", machineId(2)), false);
   });

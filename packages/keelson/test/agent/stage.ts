@@ -4,8 +4,8 @@ import type { ProofSources } from "../../src/agent/proof.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { SimulatedClock } from "../../src/base/simulated-clock.ts";
-import { SimulatedHost } from "../../src/host/simulated-host.ts";
-import type { Behaviour } from "../../src/host/simulated-host.ts";
+import { SimulatedHost } from "./simulated-host.ts";
+import type { Behaviour } from "./simulated-host.ts";
 import { keys } from "../../src/model/keys.ts";
 import type { Member } from "../../src/model/machine.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
@@ -86,7 +86,7 @@ export class Stage implements AsyncDisposable {
   }
 
   async stopDaemon(): Promise<void> {
-    const closing = [this.#agent?.[Symbol.asyncDispose](), this.#session?.[Symbol.asyncDispose]()];
+    const closing = [this.#agent, this.#session].flatMap((one) => one?.[Symbol.asyncDispose]() ?? []);
     this.#agent = undefined;
     this.#session = undefined;
     await this.clock.advance(0);

@@ -1,8 +1,8 @@
 // A machine in memory, on a clock that a scenario moves: units that start, run, fail and stop, the files and
 // notes that survive the daemon, and the fence, which acts whether a daemon lives or not.
 import { createHash } from "node:crypto";
-import type { Clock, Timer } from "../base/clock.ts";
-import { KeelError } from "../base/errors.ts";
+import type { Clock, Timer } from "../../src/base/clock.ts";
+import { KeelError } from "../../src/base/errors.ts";
 import type {
   ContainerFacts,
   FenceOrder,
@@ -14,7 +14,7 @@ import type {
   UnitNote,
   UnitState,
   WrittenUnit,
-} from "./host.ts";
+} from "../../src/host/host.ts";
 
 /** How a unit behaves; by default it starts in 40 ms, runs for ever and stops in 20 ms. */
 export interface Behaviour {
