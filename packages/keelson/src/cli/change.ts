@@ -14,7 +14,7 @@ import type { GuardOptions, WaitOptions } from "./options.ts";
 import { followOperation } from "./operation-progress.ts";
 import { changeDocument, outcomeText } from "./outcome-text.ts";
 import { planText } from "./plan-text.ts";
-import { toKeelError } from "./report-error.ts";
+import { Interrupted, toKeelError } from "./report-error.ts";
 
 /** How long to wait for the addresses of containers that run. */
 const addressesMs = 500;
@@ -48,8 +48,15 @@ export async function makeChange(
   const client = await keel.daemon();
   const operation = await operateConfirmed(keel, client, intent, options);
   if (!waits(options)) return { operation, progress: undefined, timedOut: false };
-  const { progress, timedOut } = await followOperation(keel, client, operation, timeoutOf(options));
-  return { operation, progress, timedOut };
+  try {
+    const { progress, timedOut } = await followOperation(keel, client, operation, timeoutOf(options));
+    return { operation, progress, timedOut };
+  } catch (error) {
+    if (!keel.signal.aborted) throw error;
+    const { id } = operation;
+    const next = `\`${keel.command(`op show ${id}`)}\` follows it, \`${keel.command(`undo ${id}`)}\` takes it back`;
+    throw new Interrupted(`interrupted: operation ${id} goes on by itself; ${next}`);
+  }
 }
 
 /** Prints the outcome to stdout; the error to throw when it is none. */

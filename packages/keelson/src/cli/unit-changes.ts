@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { KeelError, exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
+import { desiredStates } from "../model/unit.ts";
 import type { DesiredState } from "../model/unit.ts";
 import type { Intent } from "../model/operation.ts";
 import { change } from "./change.ts";
@@ -32,45 +33,67 @@ export async function bringTo(
   desired: DesiredState,
 ): Promise<ExitCode> {
   const client = await keel.daemon();
-  const replace = options.replace === true;
+  const snapshot = await client.snapshot();
   const replicas = options.replicas === undefined ? undefined : parseReplicas(options.replicas);
-  const { files, existing, warnings } = await resolveWithFiles(words, await client.snapshot(), {
+  const found = await resolveWithFiles(words, snapshot, {
     cwd: keel.terminal.cwd,
-    replace,
+    replace: options.replace === true,
     unitFile: (name) => client.unitFile(name),
   });
-  for (const warning of warnings) keel.progress.note(`warning: ${warning}`);
-  const intents: Intent[] = [];
-  if (files.length > 0) {
-    const bodies = files.map(({ name, bytes }) => ({ name, body: Buffer.from(bytes).toString("base64") }));
-    intents.push({
-      kind: "submit",
-      files: bodies,
-      desired,
-      replace,
-      ...(replicas === undefined ? {} : { replicas }),
-    });
+  for (const warning of found.warnings) keel.progress.note(`warning: ${warning}`);
+  const files = found.files.map(({ name, bytes }) => fileOf(name, bytes));
+  const records = new Map(snapshot.units.map((unit) => [unit.name, unit.desired]));
+  const lower = found.existing.filter((name) => !isAtLeast(records.get(name), desired));
+  // One change when all of it can be one: what has a record of its own goes in with its own file.
+  const together = files.length > 0 && desired === "launched" && lower.every((name) => records.has(name));
+  if (together) for (const name of lower) files.push(fileOf(name, await client.unitFile(name)));
+  const intents = [
+    ...submitIntent(files, desired, { replace: options.replace === true, replicas }),
+    ...(together ? [] : existingIntents(lower, desired, replicas)),
+  ];
+  if (intents.length === 0) {
+    keel.output.document({ operation: null, outcome: "succeeded", items: [] }, () =>
+      nothingText(found.existing, desired),
+    );
   }
-  if (existing.length > 0) {
-    if (replicas === undefined)
-      intents.push({ kind: "set-desired", units: { names: [...existing] }, desired });
-    else intents.push(...existing.map((unit): Intent => ({ kind: "scale", unit, replicas })));
-  }
-  return inTurn(keel, intents, options);
+  let worst: ExitCode = exitCode.done;
+  for (const intent of intents) worst = Math.max(worst, await change(keel, intent, options)) as ExitCode;
+  return worst;
 }
 
-/** Several changes one after the other; the worst exit code. */
-async function inTurn(
-  keel: Invocation,
-  intents: readonly Intent[],
-  options: ChangeOptions,
-): Promise<ExitCode> {
-  let worst: ExitCode = exitCode.done;
-  for (const intent of intents) {
-    const code = await change(keel, intent, options);
-    if (code !== exitCode.done) worst = code;
-  }
-  return worst;
+type File = Extract<Intent, { kind: "submit" }>["files"][number];
+
+function fileOf(name: string, bytes: Uint8Array): File {
+  return { name, body: Buffer.from(bytes).toString("base64") };
+}
+
+function submitIntent(
+  files: File[],
+  desired: DesiredState,
+  { replace, replicas }: { readonly replace: boolean; readonly replicas: number | undefined },
+): Intent[] {
+  if (files.length === 0) return [];
+  return [{ kind: "submit", files, desired, replace, ...(replicas === undefined ? {} : { replicas }) }];
+}
+
+function existingIntents(
+  names: readonly string[],
+  desired: DesiredState,
+  replicas: number | undefined,
+): readonly Intent[] {
+  if (names.length === 0) return [];
+  if (replicas === undefined) return [{ kind: "set-desired", units: { names: [...names] }, desired }];
+  return names.map((unit) => ({ kind: "scale", unit, replicas }));
+}
+
+/** Handing in and loading never stop what runs; starting is always asked for, as what runs may have failed. */
+function isAtLeast(now: DesiredState | undefined, wanted: DesiredState): boolean {
+  if (now === undefined || wanted === "launched") return false;
+  return desiredStates.indexOf(now) >= desiredStates.indexOf(wanted);
+}
+
+function nothingText(names: readonly string[], desired: DesiredState): string {
+  return `${names.join(", ")}: ${desired === "inactive" ? "the cluster has it" : "loaded or started already"}\n`;
 }
 
 /** A number of replicas. Throws KEEL-104. */

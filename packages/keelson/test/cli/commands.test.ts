@@ -182,6 +182,34 @@ describe("commands against the API", () => {
     assert.equal((await keel("list-unit-files", "-o", "json")).json.units[0].desired, "launched");
   });
 
+  withApi("handing in and loading never stop what runs", async () => {
+    await submit("a.service");
+    for (const argv of [
+      ["submit", "a.service"],
+      ["load", "a"],
+      ["submit", "./a.service"],
+      ["load", "./a.service"],
+    ]) {
+      const { code, stderr } = await keel(...argv, "--no-wait");
+      assert.equal(code, 0, `${argv.join(" ")}: ${stderr}`);
+    }
+    assert.equal((await keel("list-unit-files", "-o", "json")).json.units[0].desired, "launched");
+    assert.deepEqual((await keel("load", "a", "-o", "json")).json.operation, null);
+  });
+
+  withApi("units and files together are one change", async () => {
+    await submit("a.service");
+    await keel("stop", "a", "--no-wait");
+    await writeFile(join(folder, "b.service"), "[Service]\nExecStart=/bin/true\n");
+    const { json } = await keel("start", "a", "./b.service", "--no-wait", "-o", "json");
+    assert.deepEqual(json.operation.units.toSorted(), ["a.service", "b.service"]);
+    const { units } = (await keel("list-unit-files", "-o", "json")).json;
+    assert.deepEqual(
+      units.map((unit: { desired: string }) => unit.desired),
+      ["launched", "launched"],
+    );
+  });
+
   withApi("run writes a Quadlet, shows it, and hands it in as a template with replicas", async () => {
     const argv = ["run", "localhost/hello:latest", "-n", "2", "-p", "8080", "--name", "web"];
     const shown = await keel(...argv, "--dry-run");
