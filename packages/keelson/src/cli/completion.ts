@@ -48,6 +48,14 @@ export async function candidatesFor(
   return all.filter((candidate) => candidate.value.startsWith(current));
 }
 
+/** The cluster that the typed words name. */
+export function clusterIn(words: readonly string[]): string | undefined {
+  const typed = words.slice(0, -1);
+  const at = typed.indexOf("--cluster");
+  const name = at >= 0 ? typed[at + 1] : typed.find((word) => word.startsWith("--cluster="))?.slice(10);
+  return name === "" ? undefined : name;
+}
+
 function commandCandidates(): readonly CompletionCandidate[] {
   return commandTable
     .filter((entry) => entry.hidden !== true)
@@ -73,6 +81,10 @@ async function commandArguments(
       .map((option) => ({ value: option.long ?? option.short ?? "", description: option.description }));
   }
   const last = before.at(-1);
+  if (last === "--cluster") {
+    const { localClusters } = await import("./local-cluster/take-down.ts");
+    return (await localClusters().catch(() => [])).map((value) => ({ value, description: "" }));
+  }
   if (last === "-o" || last === "--output")
     return ["text", "json", "ndjson"].map((value) => ({ value, description: "" }));
   if (!sub && top.commands.length > 0) {

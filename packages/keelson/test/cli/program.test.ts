@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { errorCatalogue } from "../../src/base/error-catalogue.ts";
 import { commandAliases, commandTable } from "../../src/cli/command-table.ts";
-import { candidatesFor } from "../../src/cli/completion.ts";
+import { candidatesFor, clusterIn } from "../../src/cli/completion.ts";
 import { moveLeadingOptions } from "../../src/cli/leading-options.ts";
 import { fullParser } from "../../src/cli/parser.ts";
 import { findCommand, run } from "../../src/cli/program.ts";
@@ -110,6 +110,12 @@ describe("completion", () => {
     assert.deepEqual(await values("explain", "KEEL-20"), ["KEEL-201", "KEEL-202", "KEEL-203", "KEEL-204"]);
     assert.deepEqual(await values("stop", ""), []);
     assert.ok(!(await values("")).includes("complete"));
+  });
+
+  test("names come from the cluster that the words name", () => {
+    assert.equal(clusterIn(["stop", "--cluster", "lab", "w"]), "lab");
+    assert.equal(clusterIn(["stop", "--cluster=lab", ""]), "lab");
+    assert.equal(clusterIn(["stop", "--cluster", ""]), undefined);
   });
 
   test("scripts exist for the three shells", async () => {

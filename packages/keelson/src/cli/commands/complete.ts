@@ -1,4 +1,5 @@
-import { candidatesFor } from "../completion.ts";
+import { candidatesFor, clusterIn } from "../completion.ts";
+import type { DaemonClient } from "../daemon-client.ts";
 import type { Register } from "../invocation.ts";
 
 export const register: Register = (program, act) => {
@@ -7,8 +8,9 @@ export const register: Register = (program, act) => {
     .argument("[words...]", "the words typed so far; the last is the one to complete")
     .description("Print candidates for the word being typed, one a line.");
   act(command, async (keel, words) => {
-    const candidates = await candidatesFor(words, keel);
-    const items = candidates.map(({ value, description }) => ({ value, description }));
+    const cluster = clusterIn(words);
+    const daemon = cluster === undefined ? keel.daemon : () => daemonOf(cluster, keel.signal);
+    const items = (await candidatesFor(words, { daemon })).map((candidate) => ({ ...candidate }));
     keel.output.list({
       name: "candidates",
       type: "candidate",
@@ -17,3 +19,8 @@ export const register: Register = (program, act) => {
     });
   });
 };
+
+async function daemonOf(cluster: string, signal: AbortSignal): Promise<DaemonClient> {
+  const { DaemonClient, endpointFor } = await import("../daemon-client.ts");
+  return new DaemonClient(endpointFor({ cluster, named: true, env: {} }), signal);
+}
