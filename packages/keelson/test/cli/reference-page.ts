@@ -27,7 +27,7 @@ const introduction = `# Commands
 
 ## Everywhere
 - **Which cluster**: \`--cluster NAME\`, or \`KEEL_CLUSTER\`, or \`default\`. \`KEEL_ENDPOINT\` names a daemon directly: \`unix:/run/keelson/api.sock\` on a machine, or \`http://host:port\` to look and not touch.
-- **For programs**: \`-o json\` prints one document, \`-o ndjson\` one a line. Each begins with \`"version": 1\`; the number grows when a field changes its meaning or goes. Errors are JSON too, on stderr.
+- **For programs**: \`-o json\` prints one document, \`-o ndjson\` one a line (\`journal\` prints a line for each entry with both). Each begins with \`"version": 1\`; the number grows when a field changes its meaning or goes. Errors are JSON too, on stderr.
 - **Streams**: data on stdout, everything else on stderr. Colour only on a terminal, and not with \`NO_COLOR\`. Questions only on a terminal, and not with \`--yes\`.
 - **Waiting**: changes wait for their outcome, 60 s unless \`--timeout\` says otherwise. \`--no-wait\` (or fleetctl's \`--no-block\`) does not wait.
 - **Undo**: each change that can be taken back prints the line that does it.
