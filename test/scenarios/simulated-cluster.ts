@@ -42,6 +42,7 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #view: ClusterView;
   readonly #ids = seededRandom(1);
   readonly #thawedAt = new Map<string, number>();
+  readonly #violations: string[] = [];
   readonly #lastHash = new Map<string, string>();
   #leader = "";
   #alarms = "";
@@ -133,6 +134,7 @@ export class SimulatedCluster implements AsyncDisposable {
       for (const machine of this.machines.values()) if (machine.state === "up") machine.host.tick();
       for (const unit of this.#runningAnywhere()) this.#neverTwoCopies(unit);
       this.#noteNews();
+      if (this.#violations.length > 0) throw new Error(this.#violations.join("; "));
     }
   }
 
@@ -174,20 +176,25 @@ export class SimulatedCluster implements AsyncDisposable {
       return this.machine(name).state === "up" && !isLearning;
     });
     if (on.length <= 1 || this.#mayRunTwice(unit)) return;
-    throw new Error(`${unit} runs on ${on.join(" and ")} at ${this.clock.now()} ms`);
+    // Not thrown here: this is called from within an agent, which would take it for its own trouble.
+    this.#violations.push(`${unit} runs on ${on.join(" and ")} at ${this.clock.now()} ms`);
   }
 
   /** By its file, or by the last one that it had. */
   #mayRunTwice(unit: string): boolean {
     if (isSupporting(unit)) return true;
-    const { units } = this.snapshot;
-    const record = units.get(unit) ?? units.get(templateName(unit) ?? "");
-    if (record !== undefined) this.#lastHash.set(unit, record.hash);
-    const rules = this.#placements.rulesOf(this.#lastHash.get(unit) ?? "", unit);
+    this.#rememberFiles();
+    const hash = this.#lastHash.get(unit) ?? this.#lastHash.get(templateName(unit) ?? "") ?? "";
+    const rules = this.#placements.rulesOf(hash, unit);
     return typeof rules === "object" && "global" in rules && (rules.global || rules.onPartition === "keep");
   }
 
+  #rememberFiles(): void {
+    for (const { name, hash } of this.snapshot.units.values()) this.#lastHash.set(name, hash);
+  }
+
   #noteNews(): void {
+    this.#rememberFiles();
     const leader = [...this.machines.values()].find(({ isLeading }) => isLeading)?.name ?? "";
     if (leader !== this.#leader && leader !== "") this.#note(`${leader} leads`);
     if (leader !== "") this.#leader = leader;

@@ -195,7 +195,9 @@ export class SimulatedHost implements Host {
   async #start(name: string, action: "start" | "restart"): Promise<JobOutcome> {
     const file = this.#files.get(name);
     if (file === undefined) return { done: false, reason: "no such unit", failed: true };
-    if (this.#isAlive(name) && action === "start") return { done: true };
+    const isGoing = this.#processes.get(name)?.state.active === "deactivating";
+    if (this.#isAlive(name) && !isGoing && action === "start") return { done: true };
+    // The job waits for the end of what is there.
     if (this.#isAlive(name)) this.#end(name, "inactive", "");
     const turn = this.#begin(name, { active: "activating", sub: "start", invocation: this.#newInvocation() });
     this.#events.onUnit(name, "begins");

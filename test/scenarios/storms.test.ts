@@ -79,7 +79,8 @@ class Storm {
       const [reasons] = cluster.why(name);
       if (on.length === 0) {
         const fitting = reasons?.machines.filter(({ fits }) => fits) ?? [];
-        assert.match(reasons?.waitsFor ?? "", /^no machine fits/, `${name} does not run`);
+        const words = reasons?.machines.map((it) => `${it.name} ${it.reasons.join(", ")}`).join("; ");
+        assert.match(reasons?.waitsFor ?? "", /^no machine fits/, `${name} does not run: ${words}`);
         assert.deepEqual(fitting, [], `${name} does not run and would fit`);
         continue;
       }
@@ -219,7 +220,7 @@ async function weather(seed: number): Promise<void> {
 
 describe("storms", () => {
   const only = process.env["KEELSON_SEED"];
-  const count = Number(process.env["KEELSON_STORMS"] ?? 6);
+  const count = Number(process.env["KEELSON_STORMS"] ?? 20);
   const seeds = only === undefined ? Array.from({ length: count }, (_, n) => n + 1) : [Number(only)];
   for (const seed of seeds) test(`seed ${seed}`, () => weather(seed));
 });
