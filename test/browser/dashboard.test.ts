@@ -191,14 +191,25 @@ describe("dashboard", { skip: missing ?? false }, () => {
     }
   });
 
-  test("fits 360 pixels", async () => {
-    await using it = await visit({ viewport: { width: 360, height: 740 } });
+  test("fits from 360 pixels on, with long names too", async () => {
+    await using it = await visit({}, async (records) => {
+      await records.smallCluster();
+      const name = `${"a-very-long-name-".repeat(12)}.service`;
+      await records.unit(name);
+      await records.instance(name, 1, { health: "failed", reason: "x".repeat(300) });
+    });
     await it.page.getByRole("button", { name: "web@.container", exact: true }).click();
-    const { wide, room } = await it.page.evaluate(() => ({
-      wide: document.documentElement.scrollWidth,
-      room: document.documentElement.clientWidth,
-    }));
-    assert.ok(wide <= room, `${wide} pixels in ${room}`);
+    for (const width of [360, 600, 740, 820, 1024]) {
+      await it.page.setViewportSize({ width, height: 740 });
+      const { wide, room } = await it.page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        const cards = [...document.querySelectorAll(".card")].map(
+          (card) => card.scrollWidth - card.clientWidth,
+        );
+        return { wide: scrollWidth + Math.max(...cards), room: clientWidth };
+      });
+      assert.ok(wide <= room, `${wide} pixels in ${room}`);
+    }
   });
 
   test("follows the system into the dark", async () => {

@@ -41,10 +41,12 @@ function InstanceRow({ instance }: { readonly instance: Instance }) {
       </Cell>
       <Cell label="Since">{instance.since === null ? "–" : <Ago at={instance.since} />}</Cell>
       <Cell label="Why there">
-        <span className="unit-state">
-          {instance.because}
-          {steps === "" ? null : <span className="reason">{steps}</span>}
-        </span>
+        {instance.because === "" && steps === "" ? null : (
+          <span className="unit-state">
+            {instance.because}
+            {steps === "" ? null : <span className="reason">{steps}</span>}
+          </span>
+        )}
       </Cell>
     </tr>
   );
