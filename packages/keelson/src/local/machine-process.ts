@@ -1,6 +1,6 @@
 // A running machine seen from the host: its first process, and commands run beside it.
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { groupProcesses } from "./cgroup.ts";
 
@@ -38,18 +38,25 @@ const environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "
  * stopped, as systemd stops everything for a moment when it shuts down, and would never collect it then; the
  * machine's shutdown would wait for it.
  */
-export async function enterCommand(
+export function enterCommand(
   scopeFolder: string,
   init: number,
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<string[]> {
+): string[] {
   const group = join(payloadFolder(scopeFolder) ?? scopeFolder, "exec.scope");
-  await mkdir(group, { recursive: true });
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const joinGroup = ["/bin/sh", "-c", 'echo 0 >"$0" && exec "$@"', join(group, "cgroup.procs")];
+  const joinGroup = ["/bin/sh", "-c", joinScript, group];
   const namespaces = "--mount --uts --ipc --net --pid --no-fork --cgroup --root --wd".split(" ");
   const enter = ["nsenter", `--target=${init}`, ...namespaces, "--"];
   const child = ["/bin/sh", "-c", '"$@"; exit "$?"', "keelson"];
   return [...joinGroup, ...enter, "env", "-i", ...environment, ...variables, ...child, ...argv];
 }
+
+// Somebody may remove the group between its making and the joining, since it is empty.
+const joinScript = `
+for _ in 1 2 3 4 5; do
+	mkdir -p "$0" && { echo 0 >"$0/cgroup.procs"; } 2>/dev/null && break
+done
+exec "$@"
+`;
