@@ -41,9 +41,12 @@ export function openNote(order: ScheduleEntry): UnitNote {
   return { hash: "", desired: order.desired, restarts: -1, fenced: isFenced(order) };
 }
 
-/** Whether the unit is stopped when the machine loses the store. */
+/**
+ * Whether the unit is stopped when the machine loses the store. One that is only loaded too: a socket, a timer or a
+ * path may have started it.
+ */
 export function isFenced(order: ScheduleEntry): boolean {
-  return order.onPartition === "stop" && order.desired === "launched" && !order.companion;
+  return order.onPartition === "stop" && !order.companion;
 }
 
 export function isRunning({ active }: Pick<UnitState, "active">): boolean {

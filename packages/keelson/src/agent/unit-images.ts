@@ -6,15 +6,22 @@ import { findImages, listImages } from "../registry/images.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
 
+export interface ProvidedImages {
+  /** Those of the unit's images that the cluster has: they are on this machine now. */
+  readonly names: readonly string[];
+  /** Whether one had to be fetched. */
+  readonly fetched: boolean;
+}
+
 /**
  * Makes sure that each image of the unit that the cluster has is on this machine, in the cluster's version.
- * Returns whether one had to be fetched. Rejects with KEEL-107 when one cannot be had.
+ * Rejects with KEEL-107 when one cannot be had.
  */
 export async function provideImages(
   { host, store }: { readonly host: Host; readonly store: StoreClient },
   { file, body }: { readonly file: UnitFileFacts; readonly body: string },
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<ProvidedImages> {
   const wanted = await wantedImages(store, file, { body, signal });
   let fetched = false;
   for (const image of wanted) {
@@ -23,7 +30,7 @@ export async function provideImages(
     await host.loadImage({ sha256: image.archive, bytes: image.bytes, urls }, signal);
     fetched = true;
   }
-  return fetched;
+  return { names: wanted.map(({ name }) => name), fetched };
 }
 
 async function wantedImages(

@@ -14,6 +14,8 @@ export interface StatusInput {
   readonly restarts: number;
   /** What the agent itself has trouble with or waits for; empty when nothing. */
   readonly problem: string;
+  /** The order cannot be carried out as things stand. */
+  readonly isStuck: boolean;
   /** The last line of a failed unit. */
   readonly lastLine: string;
   /** The machine's address. */
@@ -39,7 +41,9 @@ export function composeStatus(input: StatusInput): UnitStatus {
   };
 }
 
-function healthOf({ state, file, container, problem }: StatusInput): (typeof healthStates)[number] {
+function healthOf(input: StatusInput): (typeof healthStates)[number] {
+  const { state, file, container, problem, isStuck } = input;
+  if (isStuck) return "failed";
   switch (state.active) {
     case "failed":
       return "failed";
@@ -68,8 +72,10 @@ function checkedHealth(container: ContainerFacts | undefined): (typeof healthSta
   }
 }
 
-function reasonOf({ state, problem, lastLine, container }: StatusInput): string {
+function reasonOf({ state, problem, lastLine, container, steps }: StatusInput): string {
   if (problem !== "") return problem;
+  const hasEnded = state.active === "inactive" && state.reason === "" && steps["active"] !== undefined;
+  if (hasEnded) return "it ended by itself, without an error";
   const reason =
     state.reason !== "" ? state.reason : container?.health === "unhealthy" ? "its health check fails" : "";
   return reason !== "" && lastLine !== "" ? `${reason}: ${lastLine}` : reason;

@@ -2,7 +2,7 @@
 // No unit waits for another, but for the files that its own file refers to.
 import { Backoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
-import { describeError } from "../base/errors.ts";
+import { describeError, KeelError } from "../base/errors.ts";
 import type { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -53,6 +53,9 @@ export interface FenceHow {
   readonly stopAt: number;
 }
 
+/** It cannot run as things stand: that is reported as a failure, and it is tried again all the same. */
+class Stuck extends Error {}
+
 export class UnitTask {
   readonly name: string;
   readonly #around: UnitSurroundings;
@@ -64,6 +67,7 @@ export class UnitTask {
   #file: UnitFileFacts | undefined;
   #steps: Record<string, number> = {};
   #problem = "";
+  #isStuck = false;
   #lastLine: string | undefined;
   #wake = Promise.withResolvers<void>();
   /** Aborts what is under way for an order that holds no more. */
@@ -102,6 +106,7 @@ export class UnitTask {
       before.restarts === order.restarts &&
       before.onPartition === order.onPartition;
     if (isSame || isRepeated) return;
+    this.#isStuck = false;
     if (order !== undefined) this.#steps = { received: this.#around.clock.wall() };
     this.#attempt.abort(new Error("the order changed"));
     this.kick();
@@ -140,12 +145,14 @@ export class UnitTask {
       this.name,
       composeStatus({
         unit: this.name,
-        hash: this.#written?.hash ?? "",
+        // What is stuck is stuck with the order, whatever lies there.
+        hash: (this.#isStuck ? this.#order?.hash : this.#written?.hash) ?? "",
         state,
         file: this.#file,
         container: containers.get(this.name),
-        restarts: this.#written?.note.restarts ?? 0,
+        restarts: (this.#isStuck ? this.#order?.restarts : this.#written?.note.restarts) ?? 0,
         problem: this.#problem,
+        isStuck: this.#isStuck,
         lastLine: this.#lastLine ?? "",
         address,
         steps: this.#steps,
@@ -165,7 +172,7 @@ export class UnitTask {
       try {
         await this.#carryOut(AbortSignal.any([signal, attempt]));
       } catch (error) {
-        if (!attempt.aborted && !signal.aborted) this.#retryLater(describeError(error));
+        if (!attempt.aborted && !signal.aborted) this.#retryLater(error);
       }
     }
   }
@@ -181,6 +188,7 @@ export class UnitTask {
       if (this.#order !== undefined) this.refresh();
     }
     this.#problem = "";
+    this.#isStuck = false;
     this.#backoff.reset();
     onProgress(this.name);
     if (this.#order !== undefined) return this.refresh();
@@ -211,15 +219,21 @@ export class UnitTask {
     if (body === undefined)
       throw new Error(`the store does not hold the unit's file ${order.hash.slice(0, 12)}`);
     const file = readUnitFile(this.name, body);
+    let localImage: string | undefined;
     if (file.images.length > 0 || file.mentionsContainers) {
-      if (await provideImages({ host, store }, { file, body }, signal)) this.#steps["image"] = clock.wall();
+      const { names, fetched } = await provideImages({ host, store }, { file, body }, signal);
+      if (fetched) this.#steps["image"] = clock.wall();
+      [localImage] = names;
     }
     signal.throwIfAborted();
     // Under another name systemd would not find what runs.
     if (this.#written !== undefined && this.#written.service !== file.service) {
       await host.act("stop", this.name, signal);
     }
-    const { unit, reload } = await host.write(this.name, body, openNote(order));
+    const { unit, reload } = await host.write(this.name, body, {
+      ...openNote(order),
+      ...(localImage !== undefined && { localImage }),
+    });
     this.#written = unit;
     this.#file = file;
     this.#steps["written"] = clock.wall();
@@ -246,6 +260,7 @@ export class UnitTask {
       ? pace.run(() => this.#startContainer(begin))
       : begin());
     if (outcome.done) this.#steps["active"] ??= clock.wall();
+    else if (outcome.stuck === true) throw new Stuck(this.#failedReference() ?? outcome.reason);
     else if (!outcome.failed) throw new Error(outcome.reason);
     await this.#finish(order);
   }
@@ -256,6 +271,15 @@ export class UnitTask {
     if (first.done || !first.failed || first.reason !== podmanFailed) return first;
     await this.#around.host.resetFailed(this.name);
     return begin();
+  }
+
+  /** A file that this one refers to and that has failed, with its reason. */
+  #failedReference(): string | undefined {
+    const references = this.#file?.references ?? [];
+    for (const [name, { active, reason }] of this.#around.host.states(references)) {
+      if (active === "failed") return `needs ${name}, which failed: ${reason}`;
+    }
+    return undefined;
   }
 
   async #stop(signal: AbortSignal): Promise<void> {
@@ -270,7 +294,8 @@ export class UnitTask {
   /** The order is carried out. */
   async #finish(order: ScheduleEntry): Promise<void> {
     await this.#note(noteOf(order));
-    if (!isFenced(order)) await this.#around.fencer.uncover(this.name);
+    const { fencer } = this.#around;
+    await (isFenced(order) ? fencer.cover(this.name) : fencer.uncover(this.name));
   }
 
   async #remove(): Promise<void> {
@@ -296,8 +321,10 @@ export class UnitTask {
     if (body !== undefined) this.#file = readUnitFile(this.name, body);
   }
 
-  #retryLater(problem: string): void {
+  #retryLater(error: unknown): void {
     const { clock, log } = this.#around;
+    const problem = describeError(error);
+    this.#isStuck = error instanceof Stuck || (error instanceof KeelError && error.code === "KEEL-101");
     const waitMs = this.#backoff.next();
     if (problem !== this.#problem) log.warn(`${this.name}: ${problem}`);
     this.#problem = problem;

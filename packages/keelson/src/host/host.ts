@@ -35,6 +35,8 @@ export interface UnitNote {
   readonly restarts: number;
   /** To be stopped when this machine loses the store. */
   readonly fenced: boolean;
+  /** With `write`, of an `.image`: the name of its image when that is here already and is not to be pulled. */
+  readonly localImage?: string;
 }
 
 /** systemd's words about a unit. */
@@ -53,8 +55,11 @@ export interface UnitState {
 /** How an action ended. */
 export type JobOutcome =
   | { readonly done: true }
-  /** `failed`: the unit itself failed or cannot be loaded, so that the same again would give the same. */
-  | { readonly done: false; readonly reason: string; readonly failed: boolean };
+  /**
+   * `failed`: the unit itself failed or cannot be loaded, so that the same again would give the same.
+   * `stuck`: it cannot run as things stand on this machine; the same again may do when they have changed.
+   */
+  | { readonly done: false; readonly reason: string; readonly failed: boolean; readonly stuck?: boolean };
 
 export type UnitAction = "start" | "stop" | "restart";
 
@@ -96,7 +101,7 @@ export interface Host extends AsyncDisposable {
   /**
    * Puts a unit file in place, atomically, and carries out its [Install] section. `reload` says whether the
    * manager must be reloaded before the unit can be started. Rejects with KEEL-505 when the machine has a unit
-   * of this name that is not the agent's.
+   * of this name that is not the agent's, and with KEEL-101 when podman could not read the file.
    */
   write(
     name: string,

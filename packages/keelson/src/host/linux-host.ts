@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { SystemdError, SystemdManager } from "@keelson/systemd";
 import type { UnitChanges, UnitState as SystemdUnitState } from "@keelson/systemd";
 import type { Clock } from "../base/clock.ts";
-import { describeError } from "../base/errors.ts";
+import { describeError, KeelError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { isQuadlet } from "../model/unit-name.ts";
 import { readIfThere, writeAtomically } from "./atomic-file.ts";
 import { killContainers } from "./container-kill.ts";
 import { failureReason, jobProblem } from "./failure-reason.ts";
@@ -25,7 +26,7 @@ import type {
   WrittenUnit,
 } from "./host.ts";
 import { Podman } from "./podman.ts";
-import { quadletProblem } from "./quadlet-problem.ts";
+import { quadletProblem, unreadableQuadlet } from "./quadlet-problem.ts";
 import { runProgram } from "./run-program.ts";
 import { SharedReload } from "./shared-reload.ts";
 import { UnitFiles } from "./unit-files.ts";
@@ -108,12 +109,16 @@ export class LinuxHost implements Host {
     return this.#files.written();
   }
 
-  write(
+  async write(
     name: string,
     body: string,
     note: UnitNote,
   ): Promise<{ readonly unit: WrittenUnit; readonly reload: boolean }> {
     this.#problems.delete(name);
+    if (isQuadlet(name)) {
+      const problem = await unreadableQuadlet(name, body, this.#options.runtimeDir);
+      if (problem !== undefined) throw new KeelError("KEEL-101", `podman cannot read ${name}: ${problem}`);
+    }
     return this.#files.write(name, body, note);
   }
 
@@ -141,7 +146,10 @@ export class LinuxHost implements Host {
     try {
       const { result } = await this.#run(action, service, options);
       const problem = jobProblem(result);
-      if (problem !== undefined) return await this.#explain(service, problem);
+      if (problem !== undefined) {
+        const outcome = await this.#explain(service, problem);
+        return result === "dependency" && !outcome.done ? { ...outcome, stuck: true } : outcome;
+      }
       if (action === "restart" && before !== undefined) {
         const { invocationId } = await this.#manager.unitState(service);
         if (invocationId === before)
@@ -152,7 +160,8 @@ export class LinuxHost implements Host {
       if (signal.aborted) throw signal.reason;
       if (error instanceof SystemdError && error.code === "unknown-unit") {
         if (action === "stop") return { done: true };
-        return { done: false, reason: await this.#whyUnknown(name, error.reason), failed: false };
+        const reason = await this.#whyUnknown(name, error.reason);
+        return { done: false, reason, failed: false, stuck: true };
       }
       return await this.#explain(service, describeError(error));
     }

@@ -1,6 +1,6 @@
 // The agent's unit files on a machine. Nothing that is not in the manifest is ever overwritten or removed.
 import { createHash } from "node:crypto";
-import { access, mkdir } from "node:fs/promises";
+import { access, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KeelError } from "../base/errors.ts";
 import { readIfThere, removeIfThere, writeAtomically } from "./atomic-file.ts";
@@ -62,6 +62,7 @@ export class UnitFiles {
     const { path, service, isQuadlet } = place;
     if (known?.enabled === true) await this.#installer.disable([name]);
     await this.#manifest.set(name, { path, service, isQuadlet, enabled: place.installs, note });
+    await this.#dropIn(name, service, note.localImage);
     await writeAtomically(path, body);
     if (place.installs) await this.#installer.enable([name]);
     const unit = { name, hash: hashOf(body), service, enabled: place.installs, note };
@@ -83,8 +84,19 @@ export class UnitFiles {
     if (known === undefined) return { reload: false };
     if (known.enabled) await this.#installer.disable([name]);
     await removeIfThere(known.path);
+    await this.#dropIn(name, known.service, undefined);
     await this.#manifest.delete(name);
     return { reload: known.isQuadlet || known.enabled };
+  }
+
+  /** `podman image pull` asks the registry even for an image that is here: a drop-in makes it look here instead. */
+  async #dropIn(name: string, service: string, image: string | undefined): Promise<void> {
+    if (!name.endsWith(".image")) return;
+    const folder = join(this.#directories.systemd, `${service}.d`);
+    if (image === undefined) return rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    const text = `[Service]\nExecStart=\nExecStart=/usr/bin/podman image exists ${image}\n`;
+    await writeAtomically(join(folder, "keelson.conf"), text);
   }
 
   /** Files of the machine itself that a unit of this name would hide. */

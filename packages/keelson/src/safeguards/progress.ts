@@ -205,9 +205,9 @@ const ready: Verdict = { state: "ready", reason: "" };
 const isUp = ({ active, health }: UnitStatus): boolean =>
   active === "active" && (health === "healthy" || health === "unknown");
 
-/** A unit whose start succeeded, and that did its work and ended well: a oneshot, a job. */
-const hasRun = ({ active, invocation, steps }: UnitStatus): boolean =>
-  active === "inactive" && invocation !== "" && steps["active"] !== undefined;
+/** A unit whose start succeeded, and that did its work and ended well: a oneshot, a job. systemd forgets it at once. */
+const hasRun = ({ active, steps }: UnitStatus): boolean =>
+  active === "inactive" && steps["active"] !== undefined;
 
 const age = ({ operation, facts }: Scene): number => Math.max(0, facts.nowMs - operation.at);
 

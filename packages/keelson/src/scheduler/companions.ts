@@ -3,8 +3,17 @@
 import { KeelError } from "../base/errors.ts";
 import type { PlacementRules } from "../model/placement.ts";
 import type { Unit } from "../model/unit.ts";
+import { templateName } from "../model/unit-name.ts";
 import type { Board, Site } from "./board.ts";
 import type { Scene } from "./schedule.ts";
+
+/** A file that the rules refer to and that the cluster does not have. */
+export function missingFile(
+  { references, pod }: PlacementRules,
+  units: ReadonlyMap<string, Unit>,
+): string | undefined {
+  return filesOf({ references, pod }).find((name) => companionOf(name, units) === undefined);
+}
 
 export function planCompanions(scene: Scene, board: Board): void {
   for (const site of board.sites()) planSite(site, scene);
@@ -67,13 +76,20 @@ function neededBy(
   }
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { by, rules } = next;
-    for (const name of rules.pod === undefined ? rules.references : [...rules.references, rules.pod]) {
-      const unit = units.get(name);
+    for (const name of filesOf(rules)) {
+      const unit = companionOf(name, units);
       if (unit === undefined || needed.has(name) || site.units.has(name)) continue;
       needed.set(name, { unit, by });
-      const found = rulesOf(unit);
+      const found = rulesOf({ ...unit, name });
       if (found !== "missing" && !(found instanceof KeelError)) open.push({ by: name, rules: found });
     }
   }
   return needed;
 }
+
+const filesOf = ({ references, pod }: Pick<PlacementRules, "references" | "pod">): readonly string[] =>
+  pod === undefined ? references : [...references, pod];
+
+/** The record whose file it is: its own, or its template's. */
+const companionOf = (name: string, units: ReadonlyMap<string, Unit>): Unit | undefined =>
+  units.get(name) ?? units.get(templateName(name) ?? "");

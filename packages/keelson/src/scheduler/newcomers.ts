@@ -7,6 +7,7 @@ import type { Incumbents } from "./incumbents.ts";
 import { orderFor } from "./order.ts";
 import type { Placeable } from "./placeable.ts";
 import type { Unplaced } from "./plan.ts";
+import { missingFile } from "./companions.ts";
 import { byDependence, followersOf, leadersOf } from "./company.ts";
 import type { Scene } from "./schedule.ts";
 import { summarise } from "./words.ts";
@@ -80,6 +81,9 @@ export class Newcomers {
   #findSite(
     unit: Placeable,
   ): { readonly site: Site; readonly because: string; readonly evicts: readonly Placeable[] } | Unplaced {
+    const missing = missingFile(unit.rules, this.#scene.snapshot.units);
+    if (missing !== undefined)
+      return { reason: `refers to ${missing}, which the cluster does not have`, final: true };
     const stopping = this.#incumbents.stopping.get(unit.name);
     if (stopping !== undefined) return this.#backOr(unit, stopping);
     const choice = choose(unit, this.#board, this.#followers.get(unit.name) ?? []);

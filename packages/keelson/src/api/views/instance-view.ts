@@ -100,8 +100,10 @@ function outcome(sources: InstanceSources): { readonly state: InstanceState; rea
   if (!status) return { state: "placed", reason: `no word from ${machineName} yet` };
   if (status.hash !== entry.hash)
     return { state: "starting", reason: status.reason || "its new file is on the way" };
-  if (status.restarts < entry.restarts)
-    return { state: "starting", reason: status.reason || "being restarted" };
+  if (status.restarts < entry.restarts) {
+    const isFirst = status.restarts < 0 && status.active !== "active";
+    return { state: "starting", reason: status.reason || (isFirst ? "being started" : "being restarted") };
+  }
   const state = stateOf(entry, status);
   const isWanted = state === "healthy" || state === "loaded";
   return { state, reason: isWanted ? "" : status.reason || systemdWords(status) };
