@@ -10,50 +10,60 @@ import type {
   WatchRequest,
 } from "../../packages/keelson/src/registry/store-client.ts";
 
-/** A client that remembers when it was answered last, as the real one does. */
+/**
+ * A way to the store with delays, that remembers when it was answered last as the real client does. A call takes
+ * its time there and back; what is watched comes late, and later than answers.
+ */
 export class HeardStore implements StoreClient {
   readonly #client: StoreClient;
   readonly #clock: Clock;
+  readonly #delayMs: () => number;
   lastHeardMs: number | undefined;
 
-  constructor(client: StoreClient, clock: Clock) {
+  constructor(client: StoreClient, clock: Clock, delayMs: () => number) {
     this.#client = client;
     this.#clock = clock;
+    this.#delayMs = delayMs;
   }
 
   range(request: RangeRequest, options?: CallOptions): Promise<RangeAnswer> {
-    return this.#heard(this.#client.range(request, options));
+    return this.#heard(options, () => this.#client.range(request, options));
   }
 
   getAll(keys: readonly string[], options?: CallOptions): Promise<RangeAnswer> {
-    return this.#heard(this.#client.getAll(keys, options));
+    return this.#heard(options, () => this.#client.getAll(keys, options));
   }
 
   txn(txn: Txn, options?: CallOptions): Promise<TxnAnswer> {
-    return this.#heard(this.#client.txn(txn, options));
+    return this.#heard(options, () => this.#client.txn(txn, options));
   }
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchBatch> {
     for await (const batch of this.#client.watch(request, signal)) {
+      await this.#clock.sleep(2 * this.#delayMs());
+      if (signal.aborted) return;
       this.lastHeardMs = this.#clock.now();
       yield batch;
     }
   }
 
   grantLease(seconds: number, options?: CallOptions): Promise<bigint> {
-    return this.#heard(this.#client.grantLease(seconds, options));
+    return this.#heard(options, () => this.#client.grantLease(seconds, options));
   }
 
   renewLease(lease: bigint, options?: CallOptions): Promise<void> {
-    return this.#heard(this.#client.renewLease(lease, options));
+    return this.#heard(options, () => this.#client.renewLease(lease, options));
   }
 
   revokeLease(lease: bigint, options?: CallOptions): Promise<void> {
-    return this.#heard(this.#client.revokeLease(lease, options));
+    return this.#heard(options, () => this.#client.revokeLease(lease, options));
   }
 
-  async #heard<T>(call: Promise<T>): Promise<T> {
-    const answer = await call;
+  async #heard<T>({ signal }: CallOptions = {}, call: () => Promise<T>): Promise<T> {
+    await this.#clock.sleep(this.#delayMs(), signal);
+    const answer = await call();
+    // Whoever gives up now does not learn that it was done.
+    await this.#clock.sleep(this.#delayMs(), signal);
     this.lastHeardMs = this.#clock.now();
     return answer;
   }

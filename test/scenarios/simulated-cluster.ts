@@ -58,6 +58,11 @@ export class SimulatedCluster implements AsyncDisposable {
     return this.#view.snapshot;
   }
 
+  /** The machine that leads, or led last. */
+  get leader(): string {
+    return this.#leader;
+  }
+
   machine(name: string): SimulatedMachine {
     const machine = this.machines.get(name);
     if (machine === undefined) throw new Error(`there is no machine ${name}`);

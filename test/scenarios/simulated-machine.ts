@@ -87,7 +87,7 @@ export class SimulatedMachine implements AsyncDisposable {
     const { store: simulated, clock, host, random, log, metadata, isLost } = this.#around;
     const facts = await host.facts();
     const door = simulated.door();
-    const store = new HeardStore(door, clock);
+    const store = new HeardStore(door, clock, () => Math.round(1 + 30 * random.next() ** 6));
     const lifetime = new Lifetime(log);
     const common = { clock, random, log, signal: lifetime.signal };
     const machines = lifetime.own(ClusterView.open(store, { scope: "machines", ...common }));
@@ -209,4 +209,4 @@ export class SimulatedMachine implements AsyncDisposable {
 
 /** Each machine has its own chance, so that one that is added changes nothing for the others. */
 export const randomOf = (seed: number, name: string): Random =>
-  seededRandom([...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), seed));
+  seededRandom(Buffer.from(name).reduce((sum, byte) => sum * 31 + byte, seed));

@@ -1,5 +1,5 @@
-// Scenarios as text that a person can read. Lines with > are commands; those with | below one are its file;
-// the others say what is seen then. See testdata/.
+// Scenarios as text that a person can read. Lines with > are commands (LEADER stands for the machine that leads),
+// those with | below one are its file, the others say what is seen then. See testdata/.
 import type { Confirmation, Intent, Selector } from "../../packages/keelson/src/model/operation.ts";
 import { refusalOf, SimulatedCluster } from "./simulated-cluster.ts";
 
@@ -54,9 +54,10 @@ class Stage implements AsyncDisposable {
   }
 
   async play(command: string, file: readonly string[]): Promise<string[]> {
-    const [verb = "", ...words] = command.split(/\s+/);
-    const [name = ""] = words;
     const cluster = this.#cluster;
+    const leader = (word: string): string => (word === "LEADER" ? cluster.leader : word);
+    const [verb = "", ...words] = command.split(/\s+/).map(leader);
+    const [name = ""] = words;
     switch (verb) {
       case "machine":
         await cluster.add(
@@ -127,12 +128,12 @@ class Stage implements AsyncDisposable {
   async #wait(ms: number): Promise<string[]> {
     const { clock, events } = this.#cluster;
     const from = clock.now();
-    const before = events.slice(this.#seenEvents).map(({ text }) => `0.0 ${text}`);
-    this.#seenEvents = events.length;
     await this.#cluster.run(ms);
     const news = events.slice(this.#seenEvents);
     this.#seenEvents = events.length;
-    return [...before, ...news.map(({ atMs, text }) => `${((atMs - from) / 1000).toFixed(1)} ${text}`)];
+    return coarse(
+      news.map(({ atMs, text }) => ({ halfSeconds: Math.max(0, Math.round((atMs - from) / 500)), text })),
+    );
   }
 
   #show(): string[] {
@@ -166,6 +167,17 @@ class Stage implements AsyncDisposable {
     }
     return [[...kinds].map(([kind, count]) => `${kind} ${count}`).join(", ")];
   }
+}
+
+/** To half a second, and what falls together in a fixed order: a transcript tells what happens, not how fast. */
+function coarse(events: readonly { readonly halfSeconds: number; readonly text: string }[]): string[] {
+  const kinds = [" leads", " stopped ", " failed ", " runs ", "alarm"];
+  const kind = (text: string): number => kinds.findIndex((word) => text.includes(word));
+  return events
+    .toSorted(
+      (a, b) => a.halfSeconds - b.halfSeconds || kind(a.text) - kind(b.text) || (a.text < b.text ? -1 : 1),
+    )
+    .map(({ halfSeconds, text }) => `${(halfSeconds / 2).toFixed(1)} ${text}`);
 }
 
 function intentOf(verb: string, words: readonly string[], file: readonly string[]): Intent {
