@@ -129,5 +129,5 @@ async function keysLeft(cluster: Cluster): Promise<string[]> {
   const { kvs } = await client.range({ prefix: "/keelson/" });
   return kvs
     .map(({ key }) => key)
-    .filter((key) => /^\/keelson\/(units|bodies|schedule|status|operations)\//.test(key));
+    .filter((key) => /^\/keelson\/(units|bodies|schedule|status)\//.test(key));
 }
