@@ -15,9 +15,12 @@ export interface Followed {
 /** Most instances that get a line of their own; more are counted in one. */
 const mostLines = 12;
 
-/** Follows an operation until it is done or `timeoutMs` are over. */
+/** What has just started may end at once, with an error: it is looked at again after this long. */
+const settleMs = 100;
+
+/** Follows an operation until it is done, and still is a moment later, or until `timeoutMs` are over. */
 export async function followOperation(
-  keel: Pick<Invocation, "progress" | "signal">,
+  keel: Pick<Invocation, "progress" | "signal" | "clock">,
   client: DaemonClient,
   operation: Pick<OperationView, "id" | "summary">,
   timeoutMs: number,
@@ -26,10 +29,20 @@ export async function followOperation(
   const lines = new ProgressLines(keel.progress, operation.summary);
   let last: ProgressView | undefined;
   try {
-    for await (const view of patient.progress(operation.id)) {
-      last = view;
-      lines.show(view);
-      if (view.done) return { progress: view, timedOut: false };
+    for (let isSecondLook = false; ; isSecondLook = true) {
+      let isSteady = isSecondLook;
+      for await (const view of patient.progress(operation.id)) {
+        last = view;
+        if (view.done) break;
+        isSteady = false;
+        lines.show(view);
+      }
+      if (last?.done !== true) break;
+      if (isSteady || !last.items.some(hasStarted)) {
+        lines.show(last);
+        return { progress: last, timedOut: false };
+      }
+      await keel.clock.sleep(settleMs, keel.signal);
     }
   } catch (error) {
     if (keel.signal.aborted || !isTimeout(error)) throw error;
@@ -40,6 +53,9 @@ export async function followOperation(
     hint: `\`keel op show ${operation.id}\` shows how it went`,
   });
 }
+
+const hasStarted = ({ want, state }: ProgressItem): boolean =>
+  state === "ready" && (want === "active" || want === "restarted");
 
 function isTimeout(error: unknown): boolean {
   return (

@@ -47,11 +47,11 @@ export function renderTable<Row>(
   return alignColumns(lines);
 }
 
-/** Pads every column but the last to its widest cell. */
+/** Pads every column to its widest cell; the last cell of a line is neither padded nor counted. */
 export function alignColumns(lines: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const line of lines)
-    line.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell))));
+    line.slice(0, -1).forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, displayWidth(cell))));
   return lines
     .map((line) => {
       const cells = line.map((cell, i) =>
