@@ -51,6 +51,7 @@ async function outages(cluster: Cluster): Promise<BenchRow[]> {
   const keeld = /keeld\.js/;
   const rows: BenchRow[] = [];
   const measure = async (what: string, fault: () => Promise<void>): Promise<void> => {
+    console.error(what);
     const before = where(cluster);
     await fault();
     await sleep(10_000);

@@ -127,7 +127,5 @@ async function keysLeft(cluster: Cluster): Promise<string[]> {
   const address = (await cluster.snapshot()).machines[0]?.address ?? "";
   await using client = new EtcdClient({ endpoints: [`http://${address.replace(/\.\d+$/, ".1")}:2379`] });
   const { kvs } = await client.range({ prefix: "/keelson/" });
-  return kvs
-    .map(({ key }) => key)
-    .filter((key) => /^\/keelson\/(units|bodies|schedule|status)\//.test(key));
+  return kvs.map(({ key }) => key).filter((key) => /^\/keelson\/(units|bodies|schedule|status)\//.test(key));
 }

@@ -63,7 +63,11 @@ const places: readonly Place[] = [
     may: ["packages/dashboard/src", "react", "react-dom", "@mantine/core", "@mantine/hooks"],
     because: "the dashboard knows the API and nothing behind it",
   },
-  { folder: `${keelson}/base`, may: ["zod"], because: "rank 0: what everything rests on" },
+  {
+    folder: `${keelson}/base`,
+    may: ["zod", "packages/keelson/package.json"],
+    because: "rank 0: what everything rests on",
+  },
   {
     folder: `${keelson}/model`,
     may: [...of("base"), "zod", "@keelson/systemd"],
@@ -126,7 +130,6 @@ const places: readonly Place[] = [
       "@keelson/systemd",
       "zod",
       "examples",
-      "packages/keelson/package.json",
     ],
     because: "rank 5: the command reaches the cluster through the API only",
   },

@@ -18,7 +18,10 @@ export type Tools = { readonly root: string } | { readonly unavailable: string }
 /** Unpacks packages of trixie, without what they depend on. Cached; never throws for want of a network. */
 export async function trixieTools(packages: readonly string[]): Promise<Tools> {
   const names = packages.toSorted();
-  const hash = createHash("sha256").update(`trixie ${names.join(" ")}`).digest("hex").slice(0, 16);
+  const hash = createHash("sha256")
+    .update(`trixie ${names.join(" ")}`)
+    .digest("hex")
+    .slice(0, 16);
   const cache = cacheDirectory();
   const root = join(cache, hash);
   if (existsSync(root)) return { root };
@@ -46,7 +49,9 @@ export async function trixieTools(packages: readonly string[]): Promise<Tools> {
 async function download(names: readonly string[], work: string): Promise<readonly string[]> {
   const sources = join(work, "sources.list");
   const debs = join(work, "debs");
-  await Promise.all(["lists/partial", "cache/partial", "debs"].map((dir) => mkdir(join(work, dir), { recursive: true })));
+  await Promise.all(
+    ["lists/partial", "cache/partial", "debs"].map((dir) => mkdir(join(work, dir), { recursive: true })),
+  );
   await writeFile(sources, `deb ${SOURCE} trixie main\n`);
   const options = [
     `Dir::Etc::sourcelist=${sources}`,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The machine daemon: reads its configuration, starts its roles, and ends when it is told to.
-import manifest from "../../package.json" with { type: "json" };
+import { version } from "../base/version.ts";
 import { systemClock } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
@@ -25,12 +25,12 @@ async function run(config: string | undefined): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.resolve(signal));
 
   const systemd = new ServiceManager(process.env, log);
-  const options = { configuration, version: manifest.version, clock: systemClock, random: systemRandom, log };
+  const options = { configuration, version, clock: systemClock, random: systemRandom, log };
   const daemon = await Daemon.start(options);
   const lifetime = new Lifetime(log);
   systemd.keepWatchdog(lifetime, systemClock);
   log.info("keeld runs", {
-    version: manifest.version,
+    version,
     cluster: configuration.cluster,
     roles: configuration.roles,
   });
@@ -58,7 +58,7 @@ function endOnFaults(log: Log): void {
 try {
   const command = parseCommandLine(process.argv.slice(2));
   if (command.kind === "help") write(usage);
-  else if (command.kind === "version") write(`keeld ${manifest.version}\n`);
+  else if (command.kind === "version") write(`keeld ${version}\n`);
   else await run(command.config);
   process.exit(0);
 } catch (error) {

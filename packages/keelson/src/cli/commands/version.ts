@@ -1,6 +1,6 @@
 import { KeelError } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
-import { keelVersion } from "../version.ts";
+import { version } from "../../base/version.ts";
 
 export const register: Register = (program, act) => {
   const command = program
@@ -15,9 +15,8 @@ export const register: Register = (program, act) => {
         throw error;
       });
     output.document(
-      { keel: keelVersion, node: process.versions.node, keeld },
-      () =>
-        `keel ${keelVersion} (Node ${process.versions.node})\n${keeld === null ? "" : `keeld ${keeld}\n`}`,
+      { keel: version, node: process.versions.node, keeld },
+      () => `keel ${version} (Node ${process.versions.node})\n${keeld === null ? "" : `keeld ${keeld}\n`}`,
     );
   });
 };
