@@ -4,7 +4,7 @@ import type { UnitState as SystemdUnitState } from "@keelson/systemd";
 
 type Fields = Pick<
   SystemdUnitState,
-  "load" | "active" | "result" | "execMainCode" | "execMainStatus" | "loadError"
+  "load" | "active" | "sub" | "result" | "execMainCode" | "execMainStatus" | "loadError"
 >;
 
 /** Empty when the unit is well. */
@@ -12,8 +12,8 @@ export function failureReason(state: Fields): string {
   if (state.loadError !== undefined) return state.loadError;
   if (state.load === "masked") return "the unit is masked on this machine";
   if (state.load === "bad-setting") return "systemd refuses a setting of the unit file";
-  if (state.active !== "failed") return "";
-  return byResult(state);
+  if (state.sub === "auto-restart") return `restarting after it ended: ${byResult(state)}`;
+  return state.active === "failed" ? byResult(state) : "";
 }
 
 function byResult({ result, execMainCode, execMainStatus }: Fields): string {

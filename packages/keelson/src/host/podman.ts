@@ -7,18 +7,30 @@ import type { ContainerFacts, ImageArchive, PublishedAddress } from "./host.ts";
 import { downloadArchive } from "./image-download.ts";
 import { runProgram } from "./run-program.ts";
 
+const answerMs = 1000;
 const unitLabel = "PODMAN_SYSTEMD_UNIT";
 
 export class Podman {
   /** A folder on disk for archives on their way. */
   readonly #folder: string;
+  readonly #imageIds = new Map<string, Promise<string | undefined>>();
   readonly #loading = new Map<string, Promise<void>>();
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  async imageId(reference: string): Promise<string | undefined> {
+  /** Units that start together ask for the same images: they share an answer for a moment. */
+  imageId(reference: string): Promise<string | undefined> {
+    const known = this.#imageIds.get(reference);
+    if (known !== undefined) return known;
+    const asked = this.#readImageId(reference);
+    this.#imageIds.set(reference, asked);
+    setTimeout(() => this.#imageIds.delete(reference), answerMs).unref();
+    return asked;
+  }
+
+  async #readImageId(reference: string): Promise<string | undefined> {
     const argv = ["podman", "image", "inspect", "--format", "{{.Id}}", reference] as const;
     const { status, stdout } = await runProgram(argv);
     const id = stdout.trim().replace(/^sha256:/, "");
@@ -43,6 +55,7 @@ export class Podman {
       });
       if (status !== 0) throw new KeelError("KEEL-107", `podman load failed: ${lastLine(stderr)}`);
     } finally {
+      this.#imageIds.clear();
       this.#loading.delete(archive.sha256);
       await rm(folder, { recursive: true, force: true });
     }

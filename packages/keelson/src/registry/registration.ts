@@ -14,7 +14,7 @@ export interface Registration {
 }
 
 /**
- * Writes both records. Rejects with KEEL-502 while another machine with the same machine id is registered:
+ * Writes both records. Rejects with KEEL-106 while another machine with the same machine id is registered:
  * one with another address and another boot, whose lease lives.
  */
 export async function register(
@@ -84,7 +84,7 @@ export async function listMembers(client: StoreClient, options: CallOptions = {}
 function refuseDuplicate(former: Machine, machine: Machine): void {
   if (former.bootId === machine.bootId || former.address === machine.address) return;
   throw new KeelError(
-    "KEEL-502",
+    "KEEL-106",
     `another machine with the machine id ${machine.id} is in the cluster: ${former.name} at ${former.address}`,
     {
       hint: "One of the two was copied from the other. Empty /etc/machine-id on it and start it again.",

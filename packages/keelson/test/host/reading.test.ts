@@ -22,7 +22,7 @@ test("limits without a controller are not enforced", () => {
 });
 
 test("why a unit failed, in words", () => {
-  const failed = { load: "loaded", active: "failed", loadError: undefined, execMainStatus: 3 };
+  const failed = { load: "loaded", active: "failed", sub: "failed", loadError: undefined, execMainStatus: 3 };
   assert.equal(failureReason({ ...failed, result: "exit-code", execMainCode: "exited" }), "exit status 3");
   const killed = { ...failed, execMainStatus: 9, execMainCode: "killed" as const };
   assert.equal(failureReason({ ...killed, result: "signal" }), "killed by SIGKILL");
@@ -32,6 +32,8 @@ test("why a unit failed, in words", () => {
     failureReason({ ...killed, load: "masked", result: undefined }),
     "the unit is masked on this machine",
   );
+  const again = { ...failed, active: "activating", sub: "auto-restart", result: "exit-code" };
+  assert.match(failureReason({ ...again, execMainCode: "exited" }), /^restarting after .* exit status 3$/);
   assert.equal(jobProblem("done"), undefined);
   assert.match(jobProblem("dependency") ?? "", /needs/);
 });
