@@ -62,7 +62,8 @@ function itemLine(item: ProgressItem, instances: readonly InstanceView[]): reado
   if (item.want === "gone") return [item.instance, "gone"];
   const instance = instanceOf(item, instances);
   const where = machineName(item, instances);
-  const what = item.want === "loaded" ? "loaded" : item.want === "restarted" ? "restarted" : "runs";
+  const runs = instance?.active === "inactive" ? "ran" : "runs";
+  const what = item.want === "loaded" ? "loaded" : item.want === "restarted" ? "restarted" : runs;
   const addresses = instance?.addresses ?? [];
   return [item.instance, `${what}${where === null ? "" : ` on ${where}`}`, addresses.join(" ")].filter(
     (cell) => cell !== "",

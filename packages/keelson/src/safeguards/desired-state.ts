@@ -3,6 +3,7 @@ import { KeelError } from "../base/errors.ts";
 import { instancesOf } from "../model/instances.ts";
 import type { Change, Selector } from "../model/operation.ts";
 import { readPlacement } from "../model/placement.ts";
+import type { UnitStatus } from "../model/schedule.ts";
 import type { DesiredState, Unit } from "../model/unit.ts";
 import { isTemplate } from "../model/unit-name.ts";
 import { changed, type Draft, listNames, type PlanInput } from "./draft.ts";
@@ -72,27 +73,32 @@ export function planDestroy(units: Selector, { snapshot }: PlanInput): Draft {
 
 /**
  * The fields to change for a unit to become as desired; `undefined` when it is so already. Starting what is to
- * run and has failed is a restart.
+ * run and has failed, or has ended, is a restart.
  */
 export function withDesired(
   unit: Unit,
   desired: DesiredState,
   { snapshot }: Pick<PlanInput, "snapshot">,
 ): Partial<Unit> | undefined {
-  const revive =
-    desired === "launched" && instancesOf(unit, snapshot.units).some(({ name }) => hasFailed(name));
+  const names = instancesOf(unit, snapshot.units).map(({ name }) => name);
+  const hasEnded = names.length > 0 && names.every((name) => isReported(name, ended));
+  const revive = desired === "launched" && (hasEnded || names.some((name) => isReported(name, failed)));
   if (revive) return { desired, restarts: unit.restarts + 1 };
   return unit.desired === desired ? undefined : { desired };
 
-  function hasFailed(instance: string): boolean {
+  function isReported(instance: string, as: (status: UnitStatus) => boolean): boolean {
     for (const [machine, statuses] of snapshot.statuses) {
       const status = statuses.get(instance);
-      if (status?.active !== "failed" && status?.health !== "failed") continue;
-      if (snapshot.schedule.get(machine)?.has(instance)) return true;
+      if (status !== undefined && as(status) && snapshot.schedule.get(machine)?.has(instance)) return true;
     }
     return false;
   }
 }
+
+const failed = ({ active, health }: UnitStatus): boolean => active === "failed" || health === "failed";
+/** It was started by its present order, and has stopped by itself. */
+const ended = ({ active, steps }: UnitStatus): boolean =>
+  active === "inactive" && steps["active"] !== undefined;
 
 export function refuseTemplate(name: string): never {
   const stem = name.slice(0, name.lastIndexOf("."));
