@@ -49,6 +49,7 @@ export class Reign {
   readonly #garbage: GarbageCollector;
   readonly #abandoned: Abandoned;
   #awaitsReports = false;
+  #lastPassMs = 0;
   #garbageAtMs: number;
 
   constructor(options: ReignOptions) {
@@ -71,10 +72,9 @@ export class Reign {
     this.#impulse.give();
     try {
       while (!over.aborted) {
-        const started = clock.now();
         const againMs = await this.#pass();
-        // Under a storm of changes passes take at most a third of the time.
-        await clock.sleep(Math.max(swarmMs, 2 * (clock.now() - started)), over);
+        // Under a storm of changes passes take at most a third of the processor's time.
+        await clock.sleep(2 * this.#lastPassMs, over);
         await this.#impulse.taken({ byMs: againMs, signal: over });
         await clock.sleep(swarmMs, over);
       }
@@ -104,7 +104,8 @@ export class Reign {
     const started = clock.now();
     const facts = this.#facts();
     const plan = schedule(snapshot, this.#placements, facts);
-    metrics.passed(clock.now() - started, plan.unplaced.size);
+    this.#lastPassMs = clock.now() - started;
+    metrics.passed(this.#lastPassMs, plan.unplaced.size);
     this.#awaitsReports = plan.awaitsReports;
     try {
       await this.#carryOut(plan, { snapshot, facts });

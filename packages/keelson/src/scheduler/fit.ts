@@ -26,7 +26,7 @@ const pinned: Check = ({ rules: { machine } }, site) =>
 
 const metadata: Check = ({ rules }, { machine }) => {
   for (const [key, values] of rules.metadata) {
-    const has = machine.metadata[key];
+    const has = Object.hasOwn(machine.metadata, key) ? machine.metadata[key] : undefined;
     if (has !== undefined && values.includes(has)) continue;
     return no(
       has === undefined ? `has no ${key}=${values.join("|")}` : `has ${key}=${has}, not ${values.join("|")}`,

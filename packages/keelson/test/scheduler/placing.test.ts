@@ -58,7 +58,9 @@ describe("where a unit goes", () => {
       .machine("m2", { region: "eu" })
       .machine("m3", { region: "eu", disk: "ssd" });
     cluster.unit("a.service", 'MachineMetadata="region=eu" "region=asia" "disk=ssd"');
-    cluster.unit("b.service", "MachineMetadata=region=mars");
+    cluster
+      .unit("b.service", "MachineMetadata=region=mars")
+      .unit("c.service", "MachineMetadata=constructor=x");
     const plan = cluster.run();
     assert.deepEqual(cluster.where("a.service"), ["m3"]);
     assert.match(
