@@ -18,7 +18,8 @@ import { Fencer } from "./fencer.ts";
 import type { ProofSources } from "./proof.ts";
 import { StartPace } from "./start-pace.ts";
 import { UnitTask } from "./unit-task.ts";
-import type { FenceHow, UnitSurroundings } from "./unit-task.ts";
+import type { UnitSurroundings } from "./unit-surroundings.ts";
+import type { FenceHow } from "./unit-task.ts";
 
 export interface AgentOptions {
   readonly host: Host;

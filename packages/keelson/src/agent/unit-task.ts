@@ -1,48 +1,16 @@
 // One unit on this machine: a task of its own that carries its orders out, with its own retries, and reports.
 // No unit waits for another, but for the files that its own file refers to.
 import { Backoff } from "../base/backoff.ts";
-import type { Clock } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
-import type { Lifetime } from "../base/lifetime.ts";
-import type { Log } from "../base/log.ts";
-import type { Random } from "../base/random.ts";
-import type { Host, JobOutcome, UnitState, WrittenUnit } from "../host/host.ts";
-import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
-import type { BodyCache } from "../registry/body-cache.ts";
-import type { StoreClient } from "../registry/store-client.ts";
-import type { ContainerReader } from "./container-reader.ts";
-import type { Fencer } from "./fencer.ts";
-import type { StartPace } from "./start-pace.ts";
+import type { JobOutcome, UnitState, WrittenUnit } from "../host/host.ts";
+import type { ScheduleEntry } from "../model/schedule.ts";
 import { isFenced, noteOf, openNote, planSteps } from "./steps.ts";
 import type { Step } from "./steps.ts";
 import { readUnitFile } from "./unit-file-facts.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
 import { provideImages } from "./unit-images.ts";
-import { composeStatus } from "./unit-status.ts";
-
-export interface UnitSurroundings {
-  readonly host: Host;
-  readonly store: StoreClient;
-  readonly bodies: BodyCache;
-  readonly fencer: Fencer;
-  readonly containers: ContainerReader;
-  readonly pace: StartPace;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly lifetime: Lifetime;
-  /** The machine's address. */
-  readonly address: string;
-  /** Whether singletons may be started: the store is heard, and the orders are known to be the latest. */
-  readonly mayStartSingletons: () => boolean;
-  /** Whether the file of this name lies there as ordered. */
-  readonly isInPlace: (name: string) => boolean;
-  /** The unit has moved on: others may have waited for it. */
-  readonly onProgress: (name: string) => void;
-  readonly report: (name: string, status: UnitStatus | undefined) => void;
-  /** The unit is gone, and this task with it. */
-  readonly onGone: (name: string) => void;
-}
+import { UnitReport } from "./unit-report.ts";
+import type { UnitSurroundings } from "./unit-surroundings.ts";
 
 /** podman's own failure, as against its container's: podman-run(1), exit status. */
 const podmanFailed = "exit status 125";
@@ -65,20 +33,17 @@ export class UnitTask {
   #isTold = false;
   #written: WrittenUnit | undefined;
   #file: UnitFileFacts | undefined;
-  #steps: Record<string, number> = {};
-  #problem = "";
-  #isStuck = false;
-  #lastLine: string | undefined;
+  readonly #report: UnitReport;
   #wake = Promise.withResolvers<void>();
   /** Aborts what is under way for an order that holds no more. */
   #attempt = new AbortController();
   #isGone = false;
-  #endedAt = Infinity;
 
   constructor(name: string, written: WrittenUnit | undefined, around: UnitSurroundings) {
     this.name = name;
     this.#around = around;
     this.#written = written;
+    this.#report = new UnitReport(name, around);
     this.#backoff = new Backoff({ firstMs: 250, maxMs: 15_000 }, around.random);
     around.lifetime.run(`unit ${name}`, (signal) => this.#run(signal));
   }
@@ -90,7 +55,7 @@ export class UnitTask {
 
   /** Whether it cannot start before this file lies there. */
   waitsFor(name: string): boolean {
-    return this.#problem !== "" && this.#file?.references.includes(name) === true;
+    return this.#report.problem !== "" && this.#file?.references.includes(name) === true;
   }
 
   /** Gives it an order, or takes it back (`undefined`: the unit is to go). */
@@ -106,8 +71,7 @@ export class UnitTask {
       before.restarts === order.restarts &&
       before.onPartition === order.onPartition;
     if (isSame || isRepeated) return;
-    this.#isStuck = false;
-    if (order !== undefined) this.#steps = { received: this.#around.clock.wall() };
+    this.#report.startOver(order !== undefined);
     this.#attempt.abort(new Error("the order changed"));
     this.kick();
   }
@@ -123,9 +87,9 @@ export class UnitTask {
     const { host, lifetime } = this.#around;
     this.#attempt.abort(new Error("this machine lost the store"));
     const state = this.#state();
-    const hasEnded = this.#noteEnd(state) < stopAt;
+    const hasEnded = this.#report.endOf(state) < stopAt;
     if (this.#written === undefined || hasEnded) return;
-    this.#problem = "stopped: this machine lost the store, and others take over";
+    this.#report.problem = "stopped: this machine lost the store, and others take over";
     await this.#note({ ...this.#written.note, hash: "" });
     if (kill) await host.kill(this.name);
     else await host.act("stop", this.name, lifetime.signal);
@@ -134,30 +98,14 @@ export class UnitTask {
 
   /** Reports the state as it is now. */
   refresh(): void {
-    const { report, clock, containers, address } = this.#around;
     if (this.#isGone || (this.#order === undefined && this.#written === undefined)) return;
-    const state = this.#state();
-    this.#noteEnd(state);
-    this.#followContainer(state);
-    this.#followFailure(state);
-    if (state.active === "active") this.#steps["active"] ??= clock.wall();
-    report(
-      this.name,
-      composeStatus({
-        unit: this.name,
-        // What is stuck is stuck with the order, whatever lies there.
-        hash: (this.#isStuck ? this.#order?.hash : this.#written?.hash) ?? "",
-        state,
-        file: this.#file,
-        container: containers.get(this.name),
-        restarts: (this.#isStuck ? this.#order?.restarts : this.#written?.note.restarts) ?? 0,
-        problem: this.#problem,
-        isStuck: this.#isStuck,
-        lastLine: this.#lastLine ?? "",
-        address,
-        steps: this.#steps,
-      }),
-    );
+    this.#report.send({
+      order: this.#order,
+      written: this.#written,
+      file: this.#file,
+      state: this.#state(),
+      again: () => this.refresh(),
+    });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -187,8 +135,7 @@ export class UnitTask {
       signal.throwIfAborted();
       if (this.#order !== undefined) this.refresh();
     }
-    this.#problem = "";
-    this.#isStuck = false;
+    this.#report.settle();
     this.#backoff.reset();
     onProgress(this.name);
     if (this.#order !== undefined) return this.refresh();
@@ -214,7 +161,7 @@ export class UnitTask {
   }
 
   async #write(order: ScheduleEntry, signal: AbortSignal): Promise<void> {
-    const { host, bodies, clock, store } = this.#around;
+    const { host, bodies, store } = this.#around;
     const body = await bodies.load(order.hash, { signal });
     if (body === undefined)
       throw new Error(`the store does not hold the unit's file ${order.hash.slice(0, 12)}`);
@@ -222,7 +169,7 @@ export class UnitTask {
     let localImage: string | undefined;
     if (file.images.length > 0 || file.mentionsContainers) {
       const { names, fetched } = await provideImages({ host, store }, { file, body }, signal);
-      if (fetched) this.#steps["image"] = clock.wall();
+      if (fetched) this.#report.mark("image");
       [localImage] = names;
     }
     signal.throwIfAborted();
@@ -236,13 +183,13 @@ export class UnitTask {
     });
     this.#written = unit;
     this.#file = file;
-    this.#steps["written"] = clock.wall();
+    this.#report.mark("written");
     this.#around.onProgress(this.name);
     if (reload) await host.reload();
   }
 
   async #start(action: "start" | "restart", order: ScheduleEntry, signal: AbortSignal): Promise<void> {
-    const { host, clock, pace, fencer, isInPlace, mayStartSingletons } = this.#around;
+    const { host, pace, fencer, isInPlace, mayStartSingletons } = this.#around;
     const missing = this.#file?.references.filter((name) => !isInPlace(name)) ?? [];
     if (missing.length > 0) throw new Error(`waits for ${missing.join(", ")}`);
     if (isFenced(order)) {
@@ -252,14 +199,13 @@ export class UnitTask {
     if (this.#state().active === "failed") await host.resetFailed(this.name);
     const begin = () => {
       signal.throwIfAborted();
-      this.#steps["started"] = clock.wall();
-      delete this.#steps["active"];
+      this.#report.mark("started");
       return host.act(action, this.name, signal);
     };
     const outcome = await (this.#file?.isContainer === true
       ? pace.run(() => this.#startContainer(begin))
       : begin());
-    if (outcome.done) this.#steps["active"] ??= clock.wall();
+    if (outcome.done) this.#report.mark("active");
     else if (outcome.stuck === true) throw new Stuck(this.#failedReference() ?? outcome.reason);
     else if (!outcome.failed) throw new Error(outcome.reason);
     await this.#finish(order);
@@ -324,10 +270,11 @@ export class UnitTask {
   #retryLater(error: unknown): void {
     const { clock, log } = this.#around;
     const problem = describeError(error);
-    this.#isStuck = error instanceof Stuck || (error instanceof KeelError && error.code === "KEEL-101");
     const waitMs = this.#backoff.next();
-    if (problem !== this.#problem) log.warn(`${this.name}: ${problem}`);
-    this.#problem = problem;
+    if (problem !== this.#report.problem) log.warn(`${this.name}: ${problem}`);
+    this.#report.problem = problem;
+    this.#report.isStuck =
+      error instanceof Stuck || (error instanceof KeelError && error.code === "KEEL-101");
     this.refresh();
     const wake = this.#wake;
     clock.timer(waitMs, () => wake.resolve());
@@ -342,31 +289,5 @@ export class UnitTask {
   #ordered(): ScheduleEntry {
     if (this.#order === undefined) throw new Error("the order changed");
     return this.#order;
-  }
-
-  /** When it was seen to have ended, on the monotonic clock; Infinity while it runs. */
-  #noteEnd({ active }: UnitState): number {
-    if (active !== "inactive" && active !== "failed") this.#endedAt = Infinity;
-    else if (this.#endedAt === Infinity) this.#endedAt = this.#around.clock.now();
-    return this.#endedAt;
-  }
-
-  #followContainer(state: UnitState): void {
-    const { containers } = this.#around;
-    if (!this.#file?.isContainer || !(this.#file.hasChosenPorts || this.#file.hasHealthCheck)) return;
-    if (state.active !== "active") containers.forget(this.name);
-    else if (containers.get(this.name) === undefined) containers.follow(this.name, this.#file.hasHealthCheck);
-  }
-
-  #followFailure(state: UnitState): void {
-    if (state.active !== "failed") {
-      this.#lastLine = undefined;
-    } else if (this.#lastLine === undefined) {
-      this.#lastLine = "";
-      this.#around.lifetime.run("last line", async () => {
-        this.#lastLine = await this.#around.host.lastLine(this.name);
-        this.refresh();
-      });
-    }
   }
 }
