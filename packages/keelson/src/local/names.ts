@@ -40,6 +40,15 @@ export function bridgeName(cluster: string): string {
   return `kn-${clusterTag(cluster)}`;
 }
 
+/**
+ * The bridge's hardware address. One that is not set follows the ports: it changes when a machine vanishes, and
+ * the others go on sending to the old one until their neighbour entries run out.
+ */
+export function bridgeHardwareAddress(cluster: string): string {
+  const bytes = createHash("sha256").update(`bridge ${cluster}`).digest().subarray(0, 5);
+  return ["02", ...Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))].join(":");
+}
+
 /** What the bridge's alias says, so that a bridge without files still names its cluster. */
 export function bridgeAlias(cluster: string): string {
   return `keelson:${cluster}`;

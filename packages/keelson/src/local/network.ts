@@ -14,7 +14,14 @@ import {
   unpassRules,
 } from "./firewall.ts";
 import type { Cuts } from "./firewall.ts";
-import { bridgeAlias, bridgeName, portName, preferredSubnet, tableName } from "./names.ts";
+import {
+  bridgeAlias,
+  bridgeHardwareAddress,
+  bridgeName,
+  portName,
+  preferredSubnet,
+  tableName,
+} from "./names.ts";
 
 const range = "10.205";
 
@@ -83,7 +90,9 @@ export class ClusterNetwork {
   /** Makes what is missing of bridge and tables. Cuts that hold stay. */
   async create(subnet: string): Promise<void> {
     if (!this.exists()) {
-      await runCommand(["ip", "link", "add", "name", this.bridge, "type", "bridge", "forward_delay", "0"]);
+      const address = bridgeHardwareAddress(this.cluster);
+      const link = ["ip", "link", "add", "name", this.bridge, "address", address];
+      await runCommand([...link, "type", "bridge", "forward_delay", "0"]);
     }
     const link = ["ip", "link", "set", "dev", this.bridge];
     await runCommand([...link, "alias", bridgeAlias(this.cluster), "addrgenmode", "none", "up"]);
