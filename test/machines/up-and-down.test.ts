@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { after, describe, test } from "node:test";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
-import { Cluster, processes, sleep } from "../support/cluster.ts";
+import { Cluster, processes } from "../support/cluster.ts";
 import { noTraces, tracesOf, whyNoMachines } from "../support/machines.ts";
 
 const skip = whyNoMachines();
@@ -12,22 +12,19 @@ const main = resolve(import.meta.dirname, "../../packages/keelson/src/cli/main.t
 const one = new Cluster(`t${process.pid}-up1`);
 const other = new Cluster(`t${process.pid}-up2`);
 
-/** Starts `keel up` and sends it a signal after some time; its exit code and what it said. */
-async function interruptedUp(
-  cluster: Cluster,
-  afterMs: number,
-  signal: "SIGINT" | "SIGKILL",
-): Promise<string> {
+/** Starts `keel up` and sends it a signal once it has said something; its exit code and what it said. */
+async function interruptedUp(cluster: Cluster, when: RegExp, signal: "SIGINT" | "SIGKILL"): Promise<string> {
   const child = spawn(process.execPath, [main, "up", "--cluster", cluster.name, "--no-example"], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let said = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => void (said += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+    if (!child.killed && when.test(said)) child.kill(signal);
+  });
   const ended = new Promise<string>((done) =>
     child.once("close", (code, by) => done(`${by ?? code} ${said}`)),
   );
-  await sleep(afterMs);
-  child.kill(signal);
   return ended;
 }
 
@@ -41,9 +38,9 @@ describe("up and down", { skip, timeout: 300_000 }, () => {
   });
 
   test("an interrupted up says how to go on, and the next one does", async () => {
-    const first = await interruptedUp(one, 900, "SIGINT");
+    const first = await interruptedUp(one, /store and API/, "SIGINT");
     assert.match(first, /^130 [^]*interrupted: `(\.\/)?keel up --cluster \S+` goes on from here/);
-    const second = await interruptedUp(one, 1600, "SIGKILL");
+    const second = await interruptedUp(one, /network/, "SIGKILL");
     assert.match(second, /^SIGKILL /);
     await one.keel(["up", "--no-example"]);
     assert.deepEqual(await states(one), ["m1 up", "m2 up", "m3 up"]);
