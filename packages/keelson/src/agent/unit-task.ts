@@ -223,7 +223,7 @@ export class UnitTask {
   #failedReference(): string | undefined {
     const references = this.#file?.references ?? [];
     for (const [name, { active, reason }] of this.#around.host.states(references)) {
-      if (active === "failed") return `needs ${name}, which failed: ${reason}`;
+      if (active !== "active" && reason !== "") return `needs ${name}, which failed: ${reason}`;
     }
     return undefined;
   }

@@ -16,7 +16,7 @@ export interface Followed {
 const mostLines = 12;
 
 /** What has just started may end at once, with an error: it is looked at again after this long. */
-const settleMs = 100;
+const settleMs = { container: 300, other: 100 } as const;
 
 /** Follows an operation until it is done, and still is a moment later, or until `timeoutMs` are over. */
 export async function followOperation(
@@ -42,7 +42,8 @@ export async function followOperation(
         lines.show(last);
         return { progress: last, timedOut: false };
       }
-      await keel.clock.sleep(settleMs, keel.signal);
+      const some = last.items.some(({ instance }) => /\.(container|pod|kube)$/.test(instance));
+      await keel.clock.sleep(some ? settleMs.container : settleMs.other, keel.signal);
     }
   } catch (error) {
     if (keel.signal.aborted || !isTimeout(error)) throw error;

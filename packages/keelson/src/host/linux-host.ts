@@ -150,10 +150,12 @@ export class LinuxHost implements Host {
         const outcome = await this.#explain(service, problem);
         return result === "dependency" && !outcome.done ? { ...outcome, stuck: true } : outcome;
       }
-      if (action === "restart" && before !== undefined) {
-        const { invocationId } = await this.#manager.unitState(service);
-        if (invocationId === before)
+      if (action !== "stop") {
+        const state = await this.#manager.unitState(service);
+        if (action === "restart" && before !== undefined && state.invocationId === before)
           return { done: false, reason: "systemd did not start it anew", failed: false };
+        // The watch tells it a moment later; until then it would look as if the unit had ended already.
+        if (state.active !== "inactive") this.#states.set(service, state);
       }
       return { done: true };
     } catch (error) {
@@ -189,9 +191,11 @@ export class LinuxHost implements Host {
 
   async lastLine(name: string): Promise<string> {
     const match = `_SYSTEMD_UNIT=${this.#service(name)}`;
-    const argv = ["journalctl", "--quiet", match, "-n", "1", "-o", "cat"] as const;
+    const argv = ["journalctl", "--quiet", match, "-n", "3", "-o", "cat"] as const;
     const { stdout } = await runProgram(argv, { timeoutMs: 5000 });
-    return stdout.trim().slice(0, 300);
+    // podman says the id of each container that it starts.
+    const lines = stdout.split("\n").filter((line) => line.trim() !== "" && !/^[0-9a-f]{64}$/.test(line));
+    return (lines.at(-1) ?? "").trim().slice(0, 300);
   }
 
   async containers(names: readonly string[]): Promise<ReadonlyMap<string, ContainerFacts>> {
@@ -296,8 +300,10 @@ export class LinuxHost implements Host {
   async #explain(service: string, problem: string): Promise<JobOutcome> {
     const state = await this.#manager.unitState(service).catch(() => undefined);
     if (state === undefined) return { done: false, reason: problem, failed: false };
-    const failed = state.active === "failed" || ["bad-setting", "error", "masked"].includes(state.load);
-    return { done: false, reason: failureReason(state) || problem, failed };
+    const failed = state.active === "failed";
+    // systemd forgets at once a unit that it cannot load: nothing but this answer tells of it.
+    const stuck = !failed && ["bad-setting", "error", "masked"].includes(state.load);
+    return { done: false, reason: failureReason(state) || problem, failed, stuck };
   }
 
   async #whyUnknown(name: string, reason: string): Promise<string> {
