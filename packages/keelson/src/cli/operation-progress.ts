@@ -55,8 +55,9 @@ export async function followOperation(
   });
 }
 
-const hasStarted = ({ want, state }: ProgressItem): boolean =>
-  state === "ready" && (want === "active" || want === "restarted");
+/** It was started on a machine: it may yet fail, and what has failed may yet say why. */
+const hasStarted = ({ want, machine, state }: ProgressItem): boolean =>
+  (want === "active" || want === "restarted") && (state === "ready" || (machine ?? null) !== null);
 
 function isTimeout(error: unknown): boolean {
   return (

@@ -190,12 +190,7 @@ export class LinuxHost implements Host {
   }
 
   async lastLine(name: string): Promise<string> {
-    const match = `_SYSTEMD_UNIT=${this.#service(name)}`;
-    const argv = ["journalctl", "--quiet", match, "-n", "3", "-o", "cat"] as const;
-    const { stdout } = await runProgram(argv, { timeoutMs: 5000 });
-    // podman says the id of each container that it starts.
-    const lines = stdout.split("\n").filter((line) => line.trim() !== "" && !/^[0-9a-f]{64}$/.test(line));
-    return (lines.at(-1) ?? "").trim().slice(0, 300);
+    return readLastLine([`_SYSTEMD_UNIT=${this.#service(name)}`]);
   }
 
   async containers(names: readonly string[]): Promise<ReadonlyMap<string, ContainerFacts>> {
@@ -303,7 +298,8 @@ export class LinuxHost implements Host {
     const failed = state.active === "failed";
     // systemd forgets at once a unit that it cannot load: nothing but this answer tells of it.
     const stuck = !failed && ["bad-setting", "error", "masked"].includes(state.load);
-    return { done: false, reason: failureReason(state) || problem, failed, stuck };
+    const complaint = stuck ? await readLastLine(["_PID=1", `UNIT=${service}`, "--priority=warning"]) : "";
+    return { done: false, reason: complaint || failureReason(state) || problem, failed, stuck };
   }
 
   async #whyUnknown(name: string, reason: string): Promise<string> {
@@ -322,4 +318,12 @@ export class LinuxHost implements Host {
       if (!isGone) throw error;
     }
   }
+}
+
+async function readLastLine(which: readonly string[]): Promise<string> {
+  const argv = ["journalctl", "--quiet", "-n", "3", "-o", "cat", ...which] as const;
+  const { stdout } = await runProgram(argv, { timeoutMs: 5000 });
+  // podman says the id of each container that it starts.
+  const lines = stdout.split("\n").filter((line) => line.trim() !== "" && !/^[0-9a-f]{64}$/.test(line));
+  return (lines.at(-1) ?? "").trim().slice(0, 300);
 }
