@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../../packages/keelson/src/base/clock.ts";
+import { sleepOn } from "../../packages/keelson/src/base/simulated-clock.ts";
 
 /** A machine's clock: it goes on while the machine is frozen, but nothing on the machine hears it. */
 export class PausableClock implements Clock {
@@ -35,18 +36,7 @@ export class PausableClock implements Clock {
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const onAbort = (): void => {
-        timer.cancel();
-        reject(signal?.reason);
-      };
-      const timer = this.timer(ms, () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      });
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+    return sleepOn(this, ms, signal);
   }
 
   pause(): void {
