@@ -4,6 +4,11 @@ import { describeError, KeelError } from "../../packages/keelson/src/base/errors
 import { type Log, silentLog } from "../../packages/keelson/src/base/log.ts";
 import { seededRandom, timeOrderedId } from "../../packages/keelson/src/base/random.ts";
 import { SimulatedClock } from "../../packages/keelson/src/base/simulated-clock.ts";
+import {
+  type Behaviour,
+  SimulatedHost,
+  type UnitEvent,
+} from "../../packages/keelson/src/host/simulated-host.ts";
 import type { ClusterSnapshot } from "../../packages/keelson/src/model/cluster.ts";
 import type { Confirmation, Intent, Operation } from "../../packages/keelson/src/model/operation.ts";
 import { PlacementCache } from "../../packages/keelson/src/model/placement-cache.ts";
@@ -16,13 +21,19 @@ import { guard } from "../../packages/keelson/src/safeguards/guard.ts";
 import { plan } from "../../packages/keelson/src/safeguards/plan.ts";
 import { type InstanceReasons, why } from "../../packages/keelson/src/scheduler/why.ts";
 import { PausableClock } from "./pausable-clock.ts";
-import { SimulatedHost } from "./simulated-host.ts";
 import { leaseSeconds, randomOf, SimulatedMachine } from "./simulated-machine.ts";
 
 export const clusterName = "demo";
 const tickMs = 50;
 /** A machine that thaws has so long to find out what it missed. */
 const thawGraceMs = 1500;
+
+/** What ordinary services take. */
+const behaviour = (_: string, body: string): Behaviour => ({
+  startMs: 300,
+  stopMs: 200,
+  fails: body.includes("/bin/false"),
+});
 
 export interface Event {
   readonly atMs: number;
@@ -72,11 +83,11 @@ export class SimulatedCluster implements AsyncDisposable {
   async add(name: string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     const clock = new PausableClock(this.clock);
     const id = `${this.machines.size + 1}`.padStart(32, "0");
-    const onUnit = (unit: string, what: string): void => {
+    const onUnit = (unit: string, what: UnitEvent): void => {
       if (what === "begins") this.#neverTwoCopies(unit);
       else this.#note(`${name} ${what} ${unit}`);
     };
-    const host = new SimulatedHost(name, id, { clock, onUnit });
+    const host = new SimulatedHost({ machineId: id, hostname: name, clock, behaviour, onUnit });
     const machine = new SimulatedMachine(name, {
       store: this.store,
       clock,
@@ -136,7 +147,6 @@ export class SimulatedCluster implements AsyncDisposable {
     for (let left = ms; left > 0; left -= tickMs) {
       await this.clock.advance(Math.min(tickMs, left));
       this.store.expire();
-      for (const machine of this.machines.values()) if (machine.state === "up") machine.host.tick();
       for (const unit of this.#runningAnywhere()) this.#neverTwoCopies(unit);
       this.#noteNews();
       if (this.#violations.length > 0) throw new Error(this.#violations.join("; "));

@@ -8,6 +8,7 @@ import { Metrics } from "../../packages/keelson/src/base/metrics.ts";
 import { type Random, seededRandom } from "../../packages/keelson/src/base/random.ts";
 import { contactOf } from "../../packages/keelson/src/daemons/contact.ts";
 import { KnownMembers } from "../../packages/keelson/src/daemons/known-members.ts";
+import type { SimulatedHost } from "../../packages/keelson/src/host/simulated-host.ts";
 import { Leader } from "../../packages/keelson/src/leader/leader.ts";
 import type { Member } from "../../packages/keelson/src/model/machine.ts";
 import { BodyCache } from "../../packages/keelson/src/registry/body-cache.ts";
@@ -16,7 +17,6 @@ import { MachineSession } from "../../packages/keelson/src/registry/machine-sess
 import type { SimulatedDoor, SimulatedStore } from "../../packages/keelson/src/registry/simulated-store.ts";
 import { HeardStore } from "./heard-store.ts";
 import type { PausableClock } from "./pausable-clock.ts";
-import type { SimulatedHost } from "./simulated-host.ts";
 
 export const leaseSeconds = 6;
 
@@ -163,7 +163,7 @@ export class SimulatedMachine implements AsyncDisposable {
     this.killDaemon();
     this.#around.clock.resume();
     this.#state = "off";
-    this.#around.host.loseEverything();
+    this.#around.host.losePower();
   }
 
   async start(): Promise<void> {
@@ -179,8 +179,6 @@ export class SimulatedMachine implements AsyncDisposable {
 
   thaw(): void {
     this.#state = "up";
-    // The fence is a process of few instructions: it is there before keeld is.
-    this.#around.host.tick();
     this.#setDoor();
     this.#around.clock.resume();
   }

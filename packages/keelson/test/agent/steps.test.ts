@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { noteOf, openNote, planSteps } from "../../src/agent/steps.ts";
+import { isFenced, noteOf, openNote, planSteps } from "../../src/agent/steps.ts";
 import type { ActualUnit, Step } from "../../src/agent/steps.ts";
 import type { UnitNote, UnitState } from "../../src/host/host.ts";
 import type { ScheduleEntry } from "../../src/model/schedule.ts";
@@ -114,6 +114,14 @@ describe("planSteps", () => {
     const written = { name: "a.service", hash: hashes[0], service: "a.service", enabled: false, note };
     assert.deepEqual(planSteps(ordered, { written, state: state("inactive") }), ["start", "note"]);
     assert.deepEqual(planSteps(ordered, { written, state: state("active") }), ["note"]);
+  });
+
+  test("a loaded unit is fenced as a started one is: a socket may have started it", () => {
+    for (const desired of ["loaded", "launched"] as const) {
+      assert.equal(isFenced(toOrder({ desired, onPartition: "stop" })), true);
+      assert.equal(isFenced(toOrder({ desired, onPartition: "keep" })), false);
+    }
+    assert.equal(isFenced(toOrder({ companion: true, onPartition: "stop" })), false);
   });
 
   test("companions are written and neither started nor stopped", () => {
