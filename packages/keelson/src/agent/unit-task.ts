@@ -170,7 +170,11 @@ export class UnitTask {
     if (file.images.length > 0 || file.mentionsContainers) {
       const { names, fetched } = await provideImages({ host, store }, { file, body }, signal);
       if (fetched) this.#report.mark("image");
-      [localImage] = names;
+      const [image] = file.images;
+      // What is on the machine is never looked up in a registry.
+      if (image !== undefined && this.name.endsWith(".image")) {
+        if (names.includes(image) || (await host.imageId(image)) !== undefined) localImage = image;
+      }
     }
     signal.throwIfAborted();
     // Under another name systemd would not find what runs.

@@ -4,7 +4,7 @@ import { SimulatedClock } from "../../src/base/simulated-clock.ts";
 import { parseOsRelease, unenforcedLimits } from "../../src/host/facts.ts";
 import { failureReason, jobProblem } from "../../src/host/failure-reason.ts";
 import { readContainers } from "../../src/host/podman.ts";
-import { readProblem } from "../../src/host/quadlet-problem.ts";
+import { readLoadProblem, readProblem } from "../../src/host/quadlet-problem.ts";
 import { SharedReload } from "../../src/host/shared-reload.ts";
 
 test("os-release is read as a shell reads it", () => {
@@ -74,6 +74,14 @@ converting "net.container": requested Quadlet unit x.network was not found
   assert.equal(readProblem(stderr, "broken.container"), "no Image or Rootfs key specified");
   assert.equal(readProblem(stderr, "net.container"), "requested Quadlet unit x.network was not found");
   assert.equal(readProblem(stderr, "other.container"), undefined);
+});
+
+test("the generator's words about a file that it cannot read", () => {
+  const stderr = `quadlet-generator[1]: No files parsed from [/run/q]
+quadlet-generator[1]: error loading "/run/q/a.container", file contains line 1: “x” which is no group
+`;
+  assert.equal(readLoadProblem(stderr, "/run/q/a.container"), "file contains line 1: “x” which is no group");
+  assert.equal(readLoadProblem(stderr, "/run/q/b.container"), undefined);
 });
 
 test("reloads that are asked for together become one, and one that runs does not count", async () => {

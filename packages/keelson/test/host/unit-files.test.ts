@@ -60,6 +60,23 @@ describe("UnitFiles", () => {
     assert.ok(await readFile(join(it.directories.quadlet, "app.network")));
   });
 
+  test("an image that is on the machine is not pulled, until the file changes or goes", async () => {
+    await using it = await stage();
+    const files = await it.open();
+    const body = "[Image]\nImage=localhost/a:latest\n";
+    const dropIn = join(it.directories.systemd, "a-image.service.d/keelson.conf");
+    await files.write("a.image", body, { ...note, localImage: "localhost/a:latest" });
+    assert.match(
+      await readFile(dropIn, "utf8"),
+      /^ExecStart=\nExecStart=.* image exists localhost\/a:latest$/m,
+    );
+    await files.write("a.image", body, note);
+    await assert.rejects(readFile(dropIn), { code: "ENOENT" });
+    await files.write("a.image", body, { ...note, localImage: "localhost/a:latest" });
+    await files.remove("a.image");
+    await assert.rejects(readFile(dropIn), { code: "ENOENT" });
+  });
+
   test("[Install] is carried out, and taken back before the file changes or goes", async () => {
     await using it = await stage();
     const files = await it.open();

@@ -154,6 +154,17 @@ describe("where a unit goes", () => {
     assert.deepEqual(cluster.companions("m2"), ["web.pod"]);
   });
 
+  test("what refers to a file that is not there waits for it, and says so", () => {
+    const cluster = threeMachines();
+    cluster.unit("a.container", "[Container]\nImage=x\nVolume=data@1.volume:/data\n");
+    const waiting = cluster.run().unplaced.get("a.container");
+    assert.match(waiting?.reason ?? "", /refers to data@1\.volume, which the cluster does not have/);
+    assert.equal(waiting?.final, true);
+    cluster.unit("data@.volume", "[Volume]\n", { desired: "inactive" }).run();
+    assert.deepEqual(cluster.where("a.container"), ["m1"]);
+    assert.deepEqual(cluster.companions("m1"), ["data@1.volume"]);
+  });
+
   test("files follow what refers to them, through each other, and go when nothing does", () => {
     const cluster = threeMachines();
     cluster.unit("app.network", "[Network]\n", { desired: "inactive" });
