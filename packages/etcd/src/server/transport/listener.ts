@@ -2,11 +2,14 @@
 
 import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { readGreeting, SETTINGS_FRAME } from "./greeting.ts";
 import type { GrpcServer } from "./grpc.ts";
 
 /** How every HTTP/2 connection begins (RFC 9113, 3.4); no HTTP/1.1 method does. */
 const PREFACE = "PRI";
 const SNIFF_MS = 10_000;
+/** A beginning longer than this is handed over as it is. */
+const MOST_HELD_BYTES = 64 << 10;
 
 export interface Address {
   readonly host: string;
@@ -60,18 +63,31 @@ export class Listener {
     socket.once("error", fail);
     socket.setTimeout(SNIFF_MS, fail);
     let held = Buffer.alloc(0);
+    let greeted = false;
+    const handOver = (bytes: Buffer, take: (socket: Socket) => void): void => {
+      socket.setTimeout(0);
+      socket.off("timeout", fail);
+      socket.off("error", fail);
+      socket.unshift(bytes);
+      take(socket);
+    };
     const sniff = (): void => {
       const bytes = socket.read() as Buffer | null;
       if (bytes !== null) held = Buffer.concat([held, bytes]);
       const text = held.toString("latin1", 0, PREFACE.length);
       if (text.length < PREFACE.length && PREFACE.startsWith(text))
         return void socket.once("readable", sniff);
-      socket.setTimeout(0);
-      socket.off("timeout", fail);
-      socket.off("error", fail);
-      socket.unshift(held);
-      if (text === PREFACE) grpc.connect(socket);
-      else this.#http.emit("connection", socket);
+      if (text !== PREFACE) return handOver(held, (it) => void this.#http.emit("connection", it));
+      const greeting = readGreeting(held, greeted);
+      if (greeting.state === "ready" || held.length > MOST_HELD_BYTES)
+        return handOver(greeting.bytes, (it) => grpc.connect(it));
+      if (greeting.state === "greet") {
+        greeted = true;
+        socket.write(SETTINGS_FRAME);
+        // From here on it is a connection without requests: it may be silent.
+        socket.setTimeout(0);
+      }
+      socket.once("readable", sniff);
     };
     sniff();
   }
