@@ -183,9 +183,9 @@ function judge({ machine, entry, status }: Place, unit: Unit, scene: Scene): Ver
     return pending("waits for the leader");
   }
   if (status === undefined) return pending(`waits for ${name}`);
-  if (status.hash !== unit.hash || status.restarts < unit.restarts) {
-    return pending(status.reason || `${name} still has the unit as it was`);
-  }
+  if (status.hash !== unit.hash) return pending(status.reason || `${name} still has the unit as it was`);
+  if (status.restarts < unit.restarts)
+    return pending(status.reason || `is on its way: ${status.active} (${status.sub})`);
   if (status.load === "bad-setting" || status.load === "error") {
     return { state: "failed", reason: status.reason || `systemd cannot load it (${status.load})` };
   }
