@@ -88,7 +88,8 @@ export class Caller {
       let connection: Connection | undefined;
       try {
         connection = await this.connector.acquire(deadlineMs, signal);
-        const leftMs = Math.max(1, deadlineMs - (clock.now() - startedMs));
+        // What connecting left over, but enough that a slow connection does not leave a write open.
+        const leftMs = Math.max(deadlineMs / 2, deadlineMs - (clock.now() - startedMs));
         const answer = await send(connection, { deadlineMs: leftMs, signal, needsLeader });
         this.heard();
         return answer;

@@ -18,7 +18,10 @@ import type { WatchBatch, WatchOptions } from "./watch.ts";
 export interface EtcdClientOptions {
   /** `http://host:port` or `host:port`, at least one. They must be members of one cluster. */
   readonly endpoints: readonly string[];
-  /** Time for one try of one call in milliseconds, connecting included. Default 2000. */
+  /**
+   * Time for one try of one call in milliseconds, default 2000. Connecting counts, but leaves the call itself
+   * at least half of it.
+   */
   readonly deadlineMs?: number | undefined;
   /** Default: 4 tries, 50 ms after the first failure, at most 1000 ms apart. */
   readonly retry?: Partial<RetryOptions> | undefined;

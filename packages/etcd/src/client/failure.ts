@@ -19,6 +19,14 @@ const CODE_BY_STATUS: Readonly<Record<number, EtcdErrorCode>> = {
   [GRPC_STATUS.UNAUTHENTICATED]: "UNAUTHENTICATED",
 };
 
+/** grpc-js's own words for an answer that it could not make sense of; the statuses that it gives vary. */
+const UNREADABLE = [
+  "Response message parsing error",
+  "Received message larger than max",
+  "No message received",
+  "Too many responses received",
+] as const;
+
 /** Failures that may pass when the same request is made again. */
 const PASSING: ReadonlySet<EtcdErrorCode> = new Set([
   "REFUSED",
@@ -92,8 +100,6 @@ function codeOf(status: number, details: string): EtcdErrorCode {
   if (refusal !== undefined) return refusal;
   // etcd adds its guess at the cause after a comma.
   if (details.startsWith(`${SERVER_REFUSALS.SERVER_TIMEOUT[1]},`)) return "SERVER_TIMEOUT";
-  // grpc-js's own words for a message that it could not read: neither has a status of its own.
-  if (details.startsWith("Response message parsing error")) return "BAD_RESPONSE";
-  if (details.startsWith("Received message larger than max")) return "BAD_RESPONSE";
+  if (UNREADABLE.some((words) => details.startsWith(words))) return "BAD_RESPONSE";
   return CODE_BY_STATUS[status] ?? "INTERNAL";
 }

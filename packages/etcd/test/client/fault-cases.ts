@@ -83,7 +83,7 @@ export function networkFaultCases(store: () => TestStore, client: () => EtcdClie
     it("is passed by retries when nothing was sent yet", async () => {
       await using proxy = await TcpProxy.start(store().port);
       await proxy.refuse();
-      await using cut = near(proxy.endpoint, { retry: { attempts: 8 } });
+      await using cut = near(proxy.endpoint, { deadlineMs: 2000, retry: { attempts: 8 } });
       setTimeout(() => void proxy.accept(), 300);
       await cut.put("f/refused", "1");
       assert.equal((await client().get("f/refused"))?.version, 1);
