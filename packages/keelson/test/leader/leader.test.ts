@@ -104,6 +104,27 @@ describe("elections", () => {
     assert.equal(first.leader.isLeading, false);
   });
 
+  test("orders of a deposed leader that arrive late are not taken", async () => {
+    await using stage = new Stage();
+    threeMachines(stage);
+    const first = await stage.candidate(1);
+    const second = await stage.candidate(2);
+    first.door.holdUp();
+    stage.unit("a.service");
+    await stage.pass(50);
+    first.door.state = "cut";
+    await stage.pass(6000);
+    assert.equal(second.leader.isLeading, true);
+    assert.equal(stage.placed(), "a.service m1");
+    stage.report(1);
+    stage.unit("a.service", { desired: "inactive", generation: 2 });
+    await stage.pass(100);
+    assert.equal(stage.placed(), "");
+    const answers = first.door.letGo().map(({ succeeded }) => succeeded);
+    assert.deepEqual(answers, [false]);
+    assert.equal(stage.placed(), "");
+  });
+
   test("a leader whose write may have arrived makes sure that it cannot arrive any more", async () => {
     await using stage = new Stage();
     threeMachines(stage);
@@ -138,6 +159,25 @@ describe("machines that are gone", () => {
     await stage.pass(2200);
     assert.equal(stage.placed(), "a.service m2");
     assert.match(stage.orders()[0]?.entry.because ?? "", /^moved from m1: its lease ran out/);
+  });
+
+  test("their units do not move when they return while the orders are under way", async () => {
+    await using stage = new Stage();
+    threeMachines(stage);
+    stage.unit("a.service");
+    const { door, leader } = await stage.candidate(2);
+    stage.report(1);
+    await stage.pass(10_000);
+    stage.crash(1);
+    await stage.pass(5000);
+    door.holdUp();
+    await stage.pass(3100);
+    stage.machine(1);
+    const answers = door.letGo().map(({ succeeded }) => succeeded);
+    assert.deepEqual(answers, [false]);
+    await stage.pass(10_000);
+    assert.equal(leader.isLeading, true);
+    assert.equal(stage.placed(), "a.service m1");
   });
 
   test("a candidate that has watched all along moves them as soon as it is elected", async () => {

@@ -10,13 +10,14 @@ import { scheduleCodec, statusCodec, type ScheduleEntry } from "../../src/model/
 import { type Unit, unitCodec } from "../../src/model/unit.ts";
 import { BodyCache, hashBody } from "../../src/registry/body-cache.ts";
 import { ClusterView } from "../../src/registry/cluster-view.ts";
-import { type SimulatedDoor, SimulatedStore } from "../../src/registry/simulated-store.ts";
+import { SimulatedStore } from "../../src/registry/simulated-store.ts";
 import type { StoreWrite } from "../../src/registry/store-client.ts";
 import { machineId, machineRecord, statusRecord, unitRecord } from "../registry/records.ts";
+import { SlowDoor } from "./slow-door.ts";
 
 export interface Candidate extends AsyncDisposable {
   readonly leader: Leader;
-  readonly door: SimulatedDoor;
+  readonly door: SlowDoor;
   readonly machines: ClusterView;
   readonly metrics: Metrics;
 }
@@ -30,7 +31,7 @@ export class Stage implements AsyncDisposable {
   /** Starts a candidate and lets it look around. */
   async candidate(number: number, log: Log = silentLog): Promise<Candidate> {
     const { clock, store } = this;
-    const door = store.door();
+    const door = new SlowDoor(store);
     const random = seededRandom(number);
     const metrics = new Metrics();
     const machines = ClusterView.open(door, { scope: "machines", log, clock, random });
