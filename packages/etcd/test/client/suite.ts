@@ -15,7 +15,7 @@ export function clientSuite(
   start: () => Promise<TestStore>,
   skip: string | false = false,
 ): void {
-  describe(`the client with ${name}`, { skip, concurrency: true }, () => {
+  describe(`the client with ${name}`, { skip }, () => {
     let store: TestStore;
     let client: EtcdClient;
     before(async () => {
@@ -26,14 +26,19 @@ export function clientSuite(
       await client[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     });
-    kvCases(() => client);
-    watchCases(() => client);
-    leaseCases(() => client);
-    electionCases(() => client);
-    networkFaultCases(
-      () => store,
-      () => client,
-    );
-    crashCases(start);
+    describe("at work", { concurrency: true }, () => {
+      kvCases(() => client);
+      watchCases(() => client);
+      electionCases(() => client);
+    });
+    // These take seconds, but mostly wait.
+    describe("over time", { concurrency: true }, () => {
+      leaseCases(() => client);
+      networkFaultCases(
+        () => store,
+        () => client,
+      );
+      crashCases(start);
+    });
   });
 }
