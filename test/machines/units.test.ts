@@ -281,8 +281,14 @@ describe("units", { skip, timeout: 300_000 }, () => {
       "exits.container": [hello("Exec=sh -c 'exit 4'\n"), /exit status 4/],
       "nothing.container": ["[Container]\nPublishPort=80\n", /no Image or Rootfs key/],
       "typo.container": [hello("Imag=x\n"), /unsupported key 'Imag'/],
+      "built.container": [
+        "[Container]\nImage=orphan.build\n",
+        /needs orphan\.build, which failed: exit status \d+: .*no-such/,
+      ],
       "setting.service": ["[Service]\nType=oneshot\n", /has no ExecStart=/],
     };
+    const orphan = "[Build]\nImageTag=localhost/orphan:latest\nSetWorkingDirectory=/run/no-such\n";
+    await cluster.keel(["submit", ...(await files({ "orphan.build": orphan }))]);
     for (const [name, [text, reason]] of Object.entries(cases)) {
       const { stderr, ms } = await cluster.keel(["start", ...(await files({ [name]: text }))], { expect: 1 });
       assert.match(stderr, reason, name);

@@ -15,6 +15,8 @@ import type { UnitSurroundings } from "./unit-surroundings.ts";
 /** podman's own failure, as against its container's: podman-run(1), exit status. */
 const podmanFailed = "exit status 125";
 
+const toldMs = 100;
+
 export interface FenceHow {
   readonly kill: boolean;
   /** What was seen to end since then was stopped by the fence itself. */
@@ -210,7 +212,7 @@ export class UnitTask {
       ? pace.run(() => this.#startContainer(begin))
       : begin());
     if (outcome.done) this.#report.mark("active");
-    else if (outcome.stuck === true) throw new Stuck(this.#failedReference() ?? outcome.reason);
+    else if (outcome.stuck === true) throw new Stuck((await this.#failedReference(signal)) ?? outcome.reason);
     else if (!outcome.failed) throw new Error(outcome.reason);
     await this.#finish(order);
   }
@@ -224,10 +226,14 @@ export class UnitTask {
   }
 
   /** A file that this one refers to and that has failed, with its reason. */
-  #failedReference(): string | undefined {
-    const references = this.#file?.references ?? [];
-    for (const [name, { active, reason }] of this.#around.host.states(references)) {
-      if (active !== "active" && reason !== "") return `needs ${name}, which failed: ${reason}`;
+  async #failedReference(signal: AbortSignal): Promise<string | undefined> {
+    const { host, clock } = this.#around;
+    // Its state is told a moment after the job that it failed.
+    await clock.sleep(toldMs, signal);
+    for (const [name, { active, reason }] of host.states(this.#file?.references ?? [])) {
+      if (active === "active" || reason === "") continue;
+      const line = active === "failed" ? await host.lastLine(name) : "";
+      return `needs ${name}, which failed: ${reason}${line === "" ? "" : `: ${line}`}`;
     }
     return undefined;
   }
