@@ -19,7 +19,9 @@ import {
 
 /** One put as a transaction of its own. Throws LEASE_NOT_FOUND or KEY_NOT_FOUND. */
 export function put(keyspace: Keyspace, request: PutRequest): PutResult {
-  checkPutAgainst(keyspace, request);
+  // Of two faults etcd names the lease first here, and last in a transaction.
+  checkLease(keyspace, request);
+  checkIgnored(keyspace, request);
   const result = applyPut(keyspace, request);
   keyspace.commit();
   return result;
@@ -70,17 +72,24 @@ function choose(keyspace: Keyspace, request: TxnRequest): Plan {
 function checkPlan(keyspace: Keyspace, plan: Plan, puts: boolean): void {
   for (const { operation, nested } of plan.steps) {
     if (nested !== undefined) checkPlan(keyspace, nested, puts);
-    else if (puts && operation.kind === "put") checkPutAgainst(keyspace, operation.request);
-    else if (!puts && operation.kind === "range" && operation.request.revision !== 0) {
+    else if (puts && operation.kind === "put") {
+      checkIgnored(keyspace, operation.request);
+      checkLease(keyspace, operation.request);
+    } else if (!puts && operation.kind === "range" && operation.request.revision !== 0) {
       keyspace.checkReadable(operation.request.revision);
     }
   }
 }
 
-function checkPutAgainst(keyspace: Keyspace, request: PutRequest): void {
-  const needsKey = request.ignoreValue || request.ignoreLease;
-  if (request.lease !== 0n && !keyspace.leases.has(request.lease)) throw EtcdError.refusal("LEASE_NOT_FOUND");
-  if (needsKey && keyspace.get(request.key) === undefined) throw EtcdError.refusal("KEY_NOT_FOUND");
+function checkLease(keyspace: Keyspace, { lease }: PutRequest): void {
+  if (lease !== 0n && !keyspace.leases.has(lease)) throw EtcdError.refusal("LEASE_NOT_FOUND");
+}
+
+/** What is to be kept must be there. */
+function checkIgnored(keyspace: Keyspace, { key, ignoreValue, ignoreLease }: PutRequest): void {
+  if ((ignoreValue || ignoreLease) && keyspace.get(key) === undefined) {
+    throw EtcdError.refusal("KEY_NOT_FOUND");
+  }
 }
 
 function carryOut(keyspace: Keyspace, plan: Plan): TxnResult {

@@ -29,6 +29,8 @@ interface OwnWatcher extends Watcher {
   readonly progressNotify: boolean;
   /** Events went out since the last progress report was due. */
   wasTold: boolean;
+  /** Ended by a compaction. As with etcd, its id stays taken until the client cancels it. */
+  isOver: boolean;
 }
 
 export class WatchStream implements StreamHandler {
@@ -64,7 +66,7 @@ export class WatchStream implements StreamHandler {
   /** The client reads again. */
   drained(): void {
     for (const watcher of this.#watchers.values()) {
-      if (!watcher.isCurrent) this.#catchUp(watcher);
+      if (!watcher.isCurrent && !watcher.isOver) this.#catchUp(watcher);
     }
     if (this.#owesProgress) this.#progress();
   }
@@ -119,6 +121,7 @@ export class WatchStream implements StreamHandler {
       nextRevision: next,
       isCurrent: next > this.#revision,
       wasTold: false,
+      isOver: false,
       deliver: (batch) => this.#deliver(watcher, batch),
     };
     return watcher;
@@ -130,23 +133,19 @@ export class WatchStream implements StreamHandler {
   }
 
   #cancel(id: number): void {
-    if (!this.#watchers.has(id)) return;
-    this.#drop(id);
-    this.#send({ header: this.#options.header(this.#revision), watchId: id, canceled: true });
-  }
-
-  #drop(id: number): void {
     const watcher = this.#watchers.get(id);
     if (watcher === undefined) return;
     this.#watchers.delete(id);
     this.#options.hub.remove(watcher);
+    this.#send({ header: this.#options.header(this.#revision), watchId: id, canceled: true });
   }
 
   /** Answered only when every watcher of the stream has been told everything; without watchers not at all. */
   #progress(): void {
     this.#options.hub.flush();
-    if (this.#watchers.size === 0) return;
-    this.#owesProgress = [...this.#watchers.values()].some(({ isCurrent }) => !isCurrent);
+    const watchers = [...this.#watchers.values()].filter(({ isOver }) => !isOver);
+    if (watchers.length === 0) return;
+    this.#owesProgress = watchers.some(({ isCurrent }) => !isCurrent);
     if (!this.#owesProgress) this.#send({ header: this.#options.header(this.#revision), watchId: -1 });
   }
 
@@ -208,7 +207,8 @@ export class WatchStream implements StreamHandler {
   }
 
   #compacted(watcher: OwnWatcher, compactRevision: number): void {
-    this.#drop(watcher.id);
+    watcher.isOver = true;
+    this.#options.hub.remove(watcher);
     this.#send({ header: this.#options.header(0), watchId: watcher.id, canceled: true, compactRevision });
   }
 

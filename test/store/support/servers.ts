@@ -1,0 +1,92 @@
+// The servers under test: the embedded one in this process, and etcd 3.5 of Debian trixie.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EtcdServer } from "../../../packages/etcd/src/server/index.ts";
+import type { EtcdServerOptions } from "../../../packages/etcd/src/server/index.ts";
+import { KV } from "../../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
+import { trixieTools } from "../../support/trixie-tools.ts";
+import { RawClient } from "./raw-client.ts";
+
+export interface TestServer extends AsyncDisposable {
+  /** "host:port" */
+  readonly address: string;
+}
+
+/** The embedded server with a directory of its own. */
+export async function embedded(options: Partial<EtcdServerOptions> = {}): Promise<TestServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), "keelson-embedded-"));
+  const server = await EtcdServer.start({ dataDir, listen: [{ host: "127.0.0.1", port: 0 }], ...options });
+  return {
+    address: `127.0.0.1:${server.addresses[0]?.port}`,
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface EtcdTools {
+  readonly etcd: string;
+  readonly etcdctl: string;
+}
+
+/** etcd 3.5 and its etcdctl, or why they cannot be had here. */
+export async function etcd35(): Promise<EtcdTools | { readonly unavailable: string }> {
+  const tools = await trixieTools(["etcd-server", "etcd-client"]);
+  if ("unavailable" in tools) return tools;
+  return { etcd: join(tools.root, "usr/bin/etcd"), etcdctl: join(tools.root, "usr/bin/etcdctl") };
+}
+
+/** Starts a real etcd with a directory of its own. */
+export async function realEtcd(program: string, flags: readonly string[] = []): Promise<TestServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), "keelson-etcd-"));
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const [client, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
+  const argv = [
+    `--data-dir=${dataDir}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=default=${peer}`,
+    "--log-level=fatal",
+    ...flags,
+  ];
+  const etcd = spawn(program, argv, { stdio: "ignore" });
+  const exited = once(etcd, "exit");
+  await untilServing(`127.0.0.1:${port}`);
+  return {
+    address: `127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      etcd.kill("SIGKILL");
+      await exited;
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until a server answers. Throws after ten seconds. */
+export async function untilServing(address: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  for (;;) {
+    using client = new RawClient(address);
+    const answer = await client.call(KV.method.range, { key: Buffer.from("is it there") });
+    if ("ok" in answer) return;
+    if (performance.now() > deadline) throw new Error(`${address} does not serve: ${answer.refused.message}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
