@@ -1,4 +1,5 @@
 // From what grpc-js reports to this package's one error, and what a failure says about the request.
+import { inspect } from "node:util";
 import { EtcdError, GRPC_STATUS, SERVER_REFUSALS } from "../errors.ts";
 import type { EtcdErrorCode, RefusalCode } from "../errors.ts";
 
@@ -83,9 +84,9 @@ export function isAnswer(error: EtcdError): boolean {
 /** Classifies whatever a call failed with; `doing` begins the message ("put of a key at host:port"). */
 export function toEtcdError(error: unknown, doing: string): EtcdError {
   if (error instanceof EtcdError) return error;
-  const { code: status, details } = error as { code?: unknown; details?: unknown };
+  const { code: status, details } = (error ?? {}) as { code?: unknown; details?: unknown };
   if (typeof status !== "number" || typeof details !== "string") {
-    return new EtcdError("INTERNAL", `${doing}: ${error instanceof Error ? error.message : String(error)}`, {
+    return new EtcdError("INTERNAL", `${doing}: ${error instanceof Error ? error.message : inspect(error)}`, {
       cause: error,
     });
   }
