@@ -47,6 +47,7 @@ export class StoreDirectory implements AsyncDisposable {
   readonly #crc: Crc32c;
   #snapshotIndex: number;
   #snapshotBytes = 0;
+  #closing: Promise<void> | undefined;
 
   private constructor(
     lock: DirectoryLock,
@@ -112,8 +113,8 @@ export class StoreDirectory implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.log.close();
-    this.#lock[Symbol.dispose]();
+    this.#closing ??= this.log.close().finally(() => this.#lock[Symbol.dispose]());
+    await this.#closing;
   }
 }
 
