@@ -110,8 +110,9 @@ describe("a machine", () => {
 
   test("stands still while paused", (t) =>
     withMachines(t, { count: 1, cluster: "pause" }, async ({ machines, sh }) => {
-      await sh("m1", "systemd-run --quiet sh -c 'while :; do date +%s%N >/run/beat; sleep 0.02; done'");
-      await sleep(200);
+      const beat = "while :; do date +%s%N >/run/beat.new; mv /run/beat.new /run/beat; sleep 0.02; done";
+      await sh("m1", `systemd-run --quiet sh -c '${beat}'`);
+      await sh("m1", "until test -s /run/beat; do sleep 0.05; done");
       await machines.pause("m1");
       assert.equal((await machines.list())[0]?.state, "paused");
       await assert.rejects(machines.exec("m1", ["true"]), code("KEEL-303"));
