@@ -67,7 +67,7 @@ async function answer(client: RawClient, request: Request): Promise<unknown> {
     case "timeToLive": {
       const answered = await client.call(Lease.method.leaseTimeToLive, request.request);
       if ("ok" in answered) {
-        answered.ok.keys.sort(Buffer.compare);
+        answered.ok.keys.sort((a, b) => Buffer.compare(a, b));
         // The seconds that are left depend on when it was asked.
         if (answered.ok.TTL > 0n) answered.ok.TTL = 1n;
       }

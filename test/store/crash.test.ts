@@ -1,0 +1,139 @@
+// The server is killed in the middle of writing, again and again. Everything that it acknowledged must be there
+// afterwards, and nothing that nobody wrote. A request that was under way may or may not have been carried out.
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { KV } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
+import { Lease } from "../../packages/etcd/src/proto/generated/etcdserverpb/lease_pb.ts";
+import { RawClient } from "./support/raw-client.ts";
+import { ServerProcess } from "./support/server-process.ts";
+
+const ROUNDS = 8;
+const WRITERS = 20;
+/** Few enough that a kill falls into a snapshot now and then. */
+const SNAPSHOT_COUNT = 500;
+
+interface Written {
+  readonly acknowledged: Map<string, string>;
+  /** Sent, and never answered. */
+  readonly open: Map<string, string>;
+  /** How many transactions were acknowledged. */
+  revisions: number;
+}
+
+test("everything acknowledged survives kill -9, and nothing else appears", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "keelson-crash-"));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  await using server = await ServerProcess.start(dir, SNAPSHOT_COUNT);
+  const written: Written = { acknowledged: new Map(), open: new Map(), revisions: 0 };
+  let revision = 1;
+  for (let round = 0; round < ROUNDS; round++) {
+    await writeUntilKilled(server, round, written);
+    await server.restart();
+    revision = await check(server, written, revision);
+  }
+  t.diagnostic(`${written.acknowledged.size} keys, revision ${revision}`);
+  assert.ok(written.acknowledged.size > ROUNDS * WRITERS);
+});
+
+async function writeUntilKilled(server: ServerProcess, round: number, written: Written): Promise<void> {
+  using client = new RawClient(server.address);
+  let isOver = false;
+  const writers = Array.from({ length: WRITERS }, async (_, writer) => {
+    for (let count = 0; !isOver; count++) {
+      const keys = count % 3 === 0 ? ["a", "b"] : ["a"];
+      const names = keys.map((key) => `${round}/${writer}/${count}/${key}`);
+      const value = `${count} ${"v".repeat(count % 700)}`;
+      for (const name of names) written.open.set(name, value);
+      const success = names.map((name) => ({
+        request: {
+          case: "requestPut",
+          value: { key: Buffer.from(name), value: Buffer.from(value) },
+        } as const,
+      }));
+      const answer = await client.call(KV.method.txn, { success });
+      if ("refused" in answer) return;
+      for (const name of names) {
+        written.open.delete(name);
+        written.acknowledged.set(name, value);
+      }
+    }
+  });
+  await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 500));
+  await server.kill();
+  isOver = true;
+  await Promise.all(writers);
+}
+
+async function check(server: ServerProcess, written: Written, before: number): Promise<number> {
+  using client = new RawClient(server.address);
+  const answer = await client.call(KV.method.range, { key: Buffer.from("\0"), rangeEnd: Buffer.from("\0") });
+  assert.ok("ok" in answer, server.log);
+  const found = new Map(answer.ok.kvs.map((kv) => [Buffer.from(kv.key).toString(), kv]));
+  for (const [name, value] of written.acknowledged) {
+    assert.equal(Buffer.from(found.get(name)?.value ?? []).toString(), value, `${name} was acknowledged`);
+  }
+  for (const [name, kv] of found) {
+    const wanted = written.acknowledged.get(name) ?? written.open.get(name);
+    assert.equal(Buffer.from(kv.value).toString(), wanted, `${name} is nothing that was written`);
+    // From now on it is there for good.
+    written.acknowledged.set(name, Buffer.from(kv.value).toString());
+    const sibling = name.endsWith("/a") ? name.replace(/a$/, "b") : name.replace(/b$/, "a");
+    if (written.open.has(sibling))
+      assert.ok(found.has(sibling), `${name} came without the rest of its transaction`);
+  }
+  written.open.clear();
+  // Each transaction made one revision, and no other was made.
+  const revisions = new Set(answer.ok.kvs.map((kv) => Number(kv.modRevision)));
+  const current = Number(answer.ok.header?.revision);
+  assert.equal(revisions.size, current - 1);
+  assert.ok(current >= before);
+  return current;
+}
+
+test("leases have their full time again after a crash, and their keys", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "keelson-crash-"));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  await using server = await ServerProcess.start(dir);
+  using client = new RawClient(server.address);
+  await client.call(Lease.method.leaseGrant, { ID: 7n, TTL: 3n });
+  await client.call(KV.method.put, { key: Buffer.from("k"), lease: 7n });
+  await pause(2000);
+  await server.kill();
+  await server.restart();
+  await pause(1800);
+  using again = new RawClient(server.address);
+  assert.equal(await count(again, "k"), 1n, "it would have ended by the time before the crash");
+  await pause(2200);
+  assert.equal(await count(again, "k"), 0n);
+});
+
+test("a process that was frozen ends no lease for the time in which it could not hear anybody", async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), "keelson-crash-"));
+  t.after(() => rm(dir, { recursive: true, force: true }));
+  await using server = await ServerProcess.start(dir);
+  using client = new RawClient(server.address);
+  await client.call(Lease.method.leaseGrant, { ID: 7n, TTL: 3n });
+  await client.call(KV.method.put, { key: Buffer.from("k"), lease: 7n });
+  await pause(1000);
+  server.signal("SIGSTOP");
+  await pause(5000);
+  server.signal("SIGCONT");
+  await pause(800);
+  assert.equal(await count(client, "k"), 1n);
+  assert.match(server.log, /leases are extended/);
+  await pause(2500);
+  assert.equal(await count(client, "k"), 0n, "the time left before the freeze is over now");
+});
+
+async function count(client: RawClient, key: string): Promise<bigint> {
+  const answer = await client.call(KV.method.range, { key: Buffer.from(key) });
+  assert.ok("ok" in answer);
+  return answer.ok.count;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { freePort } from "./servers.ts";
+
+const MAIN = join(import.meta.dirname, "server-main.ts");
+
+/** The embedded server in a process of its own, at the same port through restarts. */
+export class ServerProcess implements AsyncDisposable {
+  readonly address: string;
+  /** What it logged, for a failing test to show. */
+  log = "";
+  readonly #argv: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, argv: readonly string[]) {
+    this.address = `127.0.0.1:${port}`;
+    this.#argv = argv;
+  }
+
+  static async start(dataDir: string, snapshotCount = 100_000): Promise<ServerProcess> {
+    const port = await freePort();
+    const server = new ServerProcess(port, [MAIN, dataDir, String(port), String(snapshotCount)]);
+    await server.restart();
+    return server;
+  }
+
+  /** Resolves when it serves; throws if it exits instead. */
+  async restart(): Promise<void> {
+    const started = spawn(process.execPath, this.#argv, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = started;
+    started.stderr.on("data", (text: Buffer) => (this.log += text.toString()));
+    const exited = once(started, "exit").then(([code]) => {
+      throw new Error(`the server ended with ${String(code)}\n${this.log}`);
+    });
+    await Promise.race([once(started.stdout, "data"), exited]);
+    exited.catch(() => undefined);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const gone = once(running, "exit");
+    running.kill("SIGKILL");
+    await gone;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
