@@ -1,19 +1,20 @@
 // From nothing to a living cluster and back: `keel up` with everything cached, and what `keel down` leaves,
 // also after everything was killed.
 import { spawnSync } from "node:child_process";
+import { LocalCluster } from "../packages/keelson/src/local/cluster.ts";
 import { Cluster, processes } from "../test/support/cluster.ts";
-import { footprint, leftBehind } from "../test/support/footprint.ts";
+import { tracesOf } from "../test/support/machines.ts";
 import type { BenchResult, BenchRow } from "./result.ts";
 import { median } from "./statistics.ts";
 
 const runs = 3;
 
 export async function run(): Promise<BenchResult> {
-  const before = footprint();
+  const name = `bench-life-${process.pid}`;
   const ups: number[] = [];
   const downs: number[] = [];
   for (let i = 0; i < runs; i++) {
-    const cluster = new Cluster(`bench-life-${process.pid}`);
+    const cluster = new Cluster(name);
     const up = await cluster.keel(["up"]);
     ups.push(up.ms / 1000);
     const snapshot = await cluster.snapshot();
@@ -22,13 +23,13 @@ export async function run(): Promise<BenchResult> {
       throw new Error(`${snapshot.machines.length} machines, ${healthy} healthy instances`);
     downs.push((await cluster.down()).ms / 1000);
   }
-  const clean = leftBehind(before, footprint());
+  const clean = await left(name);
 
-  const cluster = new Cluster(`bench-life-${process.pid}`);
+  const cluster = new Cluster(name);
   await cluster.keel(["up"]);
   for (const { pid } of processes(cluster.name, /./)) spawnSync("kill", ["-9", String(pid)]);
   const down = await cluster.down();
-  const afterKill = leftBehind(before, footprint());
+  const afterKill = await left(name);
 
   const rows: BenchRow[] = [
     {
@@ -56,4 +57,12 @@ export async function run(): Promise<BenchResult> {
     },
   ];
   return { name: "lifecycle", how: `${runs} times up and down, then once with everything killed`, rows };
+}
+
+/** What is left of the cluster on the host, in words. */
+async function left(name: string): Promise<string[]> {
+  const traces = await tracesOf(new LocalCluster(name));
+  return Object.entries(traces).flatMap(([kind, things]: [string, readonly string[]]) =>
+    things.map((thing) => `${kind}: ${thing}`),
+  );
 }
