@@ -20,12 +20,9 @@ export async function run(): Promise<BenchResult> {
   const work = mkdtempSync(join(tmpdir(), "keelson-bench-"));
   const cluster = new Cluster(`bench-new-${process.pid}`);
   try {
-    const env = { ...process.env, WORK: work, ROOT: root, CLUSTER: cluster.name };
     // The path of npm's scripts would lend the clone this checkout's Node.
-    env.PATH = (env.PATH ?? "")
-      .split(":")
-      .filter((folder) => !folder.includes("node_modules"))
-      .join(":");
+    const path = (process.env["PATH"] ?? "").split(":").filter((folder) => !folder.includes("node_modules"));
+    const env = { ...process.env, PATH: path.join(":"), WORK: work, ROOT: root, CLUSTER: cluster.name };
     const started = performance.now();
     const { status } = spawnSync("unshare", ["--mount", "--propagation", "slave", "sh", "-c", script], {
       env,
