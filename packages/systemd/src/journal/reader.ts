@@ -64,11 +64,13 @@ export async function* followJournal(
     }
     afterCursor ??= end;
   }
-  const { lines: _, ...rest } = query;
+  const { lines: _, sinceUsec, ...rest } = query;
   for (let failures = 0; signal?.aborted !== true; failures += 1) {
     const started = clock.now();
+    // journalctl takes a time or a cursor, and not both.
+    const from = afterCursor === undefined ? { sinceUsec } : { afterCursor };
     try {
-      for await (const entry of reader.run(journalctlCommand({ ...rest, afterCursor }, "follow"), "follow")) {
+      for await (const entry of reader.run(journalctlCommand({ ...rest, ...from }, "follow"), "follow")) {
         failures = 0;
         afterCursor = entry.cursor;
         yield entry;

@@ -249,6 +249,23 @@ test("following from now on leaves out what is there, and misses nothing that is
   assert.ok(journal.commands.every((command) => !command.includes("--lines=0")));
 });
 
+test("following what was written since a time goes on by cursor alone: journalctl refuses both", async () => {
+  const journal = new FakeJournal();
+  journal.write(2);
+  const read: string[] = [];
+  const query = { sinceUsec: 1_000_000 };
+  for await (const { message } of followJournal(query, { spawn: journal.spawn, clock: new FakeClock() })) {
+    read.push(String(message));
+    if (read.length === 2) journal.write(1);
+    if (read.length === 3) break;
+  }
+  assert.deepEqual(read, ["m0", "m1", "m2"]);
+  const both = journal.commands.filter((command) =>
+    ["--since=", "--after-cursor="].every((name) => command.some((word) => word.startsWith(name))),
+  );
+  assert.deepEqual(both, []);
+});
+
 test("a journalctl that cannot run is an error: at once for reading, after ten tries for following", async () => {
   const spawn = (): JournalChild => {
     const child = new FakeChild();
