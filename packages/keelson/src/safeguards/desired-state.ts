@@ -144,9 +144,14 @@ function ownRecord(found: Found, units: ReadonlyMap<string, Unit>, verb: string)
 
 function refuseReplica(name: string, template: string, verb = "Change"): never {
   throw new KeelError("KEEL-104", `${name} is a replica of ${template} and has no settings of its own.`, {
-    hint: `${verb} ${template}, or change its number with keel scale.`,
+    hint: replicaHint(name, template, verb),
     details: { unit: name, template },
   });
+}
+
+function replicaHint(name: string, template: string, verb: string): string {
+  if (verb !== "Restart") return `${verb} ${template}, or change its number with keel scale.`;
+  return `\`keel restart ${template}\` restarts all of them; \`keel ssh ${name} systemctl restart UNIT\` this one, on its machine.`;
 }
 
 function verb(desired: DesiredState, changes: readonly Change[]): string {

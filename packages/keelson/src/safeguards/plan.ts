@@ -82,5 +82,9 @@ function planPurge({ snapshot }: PlanInput): Draft {
     throw new KeelError("KEEL-403", message, { hint: "Try again in a moment." });
   }
   const count = snapshot.operations.size;
-  return { changes: [], summary: `forget ${count} operations`, forgetsOperations: count };
+  return {
+    changes: [],
+    summary: `forget ${count} operation${count === 1 ? "" : "s"}`,
+    forgetsOperations: count,
+  };
 }
