@@ -45,11 +45,13 @@ export async function makeChange(
   intent: Intent,
   options: ChangeOptions,
 ): Promise<MadeChange> {
+  // Read first: a span that cannot be read must be told before anything is changed.
+  const timeoutMs = timeoutOf(options);
   const client = await keel.daemon();
   const operation = await operateConfirmed(keel, client, intent, options);
   if (!waits(options)) return { operation, progress: undefined, timedOut: false };
   try {
-    const { progress, timedOut } = await followOperation(keel, client, operation, timeoutOf(options));
+    const { progress, timedOut } = await followOperation(keel, client, operation, timeoutMs);
     return { operation, progress, timedOut };
   } catch (error) {
     if (!keel.signal.aborted) throw error;

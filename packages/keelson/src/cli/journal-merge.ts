@@ -36,15 +36,17 @@ export async function* mergeOrdered<T extends Timed>(
 }
 
 /**
- * Merges sources that go on for ever: what comes within `windowMs` is put in order, and nothing waits longer.
- * Ends when all sources have ended; a source that fails ends the whole with its error.
+ * Merges sources that go on for ever, also those that come later: what comes within `windowMs` is put in order, and
+ * nothing waits longer. Ends when there are no more sources and all have ended; one that fails ends the whole with
+ * its error.
  */
 export async function* mergeLive<T extends Timed>(
-  sources: readonly AsyncIterable<T>[],
+  sources: AsyncIterable<AsyncIterable<T>> | Iterable<AsyncIterable<T>>,
   windowMs: number,
 ): AsyncGenerator<T> {
   const waiting: T[] = [];
-  let open = sources.length;
+  let open = 0;
+  let mayGrow = true;
   let failure: { readonly error: unknown } | undefined;
   let wake = (): void => {};
   const pump = async (source: AsyncIterable<T>): Promise<void> => {
@@ -60,13 +62,25 @@ export async function* mergeLive<T extends Timed>(
       wake();
     }
   };
-  const pumps = sources.map(pump);
-  while (open > 0 || waiting.length > 0) {
-    if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+  const grow = async (): Promise<void> => {
+    try {
+      for await (const source of sources) {
+        open++;
+        void pump(source);
+      }
+    } catch (error) {
+      failure ??= { error };
+    } finally {
+      mayGrow = false;
+      wake();
+    }
+  };
+  void grow();
+  while (open > 0 || mayGrow || waiting.length > 0) {
+    if (waiting.length === 0 && !failure) await new Promise<void>((resolve) => (wake = resolve));
     if (waiting.length > 0 && open > 1) await new Promise((resolve) => setTimeout(resolve, windowMs));
     yield* waiting.splice(0).sort((a, b) => a.realtimeUsec - b.realtimeUsec);
     if (failure) throw failure.error;
   }
-  await Promise.all(pumps);
   if (failure) throw failure.error;
 }

@@ -47,7 +47,7 @@ export async function followOperation(
     }
   } catch (error) {
     if (keel.signal.aborted || !isTimeout(error)) throw error;
-    lines.giveUp();
+    lines.giveUp(last);
     return { progress: last, timedOut: true };
   }
   throw new KeelError("KEEL-601", `the daemon ended the progress of operation ${operation.id} early`, {
@@ -84,9 +84,14 @@ class ProgressLines {
     else for (const item of view.items) this.#showItem(item, keyOf(item, view));
   }
 
-  giveUp(): void {
-    this.#together?.fail("still running");
-    for (const [key, step] of this.#steps) if (!this.#ended.has(key)) step.fail("still running");
+  /** Time is up: what is not there yet says what it waits for. */
+  giveUp(last: ProgressView | undefined): void {
+    this.#together?.fail("not finished");
+    for (const [key, step] of this.#steps) {
+      if (this.#ended.has(key)) continue;
+      const item = last?.items.find((one) => keyOf(one, last) === key);
+      step.fail(item === undefined || item.reason === "" ? "not yet" : `not yet: ${item.reason}`);
+    }
   }
 
   #showTogether(view: ProgressView): void {

@@ -33,7 +33,7 @@ export async function runCommand(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCode.done;
-    throw usageError(entry, error);
+    throw usageError(commandWords(program, entry, words), error);
   }
   return code;
 }
@@ -60,14 +60,21 @@ export async function fullParser(entries: readonly CommandEntry[]): Promise<Comm
   return program;
 }
 
-function usageError(entry: CommandEntry, error: CommanderError): KeelError {
-  if (error.code === "commander.help") {
-    return new KeelError("KEEL-104", `keel ${entry.name} needs one of its commands`, {
-      hint: `keel ${entry.name} --help`,
-    });
-  }
+/** `machine rm` of `keel machine rm --bogus`: the command that was meant, in words. */
+function commandWords(program: Command, entry: CommandEntry, words: readonly string[]): string {
+  const below = program.commands[0]?.commands ?? [];
+  const found = below.find((command) =>
+    words.some((word) => [command.name(), ...command.aliases()].includes(word)),
+  );
+  return found ? `${entry.name} ${found.name()}` : entry.name;
+}
+
+function usageError(name: string, error: CommanderError): KeelError {
+  const help = `keel ${name} --help`;
+  if (error.code === "commander.help")
+    return new KeelError("KEEL-104", `keel ${name} needs one of its commands`, { hint: help });
   const [first = "", ...others] = error.message.replace(/^error: /, "").split("\n");
   const meant = /Did you mean (.*)\?/.exec(others.join(" "))?.[1];
-  const hint = meant === undefined ? `keel ${entry.name} --help` : `did you mean ${meant}?`;
+  const hint = meant === undefined ? help : `did you mean ${meant}?`;
   return new KeelError("KEEL-104", first, { hint, cause: error });
 }

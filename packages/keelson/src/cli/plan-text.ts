@@ -9,7 +9,12 @@ const mostLines = 20;
 
 /** `+ web.container  start`, one line for each change, then the impact in a sentence. */
 export function planText(plan: Omit<PlanView, "refusal"> & Partial<PlanView>, paint: Paint): string {
-  if (plan.changes.length === 0) return `${plan.summary}: nothing to change\n${notesText(plan)}`;
+  if (plan.changes.length === 0) {
+    // What cannot be undone changes something, though no unit.
+    const isChange = plan.impact.reversible === "no";
+    const what = isChange ? `\n${impactSentence(plan)}` : ": nothing to change";
+    return `${plan.summary}${what}\n${notesText(plan)}${refusalText(plan)}`;
+  }
   const shown = plan.changes.slice(0, mostLines);
   const lines = shown.map((change) => {
     const { mark, words } = changeWords(change);

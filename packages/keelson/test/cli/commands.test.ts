@@ -114,6 +114,43 @@ describe("commands against the API", () => {
     assert.match(stderr, /code: KEEL-602/);
   });
 
+  withApi("a span that cannot be read is told before anything is changed", async () => {
+    await submit("a.service");
+    for (const argv of [
+      ["stop", "a", "--timeout", "banana"],
+      ["destroy", "a", "--timeout=-1s"],
+      ["restart", "a", "--timeout", "5x"],
+    ]) {
+      const { code, stderr } = await keel(...argv);
+      assert.equal(code, 2, `${argv.join(" ")}: ${stderr}`);
+    }
+    const { operations } = (await keel("op", "list", "-o", "json")).json;
+    assert.equal(operations.length, 1);
+  });
+
+  withApi("a restart of what is stopped restarts nothing, and says so", async () => {
+    await submit("a.service");
+    const records = fill(running.store);
+    records.machine(1);
+    await keel("stop", "a", "--no-wait");
+    const [unit] = (await keel("list-unit-files", "-o", "json")).json.units;
+    records.order(1, "a.service", { desired: "loaded", hash: unit.hash });
+    records.status(1, "a.service", { active: "inactive", sub: "dead", hash: unit.hash });
+    const { code, stdout, stderr } = await keel("restart", "a");
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^a\.service  not started, so not restarted; keel start a\.service\n$/);
+  });
+
+  withApi("lists refuse a name that nothing has; a pattern may match nothing", async () => {
+    await submit("web.service");
+    for (const list of ["list-units", "list-unit-files"]) {
+      assert.equal((await keel(list, "absent")).code, 7);
+      assert.equal((await keel(list, "absent*")).code, 0);
+      assert.equal((await keel(list, "web")).code, 0);
+    }
+    assert.match((await keel("list-units", "web.servic")).stderr, /did you mean web/);
+  });
+
   withApi("guards: everything, empty and all-matching selectors are refused with exit 4", async () => {
     await submit("a.service", "b.service", "c.service", "d.service");
     for (const argv of [
@@ -277,7 +314,9 @@ describe("commands against the API", () => {
       show.stdout,
       /^[0-9a-z]{16}: start a\.service\nby ada via cli, .+\n\+ a\.service +new, start\n/,
     );
+    assert.match((await keel("op", "show")).stderr, /hint: keel op show --help/);
     const refused = await keel("op", "purge");
+    assert.match(refused.stderr, /^forget 1 operation\nImpact: stops nothing; cannot be undone\.\n/);
     assert.equal(refused.code, 4);
     assert.match(refused.stderr, /code: KEEL-204/);
     const purged = await keel("op", "purge", "--confirm", "test");

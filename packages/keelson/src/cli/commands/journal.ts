@@ -1,31 +1,17 @@
-import { SystemdError, followJournal, readJournal } from "@keelson/systemd";
-import type { JournalChild, JournalEntry, JournalQuery } from "@keelson/systemd";
+import type { JournalQuery } from "@keelson/systemd";
 import { KeelError } from "../../base/errors.ts";
-import type { MachineView } from "../../api/wire.ts";
 import { printable } from "../colour.ts";
 import { formatMoment, parseDuration } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { mergeLive, mergeOrdered } from "../journal-merge.ts";
-import { placedInstances, serviceOf, sshSpawner } from "../machine-access.ts";
+import { JournalSources } from "../journal-sources.ts";
+import type { PlacedEntry } from "../journal-sources.ts";
 
 interface JournalOptions {
   readonly follow?: boolean;
   readonly lines?: string;
   readonly since?: string;
   readonly until?: string;
-}
-
-/** An entry with where it comes from. */
-interface PlacedEntry extends JournalEntry {
-  readonly machine: string;
-  /** The instance, as Keelson calls it. */
-  readonly instance: string;
-}
-
-interface Source {
-  readonly machine: MachineView;
-  /** Instance names by the service that systemd runs for them. */
-  readonly services: ReadonlyMap<string, string>;
 }
 
 const mergeWindowMs = 150;
@@ -40,47 +26,18 @@ export const register: Register = (program, act) => {
     .option("--until <when>", "the same")
     .description("Show the journal of units, merged over all their instances and machines.");
   act<JournalOptions>(command, async (keel, words, options) => {
-    const client = await keel.daemon();
-    const placed = placedInstances(words, await client.snapshot());
-    const sources = new Map<string, { machine: MachineView; services: Map<string, string> }>();
-    for (const { instance, machine } of placed) {
-      const source = sources.get(machine.id) ?? { machine, services: new Map<string, string>() };
-      source.services.set(await serviceOf(instance, client), instance.name);
-      sources.set(machine.id, source);
-    }
     const query = queryFor(options, keel.clock.wall());
-    const follow = options.follow === true;
-    const streams = [...sources.values()].map((source) => entriesOf(keel, source, { query, follow }));
-    const merged = follow ? mergeLive(streams, mergeWindowMs) : mergeOrdered(streams);
-    const width = Math.max(
-      ...placed.map(({ instance, machine }) => instance.name.length + machine.name.length + 1),
-    );
+    const sources = new JournalSources(keel, await keel.daemon(), { words, query });
+    const merged: AsyncIterable<PlacedEntry> =
+      options.follow === true
+        ? mergeLive(sources.followed(), mergeWindowMs)
+        : mergeOrdered(await sources.now());
     for await (const entry of merged) {
       if (keel.signal.aborted) return;
-      keel.output.event("entry", entryDocument(entry), () => entryText(entry, width, keel));
+      keel.output.event("entry", entryDocument(entry), () => entryText(entry, sources.width, keel));
     }
   });
 };
-
-/** The entries of one machine. One that cannot be read is told of, and the others go on. */
-async function* entriesOf(
-  keel: Invocation,
-  source: Source,
-  { query, follow }: { readonly query: JournalQuery; readonly follow: boolean },
-): AsyncGenerator<PlacedEntry> {
-  const spawn: (argv: readonly string[]) => JournalChild = await sshSpawner(keel, source.machine);
-  const wanted = { ...query, units: [...source.services.keys()] };
-  const read = follow ? followJournal : readJournal;
-  try {
-    for await (const entry of read(wanted, { spawn, signal: keel.signal })) {
-      const instance = source.services.get(entry.unit ?? "") ?? entry.unit ?? "";
-      yield { ...entry, machine: source.machine.name, instance };
-    }
-  } catch (error) {
-    if (!(error instanceof SystemdError) || error.code !== "journal-read") throw error;
-    keel.progress.note(`warning: the journal of ${source.machine.name} cannot be read: ${error.reason}`);
-  }
-}
 
 /** The entries that the options ask for. Throws KEEL-104. */
 export function queryFor(options: JournalOptions, now: number): JournalQuery {

@@ -5,7 +5,7 @@ import { fieldList, withList } from "../options.ts";
 import type { ListOptions } from "../options.ts";
 import { chooseColumns, paintColumn, renderTable, shortHash } from "../table.ts";
 import type { Column } from "../table.ts";
-import { naturally, unitFilter } from "../unit-filter.ts";
+import { naturally, refuseUnknownNames, unitFilter } from "../unit-filter.ts";
 
 const columns = (now: number): readonly Column<UnitView>[] => [
   { name: "unit", cell: (unit) => unit.name },
@@ -36,6 +36,10 @@ export const register: Register = (program, act) => {
   act<ListOptions>(command, async ({ daemon, output, paint }, args, options) => {
     const snapshot = await (await daemon()).snapshot();
     const wanted = unitFilter(args);
+    refuseUnknownNames(
+      args,
+      snapshot.units.map(({ name }) => ({ name, unit: name })),
+    );
     const units = snapshot.units
       .filter((unit) => wanted({ name: unit.name, unit: unit.name }))
       .toSorted((a, b) => naturally(a.name, b.name));

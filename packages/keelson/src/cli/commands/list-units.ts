@@ -5,7 +5,7 @@ import { fieldList, withList } from "../options.ts";
 import type { ListOptions } from "../options.ts";
 import { chooseColumns, paintColumn, renderTable, shortHash, shortId } from "../table.ts";
 import type { Column } from "../table.ts";
-import { naturally, unitFilter } from "../unit-filter.ts";
+import { naturally, refuseUnknownNames, unitFilter } from "../unit-filter.ts";
 
 const columns = (now: number): readonly Column<InstanceView>[] => [
   { name: "unit", cell: (instance) => instance.name },
@@ -45,6 +45,10 @@ export const register: Register = (program, act) => {
   act<ListOptions & { readonly all?: boolean }>(command, async ({ daemon, output, paint }, args, options) => {
     const snapshot = await (await daemon()).snapshot();
     const wanted = unitFilter(args);
+    refuseUnknownNames(args, [
+      ...snapshot.units.map(({ name }) => ({ name, unit: name })),
+      ...snapshot.instances,
+    ]);
     const instances = snapshot.instances
       .filter((instance) => (options.all === true || !instance.companion) && wanted(instance))
       .toSorted((a, b) => naturally(a.name, b.name) || naturally(a.machineName ?? "", b.machineName ?? ""));

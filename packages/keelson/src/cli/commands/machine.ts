@@ -27,9 +27,18 @@ interface Verb {
     peers: readonly string[] | undefined,
   ) => Promise<void>;
   /** What to say afterwards: what happened and how to take it back. */
-  readonly said: (machine: string, command: (words: string) => string) => string;
+  readonly said: (machine: string, after: Aftermath) => string;
   /** The machine is to be in the cluster again afterwards. */
   readonly returns: boolean;
+}
+
+interface Aftermath {
+  /** A command line to show. */
+  readonly command: (words: string) => string;
+  /** ` from m2, host` for a cut that is not from everything. */
+  readonly from: string;
+  /** Somebody waited until the machine was in the cluster. */
+  readonly joined: boolean;
 }
 
 const verbs: readonly Verb[] = [
@@ -40,21 +49,21 @@ const verbs: readonly Verb[] = [
       await provider.start(machine);
       await provider.ready(machine);
     },
-    said: (machine) => `${machine} is on and in the cluster`,
+    said: (machine, { joined }) => `${machine} is on${joined ? " and in the cluster" : ""}`,
     returns: true,
   },
   {
     name: "stop",
     description: "Shut machines down in order. Their units move at once.",
     act: (provider, machine) => provider.stop(machine),
-    said: (machine, command) => `${machine} is off; undo: ${command(`machine start ${machine}`)}`,
+    said: (machine, { command }) => `${machine} is off; undo: ${command(`machine start ${machine}`)}`,
     returns: false,
   },
   {
     name: "pause",
     description: "Stop machines’ time, as a frozen virtual machine.",
     act: (provider, machine) => provider.pause(machine),
-    said: (machine, command) => `${machine} is paused; undo: ${command(`machine resume ${machine}`)}`,
+    said: (machine, { command }) => `${machine} is paused; undo: ${command(`machine resume ${machine}`)}`,
     returns: false,
   },
   {
@@ -68,14 +77,16 @@ const verbs: readonly Verb[] = [
     name: "cut",
     description: "Cut machines off the network, silently.",
     act: (provider, machine, peers) => provider.cut(machine, peers),
-    said: (machine, command) => `${machine} is cut off; undo: ${command(`machine heal ${machine}`)}`,
+    said: (machine, { command, from }) =>
+      `${machine} is cut off${from}; undo: ${command(`machine heal ${machine}`)}`,
     returns: false,
   },
   {
     name: "heal",
     description: "Put machines back on the network.",
     act: (provider, machine, peers) => provider.heal(machine, peers),
-    said: (machine) => `${machine} is on the network again`,
+    said: (machine, { from }) =>
+      from === "" ? `${machine} is on the network again` : `${machine} is no longer cut off${from}`,
     returns: true,
   },
 ];
@@ -102,7 +113,7 @@ function registerList(command: Parameters<Register>[0], act: Parameters<Register
     { name: "console", cell: (machine) => machine.console },
   ];
   act(command.description("List the local machines as the host sees them."), async (keel) => {
-    const machines = await (await new LocalCluster(keel.cluster).machines()).list();
+    const machines = await (await openMachines(keel)).list();
     keel.output.list({
       name: "machines",
       type: "machine",
@@ -117,6 +128,7 @@ function registerAdd(command: Parameters<Register>[0], act: Parameters<Register>
     .argument("[names...]", "names; the next free m1, m2, … if absent")
     .description("Add machines to a local cluster.");
   act<WaitOptions>(withWait(command), async (keel, words, options) => {
+    const timeoutMs = timeoutOf(options);
     const cluster = new LocalCluster(keel.cluster);
     const added = await cluster.exclusively(async () => {
       const provider = await cluster.machines();
@@ -126,10 +138,13 @@ function registerAdd(command: Parameters<Register>[0], act: Parameters<Register>
       await Promise.all(names.map((name) => bootMachine(keel, provider, name)));
       return names;
     });
-    if (waits(options)) await joined(keel, added, options);
+    if (waits(options)) await joined(keel, added, timeoutMs);
     keel.output.document({ added }, () =>
       added
-        .map((name) => `${name} is in the cluster; undo: ${keel.command(`machine rm ${name}`)}\n`)
+        .map(
+          (name) =>
+            `${name} ${waits(options) ? "is in the cluster" : "is on"}; undo: ${keel.command(`machine rm ${name}`)}\n`,
+        )
         .join(""),
     );
   });
@@ -144,7 +159,7 @@ function registerKill(command: Parameters<Register>[0], act: Parameters<Register
       "Pull the plug: power off, hard. What ran there starts elsewhere when the machine’s lease ends.",
     );
   act<{ readonly watch?: boolean; readonly timeout?: string }>(command, async (keel, words, options) => {
-    const provider = await new LocalCluster(keel.cluster).machines();
+    const provider = await openMachines(keel);
     const names = await existing(provider, words);
     const watch = options.watch === true ? await watchFailover(keel, names, timeoutOf(options)) : undefined;
     await Promise.all(names.map((name) => provider.crash(name)));
@@ -165,15 +180,19 @@ function registerVerb(command: Parameters<Register>[0], verb: Verb, act: Paramet
   act<WaitOptions & { readonly from?: string }>(
     verb.returns ? withWait(command) : command,
     async (keel, words, options) => {
-      const provider = await new LocalCluster(keel.cluster).machines();
+      const timeoutMs = timeoutOf(options);
+      const provider = await openMachines(keel);
       const names = await existing(provider, words);
-      const peers = options.from?.split(",");
+      const peers = await peersOf(provider, options.from);
       await Promise.all(
         names.map((name) => keel.progress.run(`${verb.name} ${name}`, () => verb.act(provider, name, peers))),
       );
-      if (verb.returns && peers === undefined && waits(options)) await joined(keel, names, options);
-      keel.output.document({ machines: names, verb: verb.name }, () =>
-        names.map((name) => `${verb.said(name, keel.command)}\n`).join(""),
+      const isJoined = verb.returns && peers === undefined && waits(options);
+      if (isJoined) await joined(keel, names, timeoutMs);
+      const from = peers === undefined ? "" : ` from ${peers.join(", ")}`;
+      const after = { command: keel.command, from, joined: isJoined };
+      keel.output.document({ machines: names, verb: verb.name, from: peers ?? null }, () =>
+        names.map((name) => `${verb.said(name, after)}\n`).join(""),
       );
     },
   );
@@ -220,6 +239,31 @@ async function shutDown(keel: Invocation, provider: MachineProvider, name: strin
   await machineLeft(name, await keel.daemon(), { timeoutMs: 30_000, signal: keel.signal });
 }
 
+/** The machines of the local cluster. Throws KEEL-301 without root, KEEL-601 when there is no such cluster. */
+async function openMachines(keel: Invocation): Promise<MachineProvider> {
+  if (process.getuid?.() !== 0)
+    throw new KeelError("KEEL-301", "only root can see and change local machines", {
+      hint: `sudo ${keel.command("machine list")}`,
+    });
+  return new LocalCluster(keel.cluster).machines();
+}
+
+/** What `--from` names: machines, `host`. Throws KEEL-502, or KEEL-104 when it names nothing. */
+async function peersOf(
+  provider: MachineProvider,
+  from: string | undefined,
+): Promise<readonly string[] | undefined> {
+  if (from === undefined) return undefined;
+  const words = from.split(",").filter((word) => word !== "");
+  if (words.length === 0)
+    throw new KeelError("KEEL-104", "--from names no machine", { hint: "--from m2, or --from host" });
+  const machines = await existing(
+    provider,
+    words.filter((word) => word !== "host"),
+  );
+  return words.includes("host") ? [...machines, "host"] : machines;
+}
+
 /** The machines that words name, by their names or unique beginnings. Throws KEEL-502. */
 async function existing(provider: MachineProvider, words: readonly string[]): Promise<readonly string[]> {
   const candidates = (await provider.list()).map(({ name, machineId, address }) => ({
@@ -229,9 +273,8 @@ async function existing(provider: MachineProvider, words: readonly string[]): Pr
   return [...new Set(words.map((word) => byPrefix(word, candidates, { code: "KEEL-502", what: "machine" })))];
 }
 
-async function joined(keel: Invocation, names: readonly string[], options: WaitOptions): Promise<void> {
+async function joined(keel: Invocation, names: readonly string[], timeoutMs: number): Promise<void> {
   const client = await keel.daemon();
-  const timeoutMs = timeoutOf(options);
   try {
     await keel.progress.run(`${names.join(", ")} in the cluster`, (step) =>
       machinesJoined(names, client, { timeoutMs, signal: keel.signal, step }),

@@ -63,9 +63,11 @@ export const register: Register = (program, act) => {
       const left = Math.max(0, operation.expires - keel.clock.wall());
       const undone = operation.undoneBy ?? null;
       const undo =
-        undone === null
-          ? `undo: keel undo ${operation.id} (for another ${formatDuration(left)})`
-          : `undone by ${undone}`;
+        undone !== null
+          ? `undone by ${undone}\n`
+          : operation.impact.reversible === "no"
+            ? ""
+            : `undo: ${keel.command(`undo ${operation.id}`)} (for another ${formatDuration(left)})\n`;
       const items =
         progress?.items.map((item) =>
           [item.instance, item.state, item.reason].filter((cell) => cell !== ""),
@@ -76,7 +78,7 @@ export const register: Register = (program, act) => {
         alignColumns(changes),
         `${impactSentence(operation)}\n`,
         progress ? `Outcome: ${progress.outcome}\n${alignColumns(items)}` : "",
-        `${undo}\n`,
+        undo,
       ].join("");
     });
   });

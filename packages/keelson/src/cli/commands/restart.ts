@@ -21,7 +21,8 @@ export const register: Register = (program, act) => {
     const made = await makeChange(keel, intent, options);
     if (made.timedOut || made.progress?.outcome !== "succeeded") return reportChange(keel, made);
     const after = await invocations(keel);
-    const items = made.progress.items.map(({ instance, machine, unit }) => {
+    const restarted = made.progress.items.filter(({ want }) => want === "restarted");
+    const items = restarted.map(({ instance, machine, unit }) => {
       const key = `${machine ?? ""}/${instance}`;
       const now = after.get(key);
       return {
@@ -39,9 +40,15 @@ export const register: Register = (program, act) => {
         hint: `\`keel status ${unproven[0]?.instance ?? ""}\` shows its state`,
       });
     }
+    const stopped = made.progress.items
+      .filter(({ want }) => want !== "restarted")
+      .map(({ instance }) => [
+        instance,
+        `not started, so not restarted; ${keel.command(`start ${instance}`)}`,
+      ]);
     const nothing = `${made.operation.summary}: nothing runs that could be restarted\n`;
     keel.output.document({ operation: made.operation.id, restarted: items }, () =>
-      items.length === 0
+      items.length + stopped.length === 0
         ? nothing
         : alignColumns(
             items.map((item) => [
@@ -49,7 +56,7 @@ export const register: Register = (program, act) => {
               item.machine ?? "-",
               `${shortInvocation(item.before)} → ${shortInvocation(item.after)}`,
             ]),
-          ),
+          ) + alignColumns(stopped),
     );
     return exitCode.done;
   });

@@ -38,6 +38,7 @@ export const register: Register = (program, act) => {
       });
     }
     const machines = machineCount(options.machines);
+    const exampleTimeoutMs = timeoutOf(options);
     const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
     const mirrorOption = mirror === undefined || mirror === "" ? {} : { mirror };
     const notes = await prepareHost({ repository, machines, progress: keel.progress, ...mirrorOption });
@@ -49,7 +50,7 @@ export const register: Register = (program, act) => {
           machines,
           withExample: options.example !== false,
           mirror: mirrorOption.mirror,
-          exampleTimeoutMs: timeoutOf(options),
+          exampleTimeoutMs,
         }),
       ),
     );

@@ -53,11 +53,9 @@ export async function watchFailover(
   };
 }
 
-/** Instances that must run somewhere else: global units have nowhere to go. */
+/** Instances that must run somewhere else: what did not run before is not waited for. */
 function isAffected(instance: InstanceView, machines: readonly string[]): boolean {
-  return (
-    machines.includes(instance.machineName ?? "") && !instance.companion && instance.desired === "launched"
-  );
+  return machines.includes(instance.machineName ?? "") && !instance.companion && instance.state === "healthy";
 }
 
 function observe(
