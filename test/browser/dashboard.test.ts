@@ -85,7 +85,7 @@ describe("dashboard", { skip: missing ?? false }, () => {
     assert.equal(await web.getByRole("link").first().getAttribute("href"), "http://10.77.0.11:8080/");
     assert.match(
       (await it.page.locator('[data-operation="01jd0000000000b2"]').textContent()) ?? "",
-      /keel undo 01jd0000000000b2/,
+      /keel undo 01jd0000000000b2 --cluster harbour/,
     );
     assert.deepEqual(it.complaints, []);
   });
@@ -97,11 +97,13 @@ describe("dashboard", { skip: missing ?? false }, () => {
     });
     await headline(it.page, "The machine is healthy. No units yet.");
     await it.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-    await it.page.getByRole("button", { name: "Copy keel start ./hello.container" }).click();
+    await it.page
+      .getByRole("button", { name: "Copy keel start ./hello.container --cluster harbour" })
+      .click();
     await it.page.getByText("Copied").waitFor();
     assert.equal(
       await it.page.evaluate(() => navigator.clipboard.readText()),
-      "keel start ./hello.container",
+      "keel start ./hello.container --cluster harbour",
     );
   });
 

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { DaemonTime } from "../element/ago.tsx";
+import { CommandCluster } from "../element/command-line.tsx";
 import { LiveBadge } from "../live/live-badge.tsx";
 import type { LiveCluster } from "../live/live-cluster.ts";
 import { livenessAt } from "../live/liveness.ts";
@@ -42,7 +43,9 @@ export function App({ live }: { readonly live: LiveCluster }) {
         {cluster && headline ? (
           <div className="page-values">
             <Hero headline={headline} cluster={cluster} />
-            <Overview cluster={cluster} now={now + offsetMs} />
+            <CommandCluster.Provider value={name}>
+              <Overview cluster={cluster} now={now + offsetMs} />
+            </CommandCluster.Provider>
           </div>
         ) : null}
       </main>

@@ -1,9 +1,20 @@
 import { UnstyledButton } from "@mantine/core";
-import { useRef, useState } from "react";
+import { createContext, useContext, useRef, useState } from "react";
+import { commandFor } from "./command-for.ts";
 import "./command-line.css";
 
-/** A command to copy with one press. Where the browser does not allow that, the text is selected instead. */
-export function CommandLine({ command, label }: { readonly command: string; readonly label?: string }) {
+/** The name of the cluster that commands are for. */
+export const CommandCluster = createContext("");
+
+/** A command to copy with one press, for the cluster that is shown. Where the browser does not allow that, the text is selected instead. */
+export function CommandLine({
+  command: words,
+  label,
+}: {
+  readonly command: string;
+  readonly label?: string;
+}) {
+  const command = commandFor(words, useContext(CommandCluster));
   const code = useRef<HTMLElement>(null);
   const [outcome, setOutcome] = useState<"copied" | "selected" | undefined>();
   const copy = async (): Promise<void> => {
