@@ -1,4 +1,5 @@
 // set-desired, restart, scale and destroy: changes to units that are there, and instances of templates.
+import { serviceNameOf } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import { instancesOf } from "../model/instances.ts";
 import type { Change, Selector } from "../model/operation.ts";
@@ -151,7 +152,7 @@ function refuseReplica(name: string, template: string, verb = "Change"): never {
 
 function replicaHint(name: string, template: string, verb: string): string {
   if (verb !== "Restart") return `${verb} ${template}, or change its number with keel scale.`;
-  return `\`keel restart ${template}\` restarts all of them; \`keel ssh ${name} systemctl restart UNIT\` this one, on its machine.`;
+  return `\`keel restart ${template}\` restarts all of them; \`keel ssh ${name} systemctl restart ${serviceNameOf(name)}\` this one, on its machine.`;
 }
 
 function verb(desired: DesiredState, changes: readonly Change[]): string {
