@@ -71,7 +71,8 @@ class ProgressLines {
   readonly #progress: Progress;
   readonly #summary: string;
   readonly #steps = new Map<string, Step>();
-  readonly #ended = new Set<string>();
+  /** The states that lines ended with. */
+  readonly #ended = new Map<string, ProgressItem["state"]>();
   #together: Step | undefined;
 
   constructor(progress: Progress, summary: string) {
@@ -105,12 +106,15 @@ class ProgressLines {
   }
 
   #showItem(item: ProgressItem, key: string): void {
-    if (this.#ended.has(key)) return;
+    const ended = this.#ended.get(key);
+    // What ran a moment ago and has ended with an error gets another line: the first one was true then.
+    if (ended === "ready" && item.state === "failed") this.#steps.delete(key);
+    else if (ended !== undefined) return;
     const known = this.#steps.get(key);
     const step = known ?? this.#progress.step(item.instance);
     if (!known) this.#steps.set(key, step);
     if (item.state === "pending") return step.update(item.reason);
-    this.#ended.add(key);
+    this.#ended.set(key, item.state);
     if (item.state === "ready") step.done(wantWords(item.want));
     else step.fail(item.reason);
   }
