@@ -1,6 +1,7 @@
 // Candidates for the word being typed: commands, options, and the live names of units, machines, operations.
 import { commandTable } from "./command-table.ts";
 import type { DaemonClient } from "./daemon-client.ts";
+import { moveLeadingOptions } from "./leading-options.ts";
 import { findCommand } from "./program.ts";
 
 export interface CompletionCandidate {
@@ -43,9 +44,27 @@ export async function candidatesFor(
   keel: { readonly daemon: () => Promise<DaemonClient> },
 ): Promise<readonly CompletionCandidate[]> {
   const current = words.at(-1) ?? "";
-  const [name, ...before] = words.slice(0, -1);
+  const typed = words.slice(0, -1);
+  if (isValueOf(typed.at(-1))) return startingWith(current, await optionValues(typed.at(-1)));
+  const [name, ...before] = moveLeadingOptions(typed);
   const all = name === undefined ? commandCandidates() : await commandArguments(name, before, current, keel);
-  return all.filter((candidate) => candidate.value.startsWith(current));
+  return startingWith(current, all);
+}
+
+const startingWith = (
+  text: string,
+  candidates: readonly CompletionCandidate[],
+): readonly CompletionCandidate[] => candidates.filter(({ value }) => value.startsWith(text));
+
+function isValueOf(option: string | undefined): boolean {
+  return option === "--cluster" || option === "-o" || option === "--output";
+}
+
+/** What the options take that every command has. */
+async function optionValues(option: string | undefined): Promise<readonly CompletionCandidate[]> {
+  if (option !== "--cluster") return ["text", "json", "ndjson"].map((value) => ({ value, description: "" }));
+  const { localClusters } = await import("./local-cluster/take-down.ts");
+  return (await localClusters().catch(() => [])).map((value) => ({ value, description: "" }));
 }
 
 /** The cluster that the typed words name. */
@@ -73,20 +92,14 @@ async function commandArguments(
   const { fullParser } = await import("./parser.ts");
   const top = (await fullParser([entry])).commands[0];
   if (!top) return [];
-  const sub = top.commands.find((command) => command.name() === before.find((word) => !word.startsWith("-")));
+  const [below] = moveLeadingOptions(before);
+  const sub = top.commands.find((command) => command.name() === below);
   const command = sub ?? top;
   if (current.startsWith("-")) {
     return command.options
       .filter((option) => !option.hidden)
       .map((option) => ({ value: option.long ?? option.short ?? "", description: option.description }));
   }
-  const last = before.at(-1);
-  if (last === "--cluster") {
-    const { localClusters } = await import("./local-cluster/take-down.ts");
-    return (await localClusters().catch(() => [])).map((value) => ({ value, description: "" }));
-  }
-  if (last === "-o" || last === "--output")
-    return ["text", "json", "ndjson"].map((value) => ({ value, description: "" }));
   if (!sub && top.commands.length > 0) {
     return top.commands.map((command) => ({ value: command.name(), description: command.description() }));
   }

@@ -217,7 +217,9 @@ export class DaemonClient {
     const message = absent ? `no daemon answers at ${where}` : `${where}: ${describeError(error)}`;
     return new KeelError("KEEL-601", message, {
       cause: error,
-      hint: "`keel up` starts a local cluster; `keel cluster list` shows those that are there",
+      hint: absent
+        ? "`keel up` starts a local cluster; `keel cluster list` shows those that are there"
+        : "`keel doctor` says more",
     });
   }
 }

@@ -44,6 +44,12 @@ export function reportError(
 /** Any thrown value as a KeelError: one from a library keeps its words, anything else is internal. */
 export function toKeelError(error: unknown): KeelError {
   if (error instanceof KeelError) return error;
+  if (error instanceof Error && error.name === "TimeoutError") {
+    return new KeelError("KEEL-601", "the daemon did not answer in time", {
+      cause: error,
+      hint: "`keel doctor` says more",
+    });
+  }
   return new KeelError("KEEL-900", describeError(error), {
     cause: error,
     hint: "KEEL_DEBUG=1 shows where it happened",

@@ -350,8 +350,11 @@ describe("commands against the API", () => {
     const values = async (...words: string[]): Promise<string[]> =>
       (await candidatesFor(words, { daemon: () => Promise.resolve(client) })).map(({ value }) => value);
     assert.deepEqual(await values("stop", "w"), ["web.service"]);
+    assert.deepEqual(await values("--cluster", "test", "stop", "w"), ["web.service"]);
+    assert.deepEqual(await values("-o", "j"), ["json"]);
     assert.deepEqual(await values("ssh", ""), ["m1", "web.service"]);
     assert.deepEqual(await values("machine", "kill", ""), ["m1"]);
+    assert.deepEqual(await values("machine", "--cluster", "test", "kill", ""), ["m1"]);
     assert.equal((await values("undo", "")).length, 1);
   });
 

@@ -8,6 +8,9 @@ import { clusterChecks } from "../local-cluster/health-checks.ts";
 import type { Check } from "../local-cluster/health-checks.ts";
 import { alignColumns } from "../table.ts";
 
+/** How long keeld may take to answer. */
+const patienceMs = 10_000;
+
 const marks = { ok: ["✓", "green"], warn: ["!", "yellow"], fail: ["✗", "red"] } as const;
 
 export const register: Register = (program, act) => {
@@ -17,11 +20,12 @@ export const register: Register = (program, act) => {
       "Check the host and the cluster, with a remedy for each problem. Exit 1 if something fails.",
     );
   act(command, async (keel) => {
-    const checks = [
+    const found = [
       ...(await hostChecks(keel)),
       ...(await machineChecks(keel)),
       ...(await daemonChecks(keel)),
     ];
+    const checks = found.map((check) => ({ ...check, remedy: forThisCluster(check.remedy, keel) }));
     const failed = checks.filter(({ state }) => state === "fail").length;
     const warned = checks.filter(({ state }) => state === "warn").length;
     keel.output.document({ healthy: failed === 0, checks }, () => {
@@ -43,6 +47,11 @@ export const register: Register = (program, act) => {
     return failed === 0 ? exitCode.done : exitCode.failed;
   });
 };
+
+/** The command lines in a remedy, as they are to be typed here. */
+function forThisCluster(remedy: string, keel: Invocation): string {
+  return remedy.replaceAll(/`keel ([^`]+)`/g, (_line, words: string) => `\`${keel.command(words)}\``);
+}
 
 /** Whether this host can run local machines; only where they could be made. */
 async function hostChecks(keel: Invocation): Promise<readonly Check[]> {
@@ -91,7 +100,7 @@ async function machineChecks(keel: Invocation): Promise<readonly Check[]> {
 }
 
 async function daemonChecks(keel: Invocation): Promise<readonly Check[]> {
-  const client = (await keel.daemon()).within(10_000);
+  const client = (await keel.daemon()).within(patienceMs);
   const where = describeEndpoint(client.endpoint);
   try {
     const health = await client.health();
@@ -103,8 +112,17 @@ async function daemonChecks(keel: Invocation): Promise<readonly Check[]> {
     };
     return [answers, ...clusterChecks(health, await client.snapshot())];
   } catch (error) {
+    keel.signal.throwIfAborted();
+    const broken = { what: "daemon", state: "fail" } as const;
+    if (error instanceof Error && error.name === "TimeoutError") {
+      const found = `keeld does not answer at ${where}, though it is there (${patienceMs / 1000} s)`;
+      return [{ ...broken, found, remedy: "it is frozen or has too much to do: look at its process" }];
+    }
     if (!(error instanceof KeelError)) throw error;
-    const remedy = error.hint ?? "`keel up` starts a local cluster";
-    return [{ what: "daemon", state: "fail", found: error.message, remedy }];
+    const remedy =
+      error.code === "KEEL-401"
+        ? "the store is elsewhere: look there. What runs goes on, and all goes on by itself when it is back"
+        : (error.hint ?? "`keel up` starts a local cluster");
+    return [{ ...broken, found: error.message, remedy }];
   }
 }
