@@ -42,6 +42,9 @@ describe("the beginning of a connection", () => {
     assert.equal(readGreeting(early, true).state, "more", "a request before the acknowledgement");
     const whole = Buffer.concat([start, acknowledgement, plain("a")]);
     assert.deepEqual(readGreeting(whole, true), { state: "ready", bytes: early });
+    const behind = Buffer.concat([early, acknowledgement, plain("b")]);
+    const kept = Buffer.concat([early, plain("b")]);
+    assert.deepEqual(readGreeting(behind, true), { state: "ready", bytes: kept });
   });
 
   test("any bytes give an answer", () => {

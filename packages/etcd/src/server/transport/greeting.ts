@@ -31,22 +31,23 @@ export function readGreeting(bytes: Buffer, greeted: boolean): Greeting {
   let at = PREFACE_BYTES;
   let acknowledged: { readonly start: number; readonly end: number } | undefined;
   let hasSettings = false;
-  let isOther = false;
-  while (bytes.length >= at + FRAME_HEAD_BYTES && !isOther) {
+  let hasRequest = false;
+  while (bytes.length >= at + FRAME_HEAD_BYTES) {
     const end = at + FRAME_HEAD_BYTES + bytes.readUIntBE(at, 3);
     const type = bytes[at + 3];
     const flags = bytes[at + 4] ?? 0;
-    if (type === FRAME.settings && (flags & FLAG.ack) !== 0) acknowledged ??= { start: at, end };
-    else if (type === FRAME.settings) hasSettings = true;
-    else if (type === FRAME.headers) {
+    if (type === FRAME.headers && !hasRequest) {
       if (bytes.length < end) break;
       mendHeaders(bytes.subarray(at + FRAME_HEAD_BYTES, end), flags);
-      isOther = true;
-    } else if (type !== FRAME.windowUpdate) isOther = true;
+    }
+    if (type === FRAME.settings && (flags & FLAG.ack) !== 0) acknowledged ??= { start: at, end };
+    else if (type === FRAME.settings) hasSettings = true;
+    else if (type !== FRAME.windowUpdate) hasRequest = true;
     at = end;
   }
+  // A client that does not wait to be greeted acknowledges behind its first requests.
   if (greeted && acknowledged === undefined) return { state: "more", bytes };
-  if (!isOther) return { state: hasSettings && !greeted && bytes.length === at ? "greet" : "more", bytes };
+  if (!hasRequest) return { state: hasSettings && !greeted && bytes.length === at ? "greet" : "more", bytes };
   if (!greeted || acknowledged === undefined) return { state: "ready", bytes };
   const { start, end } = acknowledged;
   return { state: "ready", bytes: Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)]) };

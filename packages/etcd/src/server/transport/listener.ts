@@ -8,8 +8,8 @@ import type { GrpcServer } from "./grpc.ts";
 /** How every HTTP/2 connection begins (RFC 9113, 3.4); no HTTP/1.1 method does. */
 const PREFACE = "PRI";
 const SNIFF_MS = 10_000;
-/** A beginning longer than this is handed over as it is. */
-const MOST_HELD_BYTES = 64 << 10;
+/** A beginning longer than this is handed over as it is. No client may send so much before it is answered. */
+const MOST_HELD_BYTES = 256 << 10;
 
 export interface Address {
   readonly host: string;
