@@ -86,14 +86,15 @@ async function output(
     env: { ...process.env, ETCDCTL_API: "3" },
     stdio: ["pipe", "pipe", "pipe"],
   });
-  let text = "";
-  child.stdout.on("data", (piece: Buffer) => (text += piece.toString()));
-  child.stderr.on("data", (piece: Buffer) => (text += piece.toString()));
+  // Each by itself: which of them is read first is chance.
+  const text = { out: "", err: "" };
+  child.stdout.on("data", (piece: Buffer) => (text.out += piece.toString()));
+  child.stderr.on("data", (piece: Buffer) => (text.err += piece.toString()));
   child.stdin.end(input ?? "");
   const timer = setTimeout(() => child.kill("SIGKILL"), stopAfter ?? 10_000);
   const code = await new Promise((resolve) => child.once("close", resolve));
   clearTimeout(timer);
-  return `${String(code)}\n${normalise(text, address)}`;
+  return `${String(code)}\n${normalise(`${text.out}${text.err}`, address)}`;
 }
 
 /** Without what differs from server to server and from run to run. */
