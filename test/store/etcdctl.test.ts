@@ -90,6 +90,8 @@ async function output(
   const text = { out: "", err: "" };
   child.stdout.on("data", (piece: Buffer) => (text.out += piece.toString()));
   child.stderr.on("data", (piece: Buffer) => (text.err += piece.toString()));
+  // It may end without having read its input.
+  child.stdin.on("error", () => undefined);
   child.stdin.end(input ?? "");
   const timer = setTimeout(() => child.kill("SIGKILL"), stopAfter ?? 10_000);
   const code = await new Promise((resolve) => child.once("close", resolve));

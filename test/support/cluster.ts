@@ -41,6 +41,8 @@ export function keel(
         ms: performance.now() - started,
       });
     });
+    // It may end without having read its input.
+    child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
   });
 }
