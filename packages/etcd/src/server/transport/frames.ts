@@ -1,6 +1,7 @@
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 
-const PREFIX_BYTES = 5;
+/** Bytes before each message: a flag and its length. */
+export const PREFIX_BYTES = 5;
 
 /** A gRPC message with its prefix (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
 export function framed(message: string): string {
@@ -9,6 +10,12 @@ export function framed(message: string): string {
     String.fromCharCode(0, length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) +
     message
   );
+}
+
+/** Whether a chunk is one message, not compressed and not too long, and nothing else. */
+export function isWholeMessage(chunk: Buffer, mostBytes: number): boolean {
+  const length = chunk.length - PREFIX_BYTES;
+  return length >= 0 && length <= mostBytes && chunk[0] === 0 && chunk.readUInt32BE(1) === length;
 }
 
 /** Puts the messages of a stream together from the pieces in which they arrive. */

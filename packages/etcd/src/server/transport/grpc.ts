@@ -1,6 +1,7 @@
 // gRPC on node:http2, without a framework: its cost per request is what limits the server.
 
 import {
+  constants,
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
@@ -9,13 +10,11 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
+import { CONTENT_TYPE, refuse, respond } from "./answer.ts";
 import type { Call, Method, ServiceTable, StreamCall, StreamHandler } from "./call.ts";
-import { framed, MessageReader } from "./frames.ts";
-import { encodeMessage, statusOf } from "./status.ts";
+import { isWholeMessage, MessageReader, PREFIX_BYTES } from "./frames.ts";
+import { GrpcStreamCall } from "./stream-call.ts";
 
-const CONTENT_TYPE = "application/grpc";
-/** Bytes that may wait for a slow reader before its stream counts as behind. */
-const BEHIND_BYTES = 4 << 20;
 const WINDOW_BYTES = 4 << 20;
 const CLOSE_MS = 1000;
 
@@ -27,18 +26,26 @@ export interface GrpcServerOptions {
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #server: Http2Server;
+  /** Methods by their path. */
+  readonly #methods = new Map<string, Method>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #streams = new Set<StreamCall>();
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
+    for (const [service, methods] of options.services) {
+      for (const [name, method] of Object.entries(methods)) this.#methods.set(`/${service}/${name}`, method);
+    }
     this.#server = createServer({
       settings: { initialWindowSize: WINDOW_BYTES },
       // Megabytes. What a slow reader may hold up is bounded by the streams.
       maxSessionMemory: 256,
     });
     this.#server.on("session", (session) => this.#admit(session));
-    this.#server.on("stream", (stream, headers) => this.#serve(stream as ServerHttp2Stream, headers));
+    this.#server.on("stream", (stream, headers, flags) => {
+      const isBodiless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+      this.#serve(stream as ServerHttp2Stream, headers, isBodiless);
+    });
   }
 
   /** Takes over a connection that speaks HTTP/2. */
@@ -68,26 +75,26 @@ export class GrpcServer {
     session.on("error", () => session.destroy());
   }
 
-  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, isBodiless: boolean): void {
     // A client that goes away is no error of the server's; "close" follows.
-    stream.on("error", () => undefined);
+    stream.on("error", ignore);
     if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith(CONTENT_TYPE)) {
       stream.respond({ ":status": headers[":method"] === "POST" ? 415 : 405 }, { endStream: true });
       return;
     }
-    let method: Method;
-    try {
-      method = findMethod(this.#options.services, headers[":path"] ?? "");
-      checkEncoding(headers);
-    } catch (error) {
-      return refuse(stream, error);
-    }
-    if (method.kind === "unary") this.#unary(stream, method, { metadata: headers });
-    else this.#stream(stream, method, headers);
+    const path = headers[":path"] ?? "";
+    const method = this.#methods.get(path);
+    if (method === undefined) return refuse(stream, unknownMethod(this.#options.services, path));
+    const encoding = headers["grpc-encoding"];
+    if (encoding !== undefined && encoding !== "identity") return refuse(stream, unknownEncoding(encoding));
+    if (method.kind === "stream") this.#stream(stream, method, headers);
+    else if (isBodiless) refuse(stream, noMessage());
+    else this.#unary(stream, method, { metadata: headers });
   }
 
+  /** Nearly always the request is one chunk; what is done here for each request decides how many there can be. */
   #unary(stream: ServerHttp2Stream, method: Method & { kind: "unary" }, call: Call): void {
-    const reader = new MessageReader(this.#options.mostMessageBytes);
+    let reader: MessageReader | undefined;
     let isTaken = false;
     const take = (message: Buffer): void => {
       if (isTaken) return;
@@ -101,15 +108,20 @@ export class GrpcServer {
     };
     stream.on("data", (chunk: Buffer) => {
       try {
+        if (reader === undefined && isWholeMessage(chunk, this.#options.mostMessageBytes)) {
+          return take(chunk.subarray(PREFIX_BYTES));
+        }
+        if (reader === undefined) {
+          reader = new MessageReader(this.#options.mostMessageBytes);
+          stream.on("end", () => {
+            if (!isTaken) refuse(stream, noMessage());
+          });
+        }
         reader.push(chunk, take);
       } catch (error) {
         isTaken = true;
         refuse(stream, error);
       }
-    });
-    stream.on("end", () => {
-      if (!isTaken)
-        refuse(stream, new EtcdError("INVALID_ARGUMENT", "the request has no message", { grpcStatus: 13 }));
     });
   }
 
@@ -142,99 +154,26 @@ export class GrpcServer {
   }
 }
 
-class GrpcStreamCall implements StreamCall {
-  readonly metadata: IncomingHttpHeaders;
-  readonly #stream: ServerHttp2Stream;
-  #waiting = "";
-  #isOver = false;
-
-  constructor(stream: ServerHttp2Stream, metadata: IncomingHttpHeaders) {
-    this.#stream = stream;
-    this.metadata = metadata;
-  }
-
-  get isOver(): boolean {
-    return this.#isOver || this.#stream.destroyed;
-  }
-
-  get isBehind(): boolean {
-    return this.#stream.writableLength + this.#waiting.length > BEHIND_BYTES;
-  }
-
-  /** Messages that are sent in one go leave in one piece. */
-  send(message: string): void {
-    if (this.isOver) return;
-    if (this.#waiting === "") queueMicrotask(() => this.#flush());
-    this.#waiting += framed(message);
-  }
-
-  end(error?: unknown): void {
-    if (this.isOver) return;
-    this.#flush();
-    this.#isOver = true;
-    if (!this.#stream.headersSent) {
-      if (error !== undefined) return refuse(this.#stream, error);
-      this.#open();
-    }
-    sendStatusAfter(this.#stream, error);
-    this.#stream.end();
-  }
-
-  #flush(): void {
-    if (this.#waiting === "" || this.isOver) return;
-    const bytes = Buffer.from(this.#waiting, "latin1");
-    this.#waiting = "";
-    if (!this.#stream.headersSent) this.#open();
-    this.#stream.write(bytes);
-  }
-
-  #open(): void {
-    this.#stream.respond({ ":status": 200, "content-type": CONTENT_TYPE }, { waitForTrailers: true });
-  }
-}
-
-function findMethod(services: ServiceTable, path: string): Method {
+/** What a client is told of a path that names no method, in the words of grpc-go. */
+function unknownMethod(services: ServiceTable, path: string): EtcdError {
   const slash = path.lastIndexOf("/");
-  if (slash < 1) throw unimplemented(`malformed method name: ${JSON.stringify(path)}`);
+  if (slash < 1) return unimplemented(`malformed method name: ${JSON.stringify(path)}`);
   const [service, name] = [path.slice(1, slash), path.slice(slash + 1)];
-  const methods = services.get(service);
-  if (methods === undefined) throw unimplemented(`unknown service ${service}`);
-  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-  if (method === undefined) throw unimplemented(`unknown method ${name} for service ${service}`);
-  return method;
+  if (!services.has(service)) return unimplemented(`unknown service ${service}`);
+  return unimplemented(`unknown method ${name} for service ${service}`);
 }
 
-function checkEncoding(headers: IncomingHttpHeaders): void {
-  const encoding = headers["grpc-encoding"];
-  if (encoding === undefined || encoding === "identity") return;
-  throw unimplemented(`grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`);
+function unknownEncoding(encoding: string | string[]): EtcdError {
+  return unimplemented(`grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`);
 }
 
 function unimplemented(message: string): EtcdError {
   return new EtcdError("UNIMPLEMENTED", message, { grpcStatus: GRPC_STATUS.UNIMPLEMENTED });
 }
 
-function respond(stream: ServerHttp2Stream, message: string): void {
-  if (stream.destroyed || stream.headersSent) return;
-  stream.respond({ ":status": 200, "content-type": CONTENT_TYPE }, { waitForTrailers: true });
-  sendStatusAfter(stream, undefined);
-  stream.end(Buffer.from(framed(message), "latin1"));
+function noMessage(): EtcdError {
+  const { INTERNAL } = GRPC_STATUS;
+  return new EtcdError("INVALID_ARGUMENT", "the request ended before its message", { grpcStatus: INTERNAL });
 }
 
-function sendStatusAfter(stream: ServerHttp2Stream, error: unknown): void {
-  stream.once("wantTrailers", () => {
-    if (error === undefined) return stream.sendTrailers({ "grpc-status": "0", "grpc-message": "" });
-    const { code, message } = statusOf(error);
-    stream.sendTrailers({ "grpc-status": String(code), "grpc-message": encodeMessage(message) });
-  });
-}
-
-/** Answers with nothing but a status. */
-function refuse(stream: ServerHttp2Stream, error: unknown): void {
-  if (stream.destroyed || stream.headersSent) return;
-  const { code, message } = statusOf(error);
-  const status = { "grpc-status": String(code), "grpc-message": encodeMessage(message) };
-  stream.respond({ ":status": 200, "content-type": CONTENT_TYPE, ...status }, { endStream: true });
-  // What the client still sends is let pass.
-  stream.resume();
-}
+function ignore(): void {}
