@@ -1,9 +1,18 @@
 // What a service sees of a request, whatever brought it. Messages out are latin1 strings, messages in are buffers.
 
+/** Who is at the other end of a connection. */
+export interface Peer {
+  /** "address:port" */
+  readonly address: string;
+  /** Common name of the client's certificate, where TLS has verified one. */
+  readonly commonName: string | undefined;
+}
+
 /** What came with a request. */
 export interface Call {
   /** Metadata: lower-case names. */
   readonly metadata: Readonly<Record<string, string | string[] | undefined>>;
+  readonly peer: Peer;
 }
 
 /** A call with many answers. */

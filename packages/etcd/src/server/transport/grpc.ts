@@ -11,7 +11,7 @@ import {
 import type { Socket } from "node:net";
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 import { CONTENT_TYPE, refuse, respond } from "./answer.ts";
-import type { Call, Method, ServiceTable, StreamCall, StreamHandler } from "./call.ts";
+import type { Call, Method, Peer, ServiceTable, StreamCall, StreamHandler } from "./call.ts";
 import { isWholeMessage, MessageReader, PREFIX_BYTES } from "./frames.ts";
 import { GrpcStreamCall } from "./stream-call.ts";
 
@@ -87,9 +87,10 @@ export class GrpcServer {
     if (method === undefined) return refuse(stream, unknownMethod(this.#options.services, path));
     const encoding = headers["grpc-encoding"];
     if (encoding !== undefined && encoding !== "identity") return refuse(stream, unknownEncoding(encoding));
-    if (method.kind === "stream") this.#stream(stream, method, headers);
+    const call: Call = { metadata: headers, peer: peerOf(stream) };
+    if (method.kind === "stream") this.#stream(stream, method, call);
     else if (isBodiless) refuse(stream, noMessage());
-    else this.#unary(stream, method, { metadata: headers });
+    else this.#unary(stream, method, call);
   }
 
   /** Nearly always the request is one chunk; what is done here for each request decides how many there can be. */
@@ -125,12 +126,8 @@ export class GrpcServer {
     });
   }
 
-  #stream(
-    stream: ServerHttp2Stream,
-    method: Method & { kind: "stream" },
-    metadata: IncomingHttpHeaders,
-  ): void {
-    const call = new GrpcStreamCall(stream, metadata);
+  #stream(stream: ServerHttp2Stream, method: Method & { kind: "stream" }, request: Call): void {
+    const call = new GrpcStreamCall(stream, request);
     const reader = new MessageReader(this.#options.mostMessageBytes);
     const handler: StreamHandler = method.open(call);
     this.#streams.add(call);
@@ -152,6 +149,11 @@ export class GrpcServer {
       handler.closed();
     });
   }
+}
+
+function peerOf(stream: ServerHttp2Stream): Peer {
+  const { remoteAddress = "", remotePort = 0 } = stream.session?.socket ?? {};
+  return { address: `${remoteAddress}:${remotePort}`, commonName: undefined };
 }
 
 /** What a client is told of a path that names no method, in the words of grpc-go. */

@@ -1,6 +1,6 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { finish, open, refuse } from "./answer.ts";
-import type { StreamCall } from "./call.ts";
+import type { Call, Peer, StreamCall } from "./call.ts";
 import { framed } from "./frames.ts";
 
 /** Bytes that may wait for a slow reader before its stream counts as behind. */
@@ -8,14 +8,16 @@ const BEHIND_BYTES = 4 << 20;
 
 /** A call with many answers, on node:http2. */
 export class GrpcStreamCall implements StreamCall {
-  readonly metadata: IncomingHttpHeaders;
+  readonly metadata: Call["metadata"];
+  readonly peer: Peer;
   readonly #stream: ServerHttp2Stream;
   #waiting = "";
   #isOver = false;
 
-  constructor(stream: ServerHttp2Stream, metadata: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, { metadata, peer }: Call) {
     this.#stream = stream;
     this.metadata = metadata;
+    this.peer = peer;
   }
 
   get isOver(): boolean {
