@@ -1,4 +1,5 @@
 import { EtcdError } from "../errors.ts";
+import { AlarmType } from "../proto/generated/etcdserverpb/maintenance_pb.ts";
 import type { ResponseHeader } from "../proto/generated/etcdserverpb/header_pb.ts";
 import { Caller } from "./caller.ts";
 import type { RetryOptions } from "./caller.ts";
@@ -7,7 +8,10 @@ import { parseEndpoint } from "./endpoint.ts";
 import { rangeOf, toKeyValue } from "./key-value.ts";
 import type { KeySelector, KeyValue } from "./key-value.ts";
 import { keyBytes, MAX_TTL_SECONDS, revisionBits, valueBytes, wholeNumber } from "./limits.ts";
+import { toMember } from "./members.ts";
+import type { Member, NewMember } from "./members.ts";
 import { RPC } from "./rpc.ts";
+import { snapshot } from "./snapshot.ts";
 import { surroundings } from "./surroundings.ts";
 import type { Clock, Log, Random } from "./surroundings.ts";
 import { toOpResult, transactionRequest } from "./transaction.ts";
@@ -70,14 +74,6 @@ export interface RangeResult {
   readonly revision: number;
 }
 
-export interface Member {
-  readonly id: bigint;
-  readonly name: string;
-  readonly peerUrls: readonly string[];
-  readonly clientUrls: readonly string[];
-  readonly isLearner: boolean;
-}
-
 export interface MemberStatus {
   readonly memberId: bigint;
   readonly version: string;
@@ -88,6 +84,22 @@ export interface MemberStatus {
   readonly leader: bigint;
   readonly isLearner: boolean;
   readonly errors: readonly string[];
+}
+
+/** Checksum of a store's keys with their history. */
+export interface HashKv {
+  /** CRC-32C, unsigned. */
+  readonly hash: number;
+  /** The store's current revision. */
+  readonly revision: number;
+  /** Revision with which the kept history begins; -1 before the first compaction. */
+  readonly compactRevision: number;
+}
+
+/** An alarm that a member has raised: its space is used up, or its data differs from the others'. */
+export interface MemberAlarm {
+  readonly memberId: bigint;
+  readonly alarm: "NOSPACE" | "CORRUPT";
 }
 
 /**
@@ -276,13 +288,80 @@ export class EtcdClient implements AsyncDisposable {
   async memberList(options: RequestOptions = {}): Promise<readonly Member[]> {
     const settings = { ...options, repeatable: true, needsLeader: false };
     const answer = await this.#caller.unary(RPC.memberList, {}, settings);
-    return answer.members.map((member) => ({
-      id: member.ID,
-      name: member.name,
-      peerUrls: member.peerURLs,
-      clientUrls: member.clientURLs,
-      isLearner: member.isLearner,
+    return answer.members.map(toMember);
+  }
+
+  /** Adds a member that has yet to start; the answer names its id. */
+  async memberAdd(member: NewMember, options: RequestOptions = {}): Promise<Member> {
+    const request = { peerURLs: [...member.peerUrls], isLearner: member.isLearner ?? false };
+    const answer = await this.#caller.unary(RPC.memberAdd, request, write(options));
+    if (answer.member === undefined) throw new EtcdError("BAD_RESPONSE", "the added member is not named");
+    return toMember(answer.member);
+  }
+
+  /** Removes a member; the answer is the members that are left. */
+  async memberRemove(id: bigint, options: WriteOptions = {}): Promise<readonly Member[]> {
+    return (await this.#caller.unary(RPC.memberRemove, { ID: id }, write(options))).members.map(toMember);
+  }
+
+  /** Changes where the other members reach a member. */
+  async memberUpdate(
+    id: bigint,
+    peerUrls: readonly string[],
+    options: WriteOptions = {},
+  ): Promise<readonly Member[]> {
+    const request = { ID: id, peerURLs: [...peerUrls] };
+    return (await this.#caller.unary(RPC.memberUpdate, request, write(options))).members.map(toMember);
+  }
+
+  /** Gives a learner its vote. Throws LEARNER_NOT_READY while it is behind. */
+  async memberPromote(id: bigint, options: WriteOptions = {}): Promise<readonly Member[]> {
+    return (await this.#caller.unary(RPC.memberPromote, { ID: id }, write(options))).members.map(toMember);
+  }
+
+  /** Hands the leadership to another member. Only the leader itself does that: NOT_LEADER from all others. */
+  async moveLeader(targetId: bigint, options: RequestOptions = {}): Promise<void> {
+    await this.#caller.unary(RPC.moveLeader, { targetID: targetId }, write(options));
+  }
+
+  /** The alarms that are raised, of all members. */
+  async alarms(options: RequestOptions = {}): Promise<readonly MemberAlarm[]> {
+    const answer = await this.#caller.unary(RPC.alarm, {}, { ...options, repeatable: true });
+    return answer.alarms.map(({ memberID, alarm }) => ({
+      memberId: memberID,
+      alarm: alarm === AlarmType.NOSPACE ? "NOSPACE" : "CORRUPT",
     }));
+  }
+
+  /** Gives freed space of the member's database back. It serves nothing meanwhile: allow it a long deadline. */
+  async defragment(options: RequestOptions = {}): Promise<void> {
+    await this.#caller.unary(RPC.defragment, {}, { ...options, repeatable: true, needsLeader: false });
+  }
+
+  /**
+   * Checksum over all keys and their kept history up to `revision` (default: all). Two stores with the same
+   * number, revision and compacted revision hold the same. Throws COMPACTED or FUTURE_REVISION.
+   */
+  async hashKv(revision?: number, options: RequestOptions = {}): Promise<HashKv> {
+    const request = { revision: revision === undefined ? 0n : revisionBits(revision) };
+    const settings = { ...options, repeatable: true, needsLeader: false };
+    const answer = await this.#caller.unary(RPC.hashKv, request, settings);
+    return {
+      hash: answer.hash,
+      revision: revisionOf(answer.header),
+      compactRevision: wholeNumber(answer.compactRevision),
+    };
+  }
+
+  /**
+   * The whole store as etcd's database file, in pieces; the last 32 bytes are the SHA-256 of the others, and are
+   * checked. Written to a file it is what `etcdutl snapshot restore` and `restoreSnapshot` read.
+   * @throws EtcdError BAD_RESPONSE when what arrived is not what was sent
+   */
+  snapshot(
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<Uint8Array, void, void> {
+    return snapshot(this.#caller, options.signal);
   }
 
   /** How the member at `endpoint` is (default: the one that the client is connected to). */

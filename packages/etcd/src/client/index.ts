@@ -1,7 +1,8 @@
 export { EtcdClient } from "./etcd-client.ts";
 export type {
   EtcdClientOptions,
-  Member,
+  HashKv,
+  MemberAlarm,
   MemberStatus,
   RangeOptions,
   RangeResult,
@@ -9,6 +10,7 @@ export type {
   RequestOptions,
   WriteOptions,
 } from "./etcd-client.ts";
+export type { Member, NewMember } from "./members.ts";
 export type { RetryOptions } from "./caller.ts";
 export type { KeySelector, KeyValue } from "./key-value.ts";
 export type { Clock, Log, Random } from "./surroundings.ts";
