@@ -36,6 +36,11 @@ export interface StreamHandler {
 
 export type Method =
   | { readonly kind: "unary"; readonly handle: (request: Buffer, call: Call) => string | Promise<string> }
+  /** One answer that may be long in coming. `gone` fires when nobody waits for it any more. */
+  | {
+      readonly kind: "waiting";
+      readonly handle: (request: Buffer, call: Call, gone: AbortSignal) => Promise<string>;
+    }
   | { readonly kind: "stream"; readonly open: (call: StreamCall) => StreamHandler };
 
 /** Methods by the full name of their service, then by their own. */

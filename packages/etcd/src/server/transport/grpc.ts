@@ -11,7 +11,7 @@ import {
 import type { Socket } from "node:net";
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 import { CONTENT_TYPE, refuse, respond } from "./answer.ts";
-import type { Call, Method, Peer, ServiceTable, StreamCall, StreamHandler } from "./call.ts";
+import type { Call, Method, Peer, ServiceTable, StreamHandler } from "./call.ts";
 import { isWholeMessage, MessageReader, PREFIX_BYTES } from "./frames.ts";
 import { GrpcStreamCall } from "./stream-call.ts";
 
@@ -29,7 +29,8 @@ export class GrpcServer {
   /** Methods by their path. */
   readonly #methods = new Map<string, Method>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #streams = new Set<StreamCall>();
+  /** Calls that end only when someone ends them. */
+  readonly #streams = new Set<{ end(reason: EtcdError): void }>();
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
@@ -90,17 +91,18 @@ export class GrpcServer {
     const call: Call = { metadata: headers, peer: peerOf(stream) };
     if (method.kind === "stream") this.#stream(stream, method, call);
     else if (isBodiless) refuse(stream, noMessage());
-    else this.#unary(stream, method, call);
+    else if (method.kind === "unary") this.#unary(stream, method.handle, call);
+    else this.#waiting(stream, method, call);
   }
 
   /** Nearly always the request is one chunk; what is done here for each request decides how many there can be. */
-  #unary(stream: ServerHttp2Stream, method: Method & { kind: "unary" }, call: Call): void {
+  #unary(stream: ServerHttp2Stream, handle: (Method & { kind: "unary" })["handle"], call: Call): void {
     let reader: MessageReader | undefined;
     let isTaken = false;
     const take = (message: Buffer): void => {
       if (isTaken) return;
       isTaken = true;
-      const answer = method.handle(message, call);
+      const answer = handle(message, call);
       if (typeof answer === "string") return respond(stream, answer);
       answer.then(
         (text) => respond(stream, text),
@@ -124,6 +126,23 @@ export class GrpcServer {
         refuse(stream, error);
       }
     });
+  }
+
+  /** As {@link #unary}, for an answer that may be long in coming. */
+  #waiting(stream: ServerHttp2Stream, method: Method & { kind: "waiting" }, call: Call): void {
+    const gone = new AbortController();
+    const waiting = {
+      end: (reason: EtcdError) => {
+        refuse(stream, reason);
+        gone.abort(reason);
+      },
+    };
+    this.#streams.add(waiting);
+    stream.once("close", () => {
+      this.#streams.delete(waiting);
+      gone.abort();
+    });
+    this.#unary(stream, (message) => method.handle(message, call, gone.signal), call);
   }
 
   #stream(stream: ServerHttp2Stream, method: Method & { kind: "stream" }, request: Call): void {
