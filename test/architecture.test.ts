@@ -106,6 +106,21 @@ const places: readonly Place[] = [
     because: "rank 2: the only place that touches systemd, podman and the disk of a machine",
   },
   {
+    folder: `${keelson}/authority`,
+    may: pure,
+    because: "rank 2: the only place that makes keys and certificates, with the openssl program",
+  },
+  {
+    folder: `${keelson}/membership`,
+    may: pure,
+    because: "rank 2, pure: who is a member of the store is decided from a snapshot",
+  },
+  {
+    folder: `${keelson}/store-cluster`,
+    may: [...pure, ...of("registry", "host", "authority", "membership")],
+    because: "rank 3: forms, moves and mends the store's own cluster through the adapters",
+  },
+  {
     folder: `${keelson}/agent`,
     may: [...pure, ...of("registry", "host"), "@keelson/systemd"],
     because: "rank 3: carries out orders through registry and host",
@@ -147,7 +162,10 @@ const places: readonly Place[] = [
   },
   {
     folder: `${keelson}/daemons`,
-    may: [...of("base", "model", "registry", "host", "agent", "leader", "api"), "@keelson/etcd"],
+    may: [
+      ...of("base", "model", "registry", "host", "agent", "leader", "api", "store-cluster"),
+      "@keelson/etcd",
+    ],
     because: "rank 5: wiring only",
   },
 ];
@@ -160,6 +178,7 @@ const noInputOutput = [
   `${keelson}/model`,
   `${keelson}/scheduler`,
   `${keelson}/safeguards`,
+  `${keelson}/membership`,
 ];
 const impure = [
   /from 'node:(fs|net|http2?|https|child_process|dgram|os|timers|worker_threads)/,

@@ -137,6 +137,28 @@ const entries = {
     remedy: "Run the command again: it plans afresh.",
     exit: "conflict",
   },
+  "KEEL-411": {
+    title: "A certificate could not be made or read",
+    meaning:
+      "A key, request or certificate of the store is damaged or does not fit, or openssl refused to make one.",
+    remedy:
+      "The message holds openssl’s words or names the file. docs/operations/store-cluster.md lists the files.",
+    exit: "failed",
+  },
+  "KEEL-412": {
+    title: "The store cannot be moved as things stand",
+    meaning:
+      "Something that the move needs is missing: enough machines that are up, space, a version, or a store that is not being moved already. Nothing was changed.",
+    remedy: "The message lists what is missing. `keel store status` shows the store as it is.",
+    exit: "conflict",
+  },
+  "KEEL-413": {
+    title: "The move of the store failed and was undone",
+    meaning:
+      "A step of the move failed before the hand-over. The store goes on where it was; what was begun was taken back.",
+    remedy: "The message names the step and its reason. Mend it and run the same command again.",
+    exit: "failed",
+  },
   "KEEL-501": {
     title: "No such unit",
     meaning: "Neither the cluster nor a local file has this unit.",

@@ -55,6 +55,7 @@ export const runCommands: Readonly<Record<string, string>> = {
   unshare: "util-linux",
   flock: "util-linux",
   mount: "mount",
+  openssl: "openssl",
 };
 
 /** Commands that only building the tree needs. */
