@@ -119,7 +119,13 @@ export type EtcdErrorCode =
   /** The store's files are damaged where no crash could have damaged them. */
   | "STORE_DAMAGED"
   /** Reading or writing the store's files failed. */
-  | "STORE_IO";
+  | "STORE_IO"
+  /** The store was sealed, because it moves or has moved to another place; the message says where. */
+  | "SEALED"
+  /** A store cannot be moved as things are; nothing was changed. The message says why. */
+  | "MIGRATION_REFUSED"
+  /** Moving a store failed under way; the source serves as before. The message says at which step and why. */
+  | "MIGRATION_FAILED";
 
 export interface EtcdErrorOptions {
   /** gRPC status on the wire, if there was one or is to be one. */
