@@ -53,6 +53,18 @@ const places: readonly Place[] = [
     may: [`${etcd}/errors.ts`, `${etcd}/proto`, "@grpc/grpc-js", "@bufbuild/protobuf"],
     because: "the client cannot tell which server it talks to, so it knows neither",
   },
+  {
+    folder: `${etcd}/migration`,
+    may: [
+      `${etcd}/client`,
+      `${etcd}/keyspace`,
+      `${etcd}/bolt`,
+      `${etcd}/errors.ts`,
+      `${etcd}/proto`,
+      "@bufbuild/protobuf",
+    ],
+    because: "a store is moved through the protocol, whichever server holds it",
+  },
   { folder: `${etcd}/proto`, may: ["@bufbuild/protobuf"], because: "generated messages" },
   { folder: etcd, may: [etcd], because: "a library of its own: it knows nothing of the product" },
   {

@@ -12,7 +12,12 @@ const change = fc.record({
   lease: fc.constantFrom(0n, 0n, 1n, 2n),
   value: fc.string({ maxLength: 3 }),
 });
-type Change = typeof change extends fc.Arbitrary<infer T> ? T : never;
+interface Change {
+  readonly key: string;
+  readonly kind: "put" | "delete";
+  readonly lease: bigint;
+  readonly value: string;
+}
 const transaction = fc.array(change, { minLength: 1, maxLength: 8 });
 
 /** Each key is changed once in a transaction, as etcd has it. */
@@ -65,7 +70,8 @@ function replayed(history: SourceHistory): Keyspace {
   let loose: ReplayedRevision[] = [];
   const flush = (): void => {
     const first = loose[0]?.revision ?? 0;
-    for (const [place, step] of loose.reverse().entries()) carryOut(target, { ...step, revision: first + place });
+    for (const [place, step] of loose.reverse().entries())
+      carryOut(target, { ...step, revision: first + place });
     loose = [];
   };
   for (const step of plan(history)) {
@@ -121,7 +127,9 @@ describe("the plan of a migration", () => {
   test("an old store costs one change for each revision that is burnt, and few that are ordered", () => {
     const source = withLeases();
     for (let round = 0; round < 5000; round++) {
-      const changes = [{ key: round % 7 === 0 ? "rare" : "often", kind: "put" as const, lease: 0n, value: "v" }];
+      const changes = [
+        { key: round % 7 === 0 ? "rare" : "often", kind: "put" as const, lease: 0n, value: "v" },
+      ];
       run(source, changes);
     }
     run(source, [{ key: "gone", kind: "put", lease: 0n, value: "" }]);

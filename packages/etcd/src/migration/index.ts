@@ -1,0 +1,12 @@
+// Moves a live store into an empty one, with identical revisions.
+
+export { MIGRATION_STEPS } from "./options.ts";
+export type {
+  LastWrite,
+  MigrationOptions,
+  MigrationProgress,
+  MigrationResult,
+  MigrationStep,
+} from "./options.ts";
+export { plan } from "./plan.ts";
+export type { ReplayedChange, ReplayedRevision, SourceHistory, SourceVersion } from "./history.ts";
