@@ -2,37 +2,45 @@
 //
 //   lock              held while a process uses the directory
 //   format.json       format of the directory, and the ids that the store keeps for ever
-//   log/*.log         segments of the log
+//   log/*.log         segments of the log; they may lie in a directory of their own, with a format.json of its own
 //   *.snapshot        the state at some index of the log; the newest one counts
 //
 // Recovery is: the newest snapshot, then the log's records behind it. A torn last frame is cut off; whatever else
 // is not as it was written stops it, with the place, and changes nothing.
 
-import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EtcdError } from "../errors.ts";
 import { Crc32c } from "./crc32c.ts";
-import { damaged, errnoOf, ioError } from "./failure.ts";
+import { systemDisk, type Disk } from "./disk.ts";
+import { ioError } from "./failure.ts";
+import { readIdentity, writeIdentity, type Identity, type Place } from "./identity.ts";
 import { DirectoryLock } from "./lock.ts";
 import { Log, type LogOptions } from "./log.ts";
-import { replay, type CutOff, type Recovery } from "./recovery.ts";
-import { replaceFile, sequenceOf } from "./segment.ts";
+import { cutOffOf, mendLog, scanLog, type CutOff, type Recovery } from "./recovery.ts";
+import type { Medium } from "./segment.ts";
 import { listSnapshots, readSnapshot, writeSnapshot } from "./snapshot.ts";
 
-const FORMAT = 1;
-
-export interface DirectoryOptions {
+export interface DirectoryOptions extends Pick<LogOptions, "onFailure" | "onWritten" | "retryMs"> {
   readonly path: string;
+  /** Where the log lies, if not in the directory itself. */
+  readonly logPath?: string | undefined;
   readonly segmentBytes: number;
   /** A random unsigned integer of 64 bits. */
   readonly randomId: () => bigint;
-  readonly onFailure: LogOptions["onFailure"];
+  readonly disk?: Disk | undefined;
 }
 
-interface Identity {
-  readonly format: number;
-  readonly cluster: string;
-  readonly member: string;
+/** What a directory was found to hold. */
+interface Found {
+  readonly log: Log;
+  readonly identity: Identity;
+  readonly snapshot: Snapshot;
+  readonly cutOff: CutOff | undefined;
+}
+
+/** The snapshot that counts; index and bytes are 0 without one. */
+interface Snapshot {
+  readonly index: number;
+  readonly bytes: number;
 }
 
 export class StoreDirectory implements AsyncDisposable {
@@ -44,24 +52,19 @@ export class StoreDirectory implements AsyncDisposable {
   readonly cutOff: CutOff | undefined;
   readonly #path: string;
   readonly #lock: DirectoryLock;
-  readonly #crc: Crc32c;
-  #snapshotIndex: number;
-  #snapshotBytes = 0;
+  readonly #medium: Medium;
+  #snapshot: Snapshot;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    lock: DirectoryLock,
-    options: DirectoryOptions,
-    found: { log: Log; crc: Crc32c; identity: Identity; snapshotIndex: number; cutOff: CutOff | undefined },
-  ) {
-    this.#lock = lock;
-    this.#path = options.path;
-    this.#crc = found.crc;
+  private constructor(path: string, held: { lock: DirectoryLock; medium: Medium }, found: Found) {
+    this.#lock = held.lock;
+    this.#path = path;
+    this.#medium = held.medium;
     this.log = found.log;
     this.clusterId = BigInt(`0x${found.identity.cluster}`);
     this.memberId = BigInt(`0x${found.identity.member}`);
     this.cutOff = found.cutOff;
-    this.#snapshotIndex = found.snapshotIndex;
+    this.#snapshot = found.snapshot;
   }
 
   /**
@@ -69,26 +72,17 @@ export class StoreDirectory implements AsyncDisposable {
    * STORE_DAMAGED or STORE_IO.
    */
   static async open(options: DirectoryOptions, recovery: Recovery): Promise<StoreDirectory> {
-    const logPath = join(options.path, "log");
-    await mkdir(logPath, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-      throw ioError(options.path, "make", cause);
-    });
-    const lock = DirectoryLock.take(join(options.path, "lock"));
+    const { path, logPath = join(path, "log"), disk = systemDisk } = options;
+    for (const directory of [path, logPath]) {
+      await disk.makeDirectory(directory).catch((cause: unknown) => {
+        throw ioError(directory, "make", cause);
+      });
+    }
+    const lock = DirectoryLock.take(join(path, "lock"));
     try {
-      const crc = new Crc32c();
-      const identity = await identify(options);
-      const snapshotIndex = await restoreSnapshot(options.path, recovery, crc);
-      const replayed = await replay(logPath, recovery, { crc, snapshotIndex });
-      const logOptions: LogOptions = {
-        directory: logPath,
-        segmentBytes: options.segmentBytes,
-        crc,
-        salt: () => Number(options.randomId() & 0xffffffffn),
-        onFailure: options.onFailure,
-      };
-      const log = await Log.open(logOptions, replayed.segments, replayed.lastIndex);
-      const { cutOff } = replayed;
-      return new StoreDirectory(lock, options, { log, crc, identity, snapshotIndex, cutOff });
+      const medium: Medium = { disk, crc: new Crc32c() };
+      const found = await recover({ ...options, path, logPath, disk }, recovery, medium);
+      return new StoreDirectory(path, { lock, medium }, found);
     } catch (error) {
       lock[Symbol.dispose]();
       throw error;
@@ -97,18 +91,18 @@ export class StoreDirectory implements AsyncDisposable {
 
   /** Index of the last record that the newest snapshot holds; 0 without one. */
   get snapshotIndex(): number {
-    return this.#snapshotIndex;
+    return this.#snapshot.index;
   }
 
   /** Bytes on disk. */
   get bytes(): number {
-    return this.log.bytes + this.#snapshotBytes;
+    return this.log.bytes + this.#snapshot.bytes;
   }
 
   /** Writes a snapshot of the state at `index` and drops the log before it. Throws STORE_IO. */
   async snapshot(index: number, chunks: Iterable<Buffer>): Promise<void> {
-    this.#snapshotBytes = await writeSnapshot(this.#path, index, { chunks, crc: this.#crc });
-    this.#snapshotIndex = index;
+    const bytes = await writeSnapshot(this.#path, index, { chunks, ...this.#medium });
+    this.#snapshot = { index, bytes };
     await this.log.dropThrough(index);
   }
 
@@ -118,50 +112,34 @@ export class StoreDirectory implements AsyncDisposable {
   }
 }
 
-async function identify({ path, randomId }: DirectoryOptions): Promise<Identity> {
-  const file = join(path, "format.json");
-  const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    if (errnoOf(cause) === "ENOENT") return undefined;
-    throw ioError(file, "read", cause);
-  });
-  if (text === undefined) {
-    const names = (await readdir(join(path, "log"))).filter((name) => sequenceOf(name) !== undefined);
-    if (names.length > 0 || (await listSnapshots(path)).length > 0) {
-      throw damaged(file, 0, "it is missing, though the directory holds a store");
-    }
-    const identity = { format: FORMAT, cluster: randomId().toString(16), member: randomId().toString(16) };
-    await replaceFile(file, `${JSON.stringify(identity)}\n`).catch((cause: unknown) => {
-      throw ioError(file, "write", cause);
-    });
-    return identity;
-  }
-  const identity = parseIdentity(text);
-  if (identity === undefined) throw damaged(file, 0, "it is not what this store writes");
-  if (identity.format !== FORMAT) {
-    throw new EtcdError(
-      "STORE_IO",
-      `${path} has format ${identity.format}, this version reads ${FORMAT}. Start it with the version that wrote it.`,
-    );
-  }
-  return identity;
+async function recover(
+  options: DirectoryOptions & Place,
+  recovery: Recovery,
+  medium: Medium,
+): Promise<Found> {
+  const { logPath, segmentBytes, randomId, onFailure, onWritten, retryMs } = options;
+  const id = (): string => randomId().toString(16);
+  const identity =
+    (await readIdentity(options)) ?? (await writeIdentity(options, { cluster: id(), member: id() }));
+  const snapshot = await restoreSnapshot(options.path, recovery, medium);
+  const scanned = await scanLog(logPath, recovery, { ...medium, snapshotIndex: snapshot.index });
+  await mendLog(logPath, scanned, medium);
+  const salt = (): number => Number(randomId() & 0xffffffffn);
+  const log = await Log.open(
+    { ...medium, directory: logPath, segmentBytes, salt, onFailure, onWritten, retryMs },
+    scanned.segments,
+    scanned.lastIndex,
+  );
+  return { log, identity, snapshot, cutOff: cutOffOf(scanned) };
 }
 
-function parseIdentity(text: string): Identity | undefined {
-  try {
-    const { format, cluster, member } = JSON.parse(text) as Partial<Identity>;
-    const isId = (id: unknown): id is string => typeof id === "string" && /^[0-9a-f]{1,16}$/.test(id);
-    if (typeof format !== "number") return undefined;
-    // A later format may keep its ids elsewhere; it is refused by its number.
-    if (format !== FORMAT) return { format, cluster: "", member: "" };
-    return isId(cluster) && isId(member) ? { format, cluster, member } : undefined;
-  } catch {
-    return undefined;
+async function restoreSnapshot(path: string, recovery: Recovery, medium: Medium): Promise<Snapshot> {
+  const [newest] = await listSnapshots(path, medium.disk);
+  if (newest === undefined) return { index: 0, bytes: 0 };
+  let bytes = 0;
+  for (const chunk of await readSnapshot(newest, medium)) {
+    bytes += chunk.length;
+    recovery.snapshot(chunk);
   }
-}
-
-async function restoreSnapshot(path: string, recovery: Recovery, crc: Crc32c): Promise<number> {
-  const [newest] = await listSnapshots(path);
-  if (newest === undefined) return 0;
-  for (const chunk of await readSnapshot(newest, crc)) recovery.snapshot(chunk);
-  return newest.index;
+  return { index: newest.index, bytes };
 }

@@ -6,11 +6,30 @@ export function ioError(path: string, action: string, cause: unknown): EtcdError
   return new EtcdError("STORE_IO", `cannot ${action} ${path}: ${reason}`, { cause });
 }
 
-/** A file of the store is not what was written. `where` is a byte offset. */
-export function damaged(path: string, where: number, what: string): EtcdError {
+/** Where a file of the store is not what was written. */
+export interface Damage {
+  readonly path: string;
+  /** In bytes. */
+  readonly offset: number;
+  readonly what: string;
+}
+
+/** A file of the store is not what was written; the error's cause is the {@link Damage}. */
+export function damaged(path: string, offset: number, what: string): EtcdError {
+  const cause: Damage = { path, offset, what };
   return new EtcdError(
     "STORE_DAMAGED",
-    `${path} is damaged at byte ${where}: ${what}. Nothing was changed. Restore the directory from a backup.`,
+    `${path} is damaged at byte ${offset}: ${what}. Nothing was changed. Restore the directory from a backup.`,
+    { cause },
+  );
+}
+
+/** A file was written by another version of the store. */
+export function otherFormat(path: string, what: string, formats: readonly [number, number]): EtcdError {
+  const [found, known] = formats;
+  return new EtcdError(
+    "STORE_IO",
+    `${path} has ${what} ${found}, this version reads ${known}. Start it with the version that wrote it.`,
   );
 }
 

@@ -1,5 +1,9 @@
 import { DatabaseSync } from "node:sqlite";
 import { EtcdError } from "../errors.ts";
+import { ioError } from "./failure.ts";
+
+/** SQLite's result code for a file that another connection has locked (https://sqlite.org/rescode.html#busy). */
+const BUSY = 5;
 
 /**
  * Holds a data directory for one process. The kernel gives the lock back when the process ends, however it ends.
@@ -12,20 +16,22 @@ export class DirectoryLock implements Disposable {
     this.#database = database;
   }
 
-  /** Throws STORE_IN_USE if another process, or this one, holds it. */
+  /** Throws STORE_IN_USE if another process, or this one, holds it, and STORE_IO if it cannot be taken. */
   static take(path: string): DirectoryLock {
-    const database = new DatabaseSync(path);
+    let database: DatabaseSync | undefined;
     try {
+      database = new DatabaseSync(path);
       database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+      return new DirectoryLock(database);
     } catch (cause) {
-      database.close();
+      database?.close();
+      if ((cause as { errcode?: unknown }).errcode !== BUSY) throw ioError(path, "lock", cause);
       throw new EtcdError(
         "STORE_IN_USE",
         `another process uses this data directory (its lock is ${path}). Stop it, or choose another directory.`,
         { cause },
       );
     }
-    return new DirectoryLock(database);
   }
 
   [Symbol.dispose](): void {

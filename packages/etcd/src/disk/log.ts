@@ -2,18 +2,15 @@
 // while a write is under way share the next one (group commit). One write is under way at a time, so only the
 // last frame of the last used segment can be torn.
 
-import { write } from "node:fs";
-import { unlink, type FileHandle } from "node:fs/promises";
 import { EtcdError } from "../errors.ts";
-import type { Crc32c } from "./crc32c.ts";
+import { writeFully, type DiskFile } from "./disk.ts";
 import { ioError } from "./failure.ts";
 import { alignFrame, FRAME_HEADER_BYTES, recordBytes, writeFrame, type LogRecord } from "./frame.ts";
 import {
   createSegment,
-  openForWriting,
   SEGMENT_HEADER_BYTES,
   segmentPath,
-  syncDirectory,
+  type Medium,
   type SegmentHeader,
 } from "./segment.ts";
 
@@ -26,15 +23,18 @@ export interface SegmentState extends SegmentHeader {
   lastIndex: number | undefined;
 }
 
-export interface LogOptions {
+export interface LogOptions extends Medium {
   readonly directory: string;
   /** Bytes of a segment; one that must hold a larger frame is larger. */
   readonly segmentBytes: number;
-  readonly crc: Crc32c;
   /** Picks the salt of a new segment, a 32-bit number. */
   readonly salt: () => number;
   /** Writing began to fail, or works again (undefined). */
   readonly onFailure: (failure: EtcdError | undefined) => void;
+  /** A write to the disk took so long, in milliseconds. */
+  readonly onWritten?: ((milliseconds: number) => void) | undefined;
+  /** Milliseconds after which a disk that failed is tried again. */
+  readonly retryMs?: number | undefined;
 }
 
 /** Called when a record is on disk, or with why it is not. */
@@ -55,7 +55,7 @@ export class Log {
   readonly #segments: SegmentState[];
   #prepared: SegmentState | undefined;
   #preparing: Promise<void> | undefined;
-  #file: FileHandle;
+  #file: DiskFile;
   #lastIndex: number;
   #queue: Waiting[] = [];
   #queuedBytes = 0;
@@ -69,7 +69,7 @@ export class Log {
   private constructor(
     options: LogOptions,
     segments: readonly SegmentState[],
-    place: { file: FileHandle; lastIndex: number },
+    place: { file: DiskFile; lastIndex: number },
   ) {
     this.#options = options;
     const [last, before] = [segments.at(-1), segments.at(-2)];
@@ -88,7 +88,8 @@ export class Log {
     const found = segments.length > 0 ? segments : [await addSegment(options, 1, options.segmentBytes)];
     const last = found.at(-1) as SegmentState;
     const current = last.lastIndex === undefined ? (found.at(-2) ?? last) : last;
-    const file = await openForWriting(segmentPath(options.directory, current.sequence));
+    const path = segmentPath(options.directory, current.sequence);
+    const file = await openSegment(options, path);
     return new Log(options, found, { file, lastIndex });
   }
 
@@ -132,14 +133,15 @@ export class Log {
 
   /** Removes the segments whose records are all at or before `index`: a snapshot holds them. */
   async dropThrough(index: number): Promise<void> {
-    const { directory } = this.#options;
+    const { directory, disk } = this.#options;
     let removed = false;
     while (this.#segments.length > 1 && (this.#segments[0]?.lastIndex ?? Infinity) <= index) {
-      const oldest = this.#segments.shift() as SegmentState;
-      await unlink(segmentPath(directory, oldest.sequence));
+      const oldest = this.#segments[0] as SegmentState;
+      await disk.remove(segmentPath(directory, oldest.sequence));
+      this.#segments.shift();
       removed = true;
     }
-    if (removed) await syncDirectory(directory);
+    if (removed) await disk.syncDirectory(directory);
   }
 
   /** Writes what waits and closes the file. */
@@ -194,11 +196,13 @@ export class Log {
     }
     const index = this.#lastIndex + 1;
     writeFrame(this.#buffer, { index, records }, { crc: this.#options.crc, salt: segment.salt });
+    const began = performance.now();
     try {
-      await writeAt(this.#file.fd, this.#buffer.subarray(0, length), segment.end);
+      await writeFully(this.#file, this.#buffer.subarray(0, length), segment.end);
     } catch (cause) {
       return this.#halfWritten(segment, length, cause);
     }
+    this.#options.onWritten?.(performance.now() - began);
     segment.end += length;
     segment.lastIndex = this.#lastIndex + batch.length;
     if (segment.end > segment.size / 2) this.#prepare(this.#options.segmentBytes);
@@ -216,11 +220,13 @@ export class Log {
       await this.#preparing;
       if ((this.#prepared?.size ?? 0) < size) await this.#makeNext(size);
       const next = this.#prepared as SegmentState;
-      const file = await openForWriting(segmentPath(this.#options.directory, next.sequence));
-      await this.#file.close();
+      const file = await openSegment(this.#options, segmentPath(this.#options.directory, next.sequence));
+      const full = this.#file;
       this.#file = file;
       this.#segments.push(next);
       this.#prepared = undefined;
+      // Everything in it is on disk: how it closes tells nothing.
+      await full.close().catch(() => undefined);
       return undefined;
     } catch (error) {
       this.#retryWith(async () => {
@@ -239,9 +245,9 @@ export class Log {
   }
 
   async #makeNext(size: number): Promise<void> {
-    const { directory } = this.#options;
+    const { directory, disk } = this.#options;
     const sequence = this.#current.sequence + 1;
-    if (this.#prepared !== undefined) await unlink(segmentPath(directory, this.#prepared.sequence));
+    if (this.#prepared !== undefined) await disk.remove(segmentPath(directory, this.#prepared.sequence));
     this.#prepared = undefined;
     this.#prepared = await addSegment(this.#options, sequence, size);
   }
@@ -249,7 +255,7 @@ export class Log {
   /** Some of a frame may be on disk. Once zeros can be written over it, the log goes on from there. */
   #halfWritten(segment: SegmentState, length: number, cause: unknown): EtcdError {
     const path = segmentPath(this.#options.directory, segment.sequence);
-    this.#retryWith(() => writeAt(this.#file.fd, Buffer.alloc(length), segment.end));
+    this.#retryWith(() => writeFully(this.#file, Buffer.alloc(length), segment.end));
     const reason = cause instanceof Error ? cause.message : String(cause);
     return new EtcdError("AMBIGUOUS", `writing to ${path} failed half way: ${reason}`, { cause });
   }
@@ -277,26 +283,22 @@ export class Log {
           if (!this.#closed) this.#retryWith(recover);
         },
       );
-    }, RETRY_MS);
+    }, this.#options.retryMs ?? RETRY_MS);
     this.#retry.unref();
   }
 }
 
 async function addSegment(options: LogOptions, sequence: number, size: number): Promise<SegmentState> {
-  const { directory, crc } = options;
+  const { directory, disk, crc } = options;
   const salt = options.salt();
-  await createSegment(directory, { sequence, salt }, { size, crc });
+  await createSegment(directory, { sequence, salt }, { size, disk, crc });
   return { sequence, salt, size, end: SEGMENT_HEADER_BYTES, lastIndex: undefined };
 }
 
-/** Writes all of `bytes`, going on after short writes. */
-function writeAt(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    write(fd, bytes, 0, bytes.length, position, (error, written) => {
-      if (error !== null) reject(error);
-      else if (written === bytes.length) resolve();
-      else if (written === 0) reject(new Error("the system wrote nothing"));
-      else writeAt(fd, bytes.subarray(written), position + written).then(resolve, reject);
-    });
-  });
+async function openSegment({ disk }: LogOptions, path: string): Promise<DiskFile> {
+  try {
+    return await disk.openDurable(path);
+  } catch (cause) {
+    throw ioError(path, "open", cause);
+  }
 }

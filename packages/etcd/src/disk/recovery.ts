@@ -1,10 +1,18 @@
-import { readdir, unlink } from "node:fs/promises";
+// Reads a log back, and says what is wrong with it. Reading changes nothing; only once all is known to be well is
+// what a crash left half made cleared away.
+
 import { join } from "node:path";
-import type { Crc32c } from "./crc32c.ts";
 import { damaged } from "./failure.ts";
 import type { Frame, LogRecord } from "./frame.ts";
 import type { SegmentState } from "./log.ts";
-import { clearRemains, readSegment, segmentPath, sequenceOf, type SegmentContent } from "./segment.ts";
+import {
+  clearRemains,
+  readSegment,
+  segmentPath,
+  sequenceOf,
+  type Medium,
+  type SegmentContent,
+} from "./segment.ts";
 
 /** Takes what a directory holds: the chunks of the snapshot, then the log's records behind it. */
 export interface Recovery {
@@ -18,51 +26,78 @@ export interface CutOff {
   readonly offset: number;
 }
 
-export interface Replayed {
+export interface ScannedSegment extends SegmentState {
+  readonly path: string;
+  /** Records in it. */
+  readonly records: number;
+}
+
+export interface Scanned {
   /** Oldest first. */
-  readonly segments: readonly SegmentState[];
+  readonly segments: readonly ScannedSegment[];
   readonly lastIndex: number;
-  readonly cutOff: CutOff | undefined;
+  /** The segment whose end a crash tore. */
+  readonly torn: SegmentContent | undefined;
 }
 
 /**
- * Hands over the records behind a snapshot and cuts a torn end off. Throws STORE_DAMAGED, before anything on disk
- * has changed, when something is missing or not intact that no crash can have torn.
+ * Hands over the records behind a snapshot. Throws STORE_DAMAGED when something is missing or not intact that no
+ * crash can have torn.
  */
-export async function replay(
+export async function scanLog(
   directory: string,
-  recovery: Recovery,
-  { crc, snapshotIndex }: { readonly crc: Crc32c; readonly snapshotIndex: number },
-): Promise<Replayed> {
-  const segments: SegmentState[] = [];
+  recovery: Pick<Recovery, "record">,
+  { snapshotIndex, ...medium }: Medium & { readonly snapshotIndex: number },
+): Promise<Scanned> {
+  const segments: ScannedSegment[] = [];
   let torn: SegmentContent | undefined;
   /** Index that the next frame must have. */
   let next: number | undefined;
-  for (const sequence of await listSegments(directory)) {
-    const content = await readSegment(segmentPath(directory, sequence), sequence, crc);
-    checkPlace(content, { before: segments.at(-1), torn });
+  for (const sequence of await listSegments(directory, medium)) {
+    const content = await readSegment(segmentPath(directory, sequence), sequence, medium);
+    checkPlace(content, { before: segments.at(-1), torn, snapshotIndex });
+    let records = 0;
     for (const frame of content.frames) {
       checkOrder(content, frame, { next, snapshotIndex });
       frame.records.forEach((record, place) => {
         if (frame.index + place > snapshotIndex) recovery.record(record, frame.index + place);
       });
+      records += frame.records.length;
       next = frame.index + frame.records.length;
     }
     if (content.hasRemains) torn = content;
-    const { salt, size, end, frames } = content;
-    const lastIndex = frames.length === 0 || next === undefined ? undefined : next - 1;
-    segments.push({ sequence, salt, size, end, lastIndex });
+    const { path, salt, size, end } = content;
+    const lastIndex = records === 0 || next === undefined ? undefined : next - 1;
+    segments.push({ path, sequence, salt, size, end, records, lastIndex });
   }
-  if (torn !== undefined) await clearRemains(torn);
-  const cutOff = torn === undefined ? undefined : { path: torn.path, offset: torn.end };
-  return { segments, lastIndex: Math.max(snapshotIndex, (next ?? 1) - 1), cutOff };
+  return { segments, lastIndex: Math.max(snapshotIndex, (next ?? 1) - 1), torn };
+}
+
+/** Removes what a crash left half made. Throws STORE_IO. */
+export async function mendLog(directory: string, { torn }: Scanned, { disk }: Medium): Promise<void> {
+  for (const name of await disk.list(directory)) {
+    if (name.endsWith(".new")) await disk.remove(join(directory, name));
+  }
+  if (torn !== undefined) await clearRemains(torn, disk);
+}
+
+/** Where a torn frame is, that is or was cut off. */
+export function cutOffOf({ torn }: Scanned): CutOff | undefined {
+  return torn === undefined ? undefined : { path: torn.path, offset: torn.end };
 }
 
 function checkPlace(
   content: SegmentContent,
-  { before, torn }: { readonly before: SegmentState | undefined; readonly torn: SegmentContent | undefined },
+  found: {
+    readonly before: SegmentState | undefined;
+    readonly torn: SegmentContent | undefined;
+    readonly snapshotIndex: number;
+  },
 ): void {
-  if (before !== undefined && content.sequence !== before.sequence + 1) {
+  const { before, torn, snapshotIndex } = found;
+  // A crash while old segments were removed can leave one in front of a gap: the snapshot holds all of it.
+  const isNeeded = before !== undefined && (before.lastIndex ?? Infinity) > snapshotIndex;
+  if (isNeeded && content.sequence !== before.sequence + 1) {
     throw damaged(content.path, 0, `segment ${before.sequence + 1} is missing before it`);
   }
   if (content.intactBehind !== undefined) {
@@ -84,13 +119,14 @@ function checkOrder(
   if (index < (next ?? 0)) throw damaged(path, end, `record ${index} comes twice`);
 }
 
-/** Sequence numbers of the segments, in order. What a crash left half made is removed. */
-async function listSegments(directory: string): Promise<readonly number[]> {
-  const sequences: number[] = [];
-  for (const name of await readdir(directory)) {
-    const sequence = sequenceOf(name);
-    if (sequence !== undefined) sequences.push(sequence);
-    else if (name.endsWith(".new")) await unlink(join(directory, name));
-  }
-  return sequences.sort((a, b) => a - b);
+/** Sequence numbers of the segments, in order. */
+export async function listSegments(
+  directory: string,
+  { disk }: Pick<Medium, "disk">,
+): Promise<readonly number[]> {
+  const names = await disk.list(directory);
+  return names
+    .map(sequenceOf)
+    .filter((sequence) => sequence !== undefined)
+    .toSorted((a, b) => a - b);
 }

@@ -1,13 +1,17 @@
 // One file of the log: a header, then frames, then zeros up to its full length. It is filled with zeros before
 // it is used, so that writing a frame changes data blocks only and one O_DSYNC write is all that durability takes.
 
-import { constants } from "node:fs";
-import { open, readFile, rename, unlink, type FileHandle } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { EtcdError } from "../errors.ts";
+import { join } from "node:path";
 import type { Crc32c } from "./crc32c.ts";
-import { damaged, ioError } from "./failure.ts";
+import { replaceFile, writeFully, type Disk } from "./disk.ts";
+import { damaged, ioError, otherFormat } from "./failure.ts";
 import { findFrame, readFrame, type Frame } from "./frame.ts";
+
+/** Files and how what is in them is checked. */
+export interface Medium {
+  readonly disk: Disk;
+  readonly crc: Crc32c;
+}
 
 export const SEGMENT_HEADER_BYTES = 64;
 const MAGIC = Buffer.from("KEELLOG\n", "latin1");
@@ -33,36 +37,19 @@ export function sequenceOf(name: string): number | undefined {
 export async function createSegment(
   directory: string,
   header: SegmentHeader,
-  { size, crc }: { readonly size: number; readonly crc: Crc32c },
+  { size, disk, crc }: Medium & { readonly size: number },
 ): Promise<void> {
   const path = segmentPath(directory, header.sequence);
-  const unfinished = `${path}.new`;
   try {
-    const file = await open(unfinished, "w");
-    try {
+    await replaceFile(disk, path, async (file) => {
       const block = Buffer.alloc(FILL_BYTES);
       for (let at = 0; at < size; at += FILL_BYTES) {
         await writeFully(file, block.subarray(0, Math.min(FILL_BYTES, size - at)), at);
       }
       await writeFully(file, encodeHeader(header, crc), 0);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(unfinished, path);
-    await syncDirectory(directory);
+    });
   } catch (cause) {
-    await unlink(unfinished).catch(() => undefined);
     throw ioError(path, "prepare", cause);
-  }
-}
-
-/** Opens a segment for writing: what a write reports as written is on disk. */
-export async function openForWriting(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, constants.O_RDWR | constants.O_DSYNC);
-  } catch (cause) {
-    throw ioError(path, "open", cause);
   }
 }
 
@@ -79,8 +66,12 @@ export interface SegmentContent extends SegmentHeader {
 }
 
 /** Reads a segment. Throws STORE_DAMAGED if its header is not intact. */
-export async function readSegment(path: string, sequence: number, crc: Crc32c): Promise<SegmentContent> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
+export async function readSegment(
+  path: string,
+  sequence: number,
+  { disk, crc }: Medium,
+): Promise<SegmentContent> {
+  const bytes = await disk.read(path).catch((cause: unknown) => {
     throw ioError(path, "read", cause);
   });
   const salt = decodeHeader(path, sequence, { bytes, crc });
@@ -97,51 +88,20 @@ export async function readSegment(path: string, sequence: number, crc: Crc32c): 
 }
 
 /** Overwrites a torn frame with zeros, so that nothing of it can be taken for something later. */
-export async function clearRemains(content: SegmentContent): Promise<void> {
-  const file = await openForWriting(content.path);
+export async function clearRemains(content: SegmentContent, disk: Disk): Promise<void> {
   try {
-    const zeros = Buffer.alloc(FILL_BYTES);
-    for (let at = content.end; at < content.size; at += FILL_BYTES) {
-      await writeFully(file, zeros.subarray(0, Math.min(FILL_BYTES, content.size - at)), at);
+    const file = await disk.openDurable(content.path);
+    try {
+      const zeros = Buffer.alloc(FILL_BYTES);
+      for (let at = content.end; at < content.size; at += FILL_BYTES) {
+        await writeFully(file, zeros.subarray(0, Math.min(FILL_BYTES, content.size - at)), at);
+      }
+    } finally {
+      await file.close();
     }
   } catch (cause) {
     throw ioError(content.path, "clear the torn end of", cause);
-  } finally {
-    await file.close();
   }
-}
-
-/** Writes all of `bytes`, going on after short writes. */
-export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
-/** Makes names in a directory durable: files created, renamed and removed. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-/** Replaces a small file so that after a crash either the old or the new content is there. */
-export async function replaceFile(path: string, content: string): Promise<void> {
-  const unfinished = `${path}.new`;
-  const file = await open(unfinished, "w", 0o600);
-  try {
-    await writeFully(file, Buffer.from(content), 0);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(unfinished, path);
-  await syncDirectory(dirname(path));
 }
 
 function encodeHeader({ sequence, salt }: SegmentHeader, crc: Crc32c): Buffer {
@@ -165,12 +125,7 @@ function decodeHeader(
     crc.of(bytes, 0, SEGMENT_HEADER_BYTES - 4) === bytes.readUInt32LE(SEGMENT_HEADER_BYTES - 4);
   if (!intact) throw damaged(path, 0, "this is not the beginning of a log segment");
   const format = bytes.readUInt32LE(8);
-  if (format !== FORMAT) {
-    throw new EtcdError(
-      "STORE_IO",
-      `${path} has log format ${format}, this version reads ${FORMAT}. Start it with the version that wrote it.`,
-    );
-  }
+  if (format !== FORMAT) throw otherFormat(path, "log format", [format, FORMAT]);
   if (bytes.readBigUInt64LE(16) !== BigInt(sequence)) throw damaged(path, 16, "it belongs to another place");
   return bytes.readUInt32LE(12);
 }

@@ -2,12 +2,11 @@
 // chunks each under its own checksum, then an empty chunk as the end. Written beside the old one and renamed.
 // What the chunks say is the server's matter.
 
-import { open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { EtcdError } from "../errors.ts";
 import type { Crc32c } from "./crc32c.ts";
-import { damaged, ioError } from "./failure.ts";
-import { syncDirectory, writeFully } from "./segment.ts";
+import { replaceFile, writeFully, type Disk } from "./disk.ts";
+import { damaged, ioError, otherFormat } from "./failure.ts";
+import type { Medium } from "./segment.ts";
 
 const MAGIC = Buffer.from("KEELSNAP", "latin1");
 const FORMAT = 1;
@@ -21,9 +20,9 @@ export interface SnapshotFile {
 }
 
 /** The snapshots in a directory, newest first. */
-export async function listSnapshots(directory: string): Promise<readonly SnapshotFile[]> {
+export async function listSnapshots(directory: string, disk: Disk): Promise<readonly SnapshotFile[]> {
   const files: SnapshotFile[] = [];
-  for (const name of await readdir(directory)) {
+  for (const name of await disk.list(directory)) {
     const match = /^(\d{16})\.snapshot$/.exec(name);
     if (match !== null)
       files.push({ index: Number.parseInt(match[1] as string, 10), path: join(directory, name) });
@@ -38,45 +37,44 @@ export async function listSnapshots(directory: string): Promise<readonly Snapsho
 export async function writeSnapshot(
   directory: string,
   index: number,
-  { chunks, crc }: { readonly chunks: Iterable<Buffer>; readonly crc: Crc32c },
+  { chunks, disk, crc }: Medium & { readonly chunks: Iterable<Buffer> },
 ): Promise<number> {
   const path = join(directory, `${String(index).padStart(16, "0")}.snapshot`);
-  const unfinished = `${path}.new`;
-  let at = HEADER_BYTES;
+  let size = HEADER_BYTES;
   try {
-    const file = await open(unfinished, "w", 0o600);
-    try {
+    await replaceFile(disk, path, async (file) => {
       await writeFully(file, encodeHeader(index, crc), 0);
-      for (const chunk of chunks) at = await writeChunk(chunk, at);
-      at = await writeChunk(Buffer.alloc(0), at);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(unfinished, path);
-    await syncDirectory(directory);
-
-    async function writeChunk(chunk: Buffer, position: number): Promise<number> {
-      const header = Buffer.alloc(CHUNK_HEADER_BYTES);
-      header.writeUInt32LE(chunk.length, 0);
-      // The place is under the checksum too: chunks cannot change places.
-      header.writeUInt32LE(crc.of(chunk, 0, chunk.length, position >>> 0), 4);
-      await writeFully(file, Buffer.concat([header, chunk]), position);
-      return position + CHUNK_HEADER_BYTES + chunk.length;
-    }
+      for (const chunk of withEnd(chunks)) {
+        const bytes = encodeChunk(chunk, { position: size, crc });
+        await writeFully(file, bytes, size);
+        size += bytes.length;
+      }
+    });
   } catch (cause) {
-    await unlink(unfinished).catch(() => undefined);
     throw ioError(path, "write", cause);
   }
-  for (const older of await listSnapshots(directory)) {
-    if (older.index < index) await unlink(older.path);
+  for (const older of await listSnapshots(directory, disk)) {
+    if (older.index < index) await disk.remove(older.path);
   }
-  return at;
+  return size;
+}
+
+function* withEnd(chunks: Iterable<Buffer>): Iterable<Buffer> {
+  yield* chunks;
+  yield Buffer.alloc(0);
+}
+
+function encodeChunk(chunk: Buffer, { position, crc }: { position: number; crc: Crc32c }): Buffer {
+  const header = Buffer.alloc(CHUNK_HEADER_BYTES);
+  header.writeUInt32LE(chunk.length, 0);
+  // The place is under the checksum too: chunks cannot change places.
+  header.writeUInt32LE(crc.of(chunk, 0, chunk.length, position >>> 0), 4);
+  return Buffer.concat([header, chunk]);
 }
 
 /** The chunks of a snapshot. Throws STORE_DAMAGED with the place where it is not intact. */
-export async function readSnapshot(file: SnapshotFile, crc: Crc32c): Promise<readonly Buffer[]> {
-  const bytes = await readFile(file.path).catch((cause: unknown) => {
+export async function readSnapshot(file: SnapshotFile, { disk, crc }: Medium): Promise<readonly Buffer[]> {
+  const bytes = await disk.read(file.path).catch((cause: unknown) => {
     throw ioError(file.path, "read", cause);
   });
   checkHeader(bytes, file, crc);
@@ -109,11 +107,6 @@ function checkHeader(bytes: Buffer, { path, index }: SnapshotFile, crc: Crc32c):
     crc.of(bytes, 0, HEADER_BYTES - 4) === bytes.readUInt32LE(HEADER_BYTES - 4);
   if (!intact) throw damaged(path, 0, "this is not the beginning of a snapshot");
   const format = bytes.readUInt32LE(8);
-  if (format !== FORMAT) {
-    throw new EtcdError(
-      "STORE_IO",
-      `${path} has snapshot format ${format}, this version reads ${FORMAT}. Start it with the version that wrote it.`,
-    );
-  }
+  if (format !== FORMAT) throw otherFormat(path, "snapshot format", [format, FORMAT]);
   if (bytes.readBigUInt64LE(16) !== BigInt(index)) throw damaged(path, 16, "its name says another index");
 }
