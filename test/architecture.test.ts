@@ -173,6 +173,11 @@ const places: readonly Place[] = [
     because: "rank 5: the command reaches the cluster through the API only",
   },
   {
+    folder: `${keelson}/cli/commands/store`,
+    may: [...pure, ...of("local", "api", "cli"), "commander", "zod", "@keelson/etcd"],
+    because: "rank 5: a store can be served, checked and restored without any cluster around it",
+  },
+  {
     folder: `${keelson}/daemons`,
     may: [
       ...of("base", "model", "registry", "host", "agent", "leader", "api", "store-cluster"),

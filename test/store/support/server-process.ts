@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -40,6 +40,12 @@ export class ServerProcess implements AsyncDisposable {
 
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
+  }
+
+  /** Lets the kernel refuse what it writes beyond a place in a file; undefined lets it write again. */
+  limitFileSize(bytes: number | undefined): void {
+    const limit = bytes === undefined ? "unlimited" : String(bytes);
+    execFileSync("prlimit", ["--pid", String(this.#process?.pid), `--fsize=${limit}:`]);
   }
 
   /** Ends it as a crash does. */

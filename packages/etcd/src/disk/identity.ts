@@ -39,7 +39,8 @@ export async function readIdentity({ path, logPath, disk }: Place): Promise<Iden
     throw new EtcdError("STORE_IO", `the log of ${path} lies ${where}`);
   }
   const owner = isApart ? await readFormat(logPath, disk) : identity;
-  const [segments, snapshots] = [await listSegments(logPath, { disk }), await listSnapshots(path, disk)];
+  const segments = await orNone(logPath, listSegments(logPath, { disk }));
+  const snapshots = await orNone(path, listSnapshots(path, disk));
   if (identity === undefined) {
     if (segments.length > 0 || snapshots.length > 0) {
       throw damaged(join(path, NAME), 0, "it is missing, though the directory holds a store");
@@ -82,6 +83,16 @@ async function readFormat(directory: string, disk: Disk): Promise<Identity | und
   if (identity === undefined) throw damaged(path, 0, "it is not what this store writes");
   if (identity.format !== FORMAT) throw otherFormat(directory, "format", [identity.format, FORMAT]);
   return identity;
+}
+
+/** What is in a directory; nothing if there is no directory. */
+async function orNone<T>(path: string, listing: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await listing;
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return [];
+    throw ioError(path, "read", cause);
+  }
 }
 
 function parse(text: string): Identity | undefined {

@@ -1,6 +1,7 @@
 // A command is a change of the store: what the log records and what, replayed in order, gives the state again.
 // Bodies are etcd's own request messages. Numbers of kinds are part of the directory's format.
 
+import { EtcdError } from "../errors.ts";
 import type { LogRecord } from "../disk/frame.ts";
 import type { DeleteRangeRequest, PutRequest, TxnRequest } from "../keyspace/requests.ts";
 import { bigField, intField, WireReader } from "../keyspace/wire.ts";
@@ -61,7 +62,10 @@ export function fromRecord({ kind, body }: LogRecord): Change {
     case KINDS.start:
       return { kind: "start" };
     default:
-      throw new Error(`a record of kind ${kind} is of no kind that this version knows`);
+      throw new EtcdError(
+        "STORE_IO",
+        `the log has a record of kind ${kind}, which this version does not know. Start it with the version that wrote it.`,
+      );
   }
 }
 

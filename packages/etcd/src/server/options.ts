@@ -21,6 +21,8 @@ export interface ServerLimits {
 export interface EtcdServerOptions {
   /** Directory for everything that the server keeps; made if it is not there. */
   readonly dataDir: string;
+  /** Where the log lies, if not in the data directory: on a disk of its own. */
+  readonly walDir?: string;
   /** Where to listen. Port 0 takes a free one; see {@link EtcdServer.addresses}. */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   /** Name of the member. "default". */

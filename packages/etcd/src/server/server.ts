@@ -55,7 +55,9 @@ export class EtcdServer implements AsyncDisposable {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const randomId = (): bigint => randomBits(random);
     await using opened = new AsyncDisposableStack();
-    const store = opened.use(await Store.open({ dataDir: options.dataDir, limits, randomId, log }));
+    const store = opened.use(
+      await Store.open({ dataDir: options.dataDir, walDir: options.walDir, limits, randomId, log }),
+    );
     const leases = opened.use(new LeaseKeeper(store, { clock, log }));
     const hub = new WatchHub(store.keyspace);
     store.listen({

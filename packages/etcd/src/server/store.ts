@@ -18,9 +18,13 @@ const SWEEP_STEP = 20_000;
 
 export interface StoreOptions {
   readonly dataDir: string;
+  /** Where the log lies, if not in the data directory. */
+  readonly walDir?: string | undefined;
   readonly limits: Required<ServerLimits>;
   readonly randomId: () => bigint;
   readonly log: LogFunction;
+  /** A write to the log took so long, in milliseconds. */
+  readonly onWritten?: ((milliseconds: number) => void) | undefined;
 }
 
 /** Told of what the state went through, in order. */
@@ -48,10 +52,10 @@ export class Store implements AsyncDisposable {
     const state = new StoreState();
     const restore = new StateRestore(state);
     const store = new Store(options, state);
-    const { dataDir: path, randomId } = options;
+    const { dataDir: path, walDir: logPath, randomId, onWritten } = options;
     const onFailure = (failure: EtcdError | undefined): void => store.#onFailure(failure);
     store.#directory = await StoreDirectory.open(
-      { path, segmentBytes: SEGMENT_BYTES, randomId, onFailure },
+      { path, logPath, segmentBytes: SEGMENT_BYTES, randomId, onFailure, onWritten },
       {
         snapshot: (chunk) => restore.take(chunk),
         record: (record) => replay(state, fromRecord(record)),
@@ -64,8 +68,11 @@ export class Store implements AsyncDisposable {
     try {
       await store.propose(startCommand());
     } catch (error) {
-      await store[Symbol.asyncDispose]();
-      throw error;
+      // What a disk that takes no writes holds can still be read.
+      state.apply(startCommand());
+      options.log("error", "the start could not be recorded: only reads are served", {
+        error: String(error),
+      });
     }
     return store;
   }
@@ -200,7 +207,7 @@ export class Store implements AsyncDisposable {
 }
 
 /** A refused command is in the log too; it is refused again. */
-function replay(state: StoreState, change: Change): void {
+export function replay(state: StoreState, change: Change): void {
   try {
     state.apply(change);
   } catch (error) {

@@ -241,6 +241,27 @@ const entries = {
     remedy: "The message names the limit.",
     exit: "usage",
   },
+  "KEEL-701": {
+    title: "The store’s directory is in use",
+    meaning: "Another process holds the lock of the store’s data directory. Two would destroy it.",
+    remedy: "Stop that process, or name another directory.",
+    exit: "conflict",
+  },
+  "KEEL-702": {
+    title: "The store’s directory is damaged",
+    meaning:
+      "Files of the store are not what was written, in a place that no crash can have torn. Nothing was changed, and nothing is skipped in silence.",
+    remedy:
+      "`keel store check DIR` lists every damage with its place. Look at the disk, then restore the directory from a backup.",
+    exit: "failed",
+  },
+  "KEEL-703": {
+    title: "The store’s directory cannot be read or written",
+    meaning:
+      "The system refused to read or write a file of the store, or the directory holds no store, or one of another version.",
+    remedy: "The message names the file and the reason: rights, space, a read-only disk, a version.",
+    exit: "failed",
+  },
   "KEEL-900": {
     title: "Internal error",
     meaning: "Something that should not be possible happened.",

@@ -30,6 +30,7 @@ export const commandTable: readonly CommandEntry[] = [
     () => import("./commands/cache.ts"),
   ),
   entry("Cluster", "doctor", "Check the host and the cluster", () => import("./commands/doctor.ts")),
+  entry("Cluster", "store", "Look after the store", () => import("./commands/store.ts")),
   entry(
     "Cluster",
     "overhead",

@@ -1,0 +1,10 @@
+import type { Register } from "../invocation.ts";
+import { registerCheck } from "./store/check.ts";
+
+/** The verbs of `keel store`, in the order of its help. */
+const verbs: readonly Register[] = [registerCheck];
+
+export const register: Register = (program, act) => {
+  const group = program.command("store").description("Look after the store.");
+  for (const registerVerb of verbs) registerVerb(group, act);
+};
