@@ -1,3 +1,4 @@
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { EtcdError } from "../errors.ts";
 import { AlarmType } from "../proto/generated/etcdserverpb/maintenance_pb.ts";
 import type { ResponseHeader } from "../proto/generated/etcdserverpb/header_pb.ts";
@@ -11,13 +12,14 @@ import { keyBytes, MAX_TTL_SECONDS, revisionBits, valueBytes, wholeNumber } from
 import { toMember } from "./members.ts";
 import type { Member, NewMember } from "./members.ts";
 import { RPC } from "./rpc.ts";
+import type { Rpc } from "./rpc.ts";
 import { snapshot } from "./snapshot.ts";
 import { surroundings } from "./surroundings.ts";
 import type { Clock, Log, Random } from "./surroundings.ts";
 import { toOpResult, transactionRequest } from "./transaction.ts";
 import type { OpResult, PutOptions, Transaction } from "./transaction.ts";
-import { watch } from "./watch.ts";
-import type { WatchBatch, WatchOptions } from "./watch.ts";
+import { watch, watchWire } from "./watch.ts";
+import type { WatchBatch, WatchOptions, WireBatch } from "./watch.ts";
 
 export interface EtcdClientOptions {
   /** `http://host:port` or `host:port`, at least one. They must be members of one cluster. */
@@ -227,6 +229,23 @@ export class EtcdClient implements AsyncDisposable {
    */
   watch(selector: KeySelector, options: WatchOptions): AsyncGenerator<WatchBatch, void, void> {
     return watch(this.#caller, selector, options);
+  }
+
+  /** As {@link watch}, with keys and values as the bytes that they are. */
+  watchWire(
+    range: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array },
+    options: WatchOptions,
+  ): AsyncGenerator<WireBatch, void, void> {
+    return watchWire(this.#caller, range, options);
+  }
+
+  /** Calls any method with one request and one answer, in its own messages: bytes as they are. */
+  call<I extends DescMessage, O extends DescMessage>(
+    rpc: Rpc<I, O>,
+    request: MessageInitShape<I>,
+    options: WriteOptions = {},
+  ): Promise<MessageShape<O>> {
+    return this.#caller.unary(rpc, request, write(options));
   }
 
   /**

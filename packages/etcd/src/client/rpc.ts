@@ -19,7 +19,8 @@ type Method<I extends DescMessage, O extends DescMessage> = DescMethod & {
   readonly output: O;
 };
 
-function rpc<I extends DescMessage, O extends DescMessage>(method: Method<I, O>): Rpc<I, O> {
+/** A method, made from its descriptor. */
+export function rpc<I extends DescMessage, O extends DescMessage>(method: Method<I, O>): Rpc<I, O> {
   const { input, output, methodKind } = method;
   return {
     path: `/${method.parent.typeName}/${method.name}`,
@@ -48,6 +49,7 @@ export const RPC = {
   leaseRevoke: rpc(Lease.method.leaseRevoke),
   leaseKeepAlive: rpc(Lease.method.leaseKeepAlive),
   leaseTimeToLive: rpc(Lease.method.leaseTimeToLive),
+  leaseLeases: rpc(Lease.method.leaseLeases),
   memberList: rpc(Cluster.method.memberList),
   memberAdd: rpc(Cluster.method.memberAdd),
   memberRemove: rpc(Cluster.method.memberRemove),

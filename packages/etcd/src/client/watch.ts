@@ -44,14 +44,26 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
+/** A batch with etcd's own messages: keys as the bytes that they are. */
+export type WireBatch = Omit<WatchBatch, "events"> & { readonly events: readonly Event[] };
+
 /** See {@link EtcdClient.watch}. */
 export async function* watch(
   caller: Caller,
   selector: KeySelector,
   options: WatchOptions,
 ): AsyncGenerator<WatchBatch, void, void> {
+  const batches = watchWire(caller, rangeOf(selector), options);
+  for await (const batch of batches) yield { ...batch, events: batch.events.map(toWatchEvent) };
+}
+
+/** See {@link EtcdClient.watchWire}. */
+export async function* watchWire(
+  caller: Caller,
+  range: ReturnType<typeof rangeOf>,
+  options: WatchOptions,
+): AsyncGenerator<WireBatch, void, void> {
   const position = new Position(options);
-  const range = rangeOf(selector);
   const { clock, log, random } = caller.surroundings;
   const pause = new Backoff({ firstMs: 50, maxMs: 1000 }, random);
   while (!options.signal.aborted) {
@@ -119,7 +131,7 @@ class Position {
   /** First revision not yet told; undefined before the server has said where "now" is. */
   next: number | undefined;
   #clusterId: bigint | undefined;
-  #held: WatchEvent[] = [];
+  #held: Event[] = [];
 
   constructor(options: WatchOptions) {
     this.next = options.startRevision;
@@ -130,7 +142,7 @@ class Position {
    * The batch that a response completes, if any.
    * @throws EtcdError COMPACTED, STORE_REPLACED, BAD_RESPONSE, or why the server refused the watch
    */
-  advance(response: WatchResponse): WatchBatch | undefined {
+  advance(response: WatchResponse): WireBatch | undefined {
     if (response.canceled) throw this.#canceled(response);
     if (response.header === undefined)
       throw new EtcdError("BAD_RESPONSE", "a watch response without a header");
@@ -150,21 +162,20 @@ class Position {
   }
 
   /** A fragment may end in the middle of a revision; that revision's events are held until the rest is there. */
-  #events(response: WatchResponse): WatchBatch | undefined {
+  #events(response: WatchResponse): WireBatch | undefined {
     const next = this.next ?? 0;
-    for (const wire of response.events) {
-      const event = toWatchEvent(wire);
-      if (event.kv.modRevision >= next) this.#held.push(event);
-    }
+    this.#held.push(...response.events.filter((event) => revisionOf(event) >= next));
     const events = this.#held;
-    const newest = events.at(-1)?.kv.modRevision;
-    if (newest === undefined) return undefined;
+    const last = events.at(-1);
+    if (last === undefined) return undefined;
+    const newest = revisionOf(last);
     const complete = response.fragment
-      ? events.findIndex((event) => event.kv.modRevision === newest)
+      ? events.findIndex((event) => revisionOf(event) === newest)
       : events.length;
-    if (complete === 0) return undefined;
+    const told = complete === 0 ? undefined : events[complete - 1];
+    if (told === undefined) return undefined;
     this.#held = events.splice(complete);
-    const revision = events.at(-1)!.kv.modRevision;
+    const revision = revisionOf(told);
     this.next = revision + 1;
     return { kind: "events", revision, events };
   }
@@ -200,6 +211,11 @@ class Position {
       `watch: the server ended it: ${reason === "" ? "no reason given" : reason}`,
     );
   }
+}
+
+function revisionOf({ kv }: Event): number {
+  if (kv === undefined) throw new EtcdError("BAD_RESPONSE", "a watch event without a key");
+  return wholeNumber(kv.modRevision);
 }
 
 function toWatchEvent(wire: Event): WatchEvent {
