@@ -7,6 +7,7 @@ import { Backoff } from "./backoff.ts";
 import type { Connection } from "./connection.ts";
 import type { Connector } from "./connector.ts";
 import { isAnswer, leavesOpen, mayPass, memberUnwell, toEtcdError } from "./failure.ts";
+import type { Login, Pass } from "./login.ts";
 import type { Rpc } from "./rpc.ts";
 import type { Surroundings } from "./surroundings.ts";
 
@@ -27,18 +28,27 @@ export interface CallSettings {
   readonly needsLeader?: boolean;
 }
 
+export interface CallerOptions {
+  readonly deadlineMs: number;
+  readonly retry: RetryOptions;
+  /** Who calls, where the store is to know. */
+  readonly login?: Login | undefined;
+}
+
 export class Caller {
   readonly connector: Connector;
   readonly surroundings: Surroundings;
+  readonly login: Login | undefined;
   readonly #deadlineMs: number;
   readonly #retry: RetryOptions;
   #lastOkMs: number | undefined;
 
-  constructor(connector: Connector, surroundings: Surroundings, deadlineMs: number, retry: RetryOptions) {
+  constructor(connector: Connector, surroundings: Surroundings, options: CallerOptions) {
     this.connector = connector;
     this.surroundings = surroundings;
-    this.#deadlineMs = deadlineMs;
-    this.#retry = retry;
+    this.login = options.login;
+    this.#deadlineMs = options.deadlineMs;
+    this.#retry = options.retry;
   }
 
   /** Monotonic time of the last answer. */
@@ -83,28 +93,41 @@ export class Caller {
     const { signal, needsLeader = true, deadlineMs = this.#deadlineMs } = settings;
     const attempts = settings.attempts ?? this.#retry.attempts;
     const pause = new Backoff({ firstMs: this.#retry.firstDelayMs, maxMs: this.#retry.maxDelayMs }, random);
+    let renewed = false;
     for (let attempt = 1; ; attempt++) {
       const startedMs = clock.now();
       let connection: Connection | undefined;
+      let pass: Pass | undefined;
+      let sent = false;
       try {
         connection = await this.connector.acquire(deadlineMs, signal);
+        pass = await this.login?.pass(connection);
         // What connecting left over, but enough that a slow connection does not leave a write open.
         const leftMs = Math.max(deadlineMs / 2, deadlineMs - (clock.now() - startedMs));
-        const answer = await send(connection, { deadlineMs: leftMs, signal, needsLeader });
+        sent = true;
+        const token = pass?.token;
+        const answer = await send(connection, { deadlineMs: leftMs, signal, needsLeader, token });
         this.heard();
         return answer;
       } catch (error) {
         const failure = toEtcdError(error, "the store client");
         if (isAnswer(failure)) this.heard();
         if (connection !== undefined && memberUnwell(failure)) this.connector.moveOn(connection);
-        const open = connection !== undefined && !settings.repeatable && leavesOpen(failure);
+        const open = sent && !settings.repeatable && leavesOpen(failure);
         if (open) {
           throw new EtcdError("AMBIGUOUS", `it is unknown whether this was carried out: ${failure.message}`, {
             grpcStatus: failure.grpcStatus,
             cause: failure,
           });
         }
-        if (attempt >= attempts || !mayPass(failure)) throw failure;
+        const expired = pass !== undefined && this.login?.refused(pass, failure) === true;
+        if (expired && !renewed) {
+          // Not one of the tries: the call was never looked at.
+          renewed = true;
+          attempt--;
+          continue;
+        }
+        if (attempt >= attempts || !(expired || mayPass(failure))) throw failure;
         this.surroundings.log.debug("a call to the store is repeated", { attempt, error: failure.message });
       }
       // Without a connection nothing was sent, and the connector spaces its rounds by itself.

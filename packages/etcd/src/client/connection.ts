@@ -10,13 +10,22 @@ import { MAX_RESPONSE_BYTES } from "./limits.ts";
 import { Pulse } from "./pulse.ts";
 import type { Rpc } from "./rpc.ts";
 import type { Clock } from "./surroundings.ts";
-import { dial, Wire } from "./wire.ts";
+import type { TlsSettings, TlsSupply } from "./tls.ts";
+import { dial, failureOf, Wire } from "./wire.ts";
 
 export interface CallOptions {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Have a member without a leader refuse at once, where it would otherwise wait for one. */
   readonly needsLeader: boolean;
+  /** Who asks, as the server has named it. */
+  readonly token?: string | undefined;
+}
+
+export interface ConnectionOptions {
+  readonly clock: Clock;
+  /** Asked once for each connection that is opened to a secure endpoint. */
+  readonly tls?: TlsSupply | undefined;
 }
 
 const GRPC_OPTIONS = {
@@ -44,12 +53,16 @@ export class Connection {
   #streams = 0;
   #heardMs: number;
 
-  private constructor(endpoint: Endpoint, address: string, clock: Clock) {
+  private constructor(
+    endpoint: Endpoint,
+    address: string,
+    { clock, tls }: { readonly clock: Clock; readonly tls: TlsSettings | undefined },
+  ) {
     this.endpoint = endpoint;
     this.#clock = clock;
     this.#heardMs = clock.now();
     this.#pulse = new Pulse(this, clock);
-    this.#wire = new Wire(() => this.close());
+    this.#wire = new Wire(endpoint, tls, () => this.close());
     this.#client = new Client(address, this.#wire, {
       ...GRPC_OPTIONS,
       "grpc.default_authority": endpoint.name,
@@ -60,11 +73,19 @@ export class Connection {
    * Connects and waits until the server speaks HTTP/2.
    * @throws EtcdError REFUSED, UNAVAILABLE; ABORTED when the signal fires first
    */
-  static async open(endpoint: Endpoint, clock: Clock, signal: AbortSignal): Promise<Connection> {
-    const address = await dial(endpoint, signal);
-    const connection = new Connection(endpoint, address, clock);
+  static async open(
+    endpoint: Endpoint,
+    { clock, tls: supply }: ConnectionOptions,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    const tls = endpoint.secure ? await supply?.() : undefined;
+    const address = await dial(endpoint, tls, signal);
+    const connection = new Connection(endpoint, address, { clock, tls });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const end = () => reject(new EtcdError("UNAVAILABLE", `${endpoint.name} does not speak gRPC`));
+    const end = () => {
+      const why = failureOf(connection.#wire);
+      reject(new EtcdError("UNAVAILABLE", `${endpoint.name} does not speak gRPC${why}`));
+    };
     const giveUp = () => reject(new EtcdError("ABORTED", `connecting to ${endpoint.name} was given up`));
     signal.addEventListener("abort", giveUp, { once: true });
     connection.closed.addEventListener("abort", end, { once: true });
@@ -122,7 +143,7 @@ export class Connection {
         rpc.requestSerialize,
         rpc.responseDeserialize,
         request,
-        metadata(options.needsLeader),
+        metadata(options),
         { deadline },
         (error, response) => settle(error, response),
       ),
@@ -139,7 +160,7 @@ export class Connection {
     options: CallOptions,
   ): Promise<MessageShape<O>> {
     return this.#guarded(rpc.path, options, (deadline, settle) => {
-      const call = this.#duplex(rpc, metadata(options.needsLeader), { deadline });
+      const call = this.#duplex(rpc, metadata(options), { deadline });
       let answer: MessageShape<O> | undefined;
       call.on("data", (message: MessageShape<O>) => {
         answer ??= message;
@@ -156,8 +177,9 @@ export class Connection {
   /** A stream that stays open until the caller cancels it, or it fails with the connection. */
   stream<I extends DescMessage, O extends DescMessage>(
     rpc: Rpc<I, O>,
+    token?: string,
   ): ClientDuplexStream<MessageInitShape<I>, MessageShape<O>> {
-    const call = this.#duplex(rpc, metadata(true), {});
+    const call = this.#duplex(rpc, metadata({ needsLeader: true, token }), {});
     this.#streams++;
     call.once("status", () => this.#streams--);
     this.#pulse.start();
@@ -232,8 +254,9 @@ function emptyAnswer(doing: string): EtcdError {
   return new EtcdError("BAD_RESPONSE", `${doing}: an empty answer`);
 }
 
-function metadata(needsLeader: boolean): Metadata {
+function metadata({ needsLeader, token }: Pick<CallOptions, "needsLeader" | "token">): Metadata {
   const meta = new Metadata();
   if (needsLeader) meta.set("hasleader", "true");
+  if (token !== undefined) meta.set("token", token);
   return meta;
 }

@@ -7,6 +7,7 @@ import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Surroundings } from "./surroundings.ts";
+import type { TlsSupply } from "./tls.ts";
 
 const ROUND_MS = 1000;
 const HEAD_START_MS = 150;
@@ -16,6 +17,7 @@ const STEADY_MS = 5000;
 export class Connector {
   readonly #endpoints: readonly Endpoint[];
   readonly #surroundings: Surroundings;
+  readonly #tls: TlsSupply | undefined;
   readonly #backoff: Backoff;
   readonly #closed = new AbortController();
   #current: Connection | undefined;
@@ -23,8 +25,10 @@ export class Connector {
   #preferred = 0;
   #nextRoundMs = Number.NEGATIVE_INFINITY;
 
-  constructor(endpoints: readonly Endpoint[], surroundings: Surroundings) {
+  /** `tls` is asked for each connection to a secure endpoint. */
+  constructor(endpoints: readonly Endpoint[], surroundings: Surroundings, tls?: TlsSupply) {
     this.#endpoints = endpoints;
+    this.#tls = tls;
     this.#surroundings = surroundings;
     this.#backoff = new Backoff({ firstMs: 100, maxMs: 1000 }, surroundings.random);
   }
@@ -109,7 +113,7 @@ export class Connector {
       );
       await turn;
       try {
-        return await Connection.open(endpoint, clock, over.signal);
+        return await Connection.open(endpoint, { clock, tls: this.#tls }, over.signal);
       } catch (error) {
         failures.push(error as EtcdError);
         throw error;

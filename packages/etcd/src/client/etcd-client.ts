@@ -5,10 +5,12 @@ import type { ResponseHeader } from "../proto/generated/etcdserverpb/header_pb.t
 import { Caller } from "./caller.ts";
 import type { RetryOptions } from "./caller.ts";
 import { Connector } from "./connector.ts";
-import { parseEndpoint } from "./endpoint.ts";
+import { parseEndpoints } from "./endpoint.ts";
 import { rangeOf, toKeyValue } from "./key-value.ts";
 import type { KeySelector, KeyValue } from "./key-value.ts";
 import { keyBytes, MAX_TTL_SECONDS, revisionBits, valueBytes, wholeNumber } from "./limits.ts";
+import { Login } from "./login.ts";
+import type { ClientAuth } from "./login.ts";
 import { toMember } from "./members.ts";
 import type { Member, NewMember } from "./members.ts";
 import { RPC } from "./rpc.ts";
@@ -16,14 +18,26 @@ import type { Rpc } from "./rpc.ts";
 import { snapshot } from "./snapshot.ts";
 import { surroundings } from "./surroundings.ts";
 import type { Clock, Log, Random } from "./surroundings.ts";
+import { tlsSupply } from "./tls.ts";
+import type { TlsSource } from "./tls.ts";
 import { toOpResult, transactionRequest } from "./transaction.ts";
 import type { OpResult, PutOptions, Transaction } from "./transaction.ts";
 import { watch, watchWire } from "./watch.ts";
 import type { WatchBatch, WatchOptions, WireBatch } from "./watch.ts";
 
 export interface EtcdClientOptions {
-  /** `http://host:port` or `host:port`, at least one. They must be members of one cluster. */
+  /**
+   * `http://host:port`, `https://host:port` or `host:port` (which takes TLS if `tls` is given), at least one.
+   * They must be members of one cluster, and all speak TLS or none.
+   */
   readonly endpoints: readonly string[];
+  /**
+   * How to speak TLS. A function is asked before each connection, so that it can give certificates that were
+   * renewed; connections that are open go on with the old ones.
+   */
+  readonly tls?: TlsSource | undefined;
+  /** A user of the store, where it asks for one. */
+  readonly auth?: ClientAuth | undefined;
   /**
    * Time for one try of one call in milliseconds, default 2000. Connecting counts, but leaves the call itself
    * at least half of it.
@@ -111,14 +125,19 @@ export interface MemberAlarm {
  */
 export class EtcdClient implements AsyncDisposable {
   readonly #caller: Caller;
+  readonly #options: EtcdClientOptions;
 
   /** @throws EtcdError INVALID_ARGUMENT */
   constructor(options: EtcdClientOptions) {
-    if (options.endpoints.length === 0) throw new EtcdError("INVALID_ARGUMENT", "a client needs an endpoint");
+    const endpoints = parseEndpoints(options.endpoints, options.tls !== undefined);
     const around = surroundings(options);
+    const { deadlineMs = 2000, auth } = options;
     const retry = { attempts: 4, firstDelayMs: 50, maxDelayMs: 1000, ...options.retry };
-    const connector = new Connector(options.endpoints.map(parseEndpoint), around);
-    this.#caller = new Caller(connector, around, options.deadlineMs ?? 2000, retry);
+    const tls = endpoints[0]?.secure === true ? tlsSupply(options.tls ?? {}) : undefined;
+    const connector = new Connector(endpoints, around, tls);
+    const login = auth === undefined ? undefined : new Login(auth, deadlineMs);
+    this.#caller = new Caller(connector, around, { deadlineMs, retry, login });
+    this.#options = options;
   }
 
   /** `lastOkMs`: when the store last answered, on the clock's monotonic time; undefined before the first time. */
@@ -386,7 +405,7 @@ export class EtcdClient implements AsyncDisposable {
   /** How the member at `endpoint` is (default: the one that the client is connected to). */
   async status(endpoint?: string, options: RequestOptions = {}): Promise<MemberStatus> {
     if (endpoint !== undefined) {
-      await using one = new EtcdClient({ endpoints: [endpoint], clock: this.#caller.surroundings.clock });
+      await using one = new EtcdClient({ ...this.#options, endpoints: [endpoint] });
       return await one.status(undefined, options);
     }
     const settings = { ...options, repeatable: true, needsLeader: false };

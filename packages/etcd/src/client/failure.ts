@@ -96,8 +96,13 @@ export function toEtcdError(error: unknown, doing: string): EtcdError {
   });
 }
 
+/** The refusal that has these words, if any has. */
+export function codeOfWords(words: string): RefusalCode | undefined {
+  return CODE_BY_WORDS.get(words);
+}
+
 function codeOf(status: number, details: string): EtcdErrorCode {
-  const refusal = CODE_BY_WORDS.get(details);
+  const refusal = codeOfWords(details);
   if (refusal !== undefined) return refusal;
   // etcd adds its guess at the cause after a comma.
   if (details.startsWith(`${SERVER_REFUSALS.SERVER_TIMEOUT[1]},`)) return "SERVER_TIMEOUT";

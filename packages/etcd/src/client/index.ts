@@ -10,6 +10,8 @@ export type {
   RequestOptions,
   WriteOptions,
 } from "./etcd-client.ts";
+export type { ClientAuth } from "./login.ts";
+export type { ClientTls, TlsSource } from "./tls.ts";
 export type { Member, NewMember } from "./members.ts";
 export type { RetryOptions } from "./caller.ts";
 export type { KeySelector, KeyValue } from "./key-value.ts";

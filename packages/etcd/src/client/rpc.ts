@@ -2,6 +2,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethod, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import type { MethodDefinition } from "@grpc/grpc-js";
+import { Auth } from "../proto/generated/etcdserverpb/auth_pb.ts";
 import { Cluster } from "../proto/generated/etcdserverpb/cluster_pb.ts";
 import { KV } from "../proto/generated/etcdserverpb/kv_pb.ts";
 import { Lease } from "../proto/generated/etcdserverpb/lease_pb.ts";
@@ -49,6 +50,7 @@ export const RPC = {
   leaseRevoke: rpc(Lease.method.leaseRevoke),
   leaseKeepAlive: rpc(Lease.method.leaseKeepAlive),
   leaseTimeToLive: rpc(Lease.method.leaseTimeToLive),
+  authenticate: rpc(Auth.method.authenticate),
   leaseLeases: rpc(Lease.method.leaseLeases),
   memberList: rpc(Cluster.method.memberList),
   memberAdd: rpc(Cluster.method.memberAdd),

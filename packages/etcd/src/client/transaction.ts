@@ -25,13 +25,16 @@ export interface Compare {
 /** An operation of a transaction; made by {@link op}. */
 export interface Op {
   readonly wire: MessageInitShape<typeof RequestOpSchema>;
+  /** Operations that a transaction inside counts for, besides the one that it is. */
+  readonly weight?: number;
 }
 
 /** What an operation of a transaction answered, in the order of the operations. */
 export type OpResult =
   | { readonly type: "put"; readonly previous: KeyValue | undefined }
   | { readonly type: "delete"; readonly deleted: number; readonly previous: readonly KeyValue[] }
-  | { readonly type: "get"; readonly kvs: readonly KeyValue[]; readonly count: number };
+  | { readonly type: "get"; readonly kvs: readonly KeyValue[]; readonly count: number }
+  | { readonly type: "txn"; readonly succeeded: boolean; readonly responses: readonly OpResult[] };
 
 export interface Transaction {
   readonly compare: readonly Compare[];
@@ -104,6 +107,11 @@ export const op = {
       },
     },
   }),
+  /** A transaction inside another. Its conditions are looked at before the outer one changes anything. */
+  txn: (transaction: Transaction): Op => {
+    const value = transactionRequest(transaction);
+    return { wire: { request: { case: "requestTxn", value } }, weight: weightOf(transaction) };
+  },
 } as const;
 
 /**
@@ -112,7 +120,7 @@ export const op = {
  */
 export function transactionRequest(transaction: Transaction): MessageInitShape<typeof TxnRequestSchema> {
   const { compare: conditions, success, failure = [] } = transaction;
-  if (Math.max(conditions.length, success.length, failure.length) > MAX_TXN_OPS) {
+  if (weightOf(transaction) > MAX_TXN_OPS) {
     throw new EtcdError("TOO_MANY_OPS", `a transaction has at most ${MAX_TXN_OPS} conditions or operations`);
   }
   return {
@@ -120,6 +128,12 @@ export function transactionRequest(transaction: Transaction): MessageInitShape<t
     success: success.map((one) => one.wire),
     failure: failure.map((one) => one.wire),
   };
+}
+
+/** Operations as etcd counts them: the longest list, and the heaviest transaction in it. */
+function weightOf({ compare: conditions, success, failure = [] }: Transaction): number {
+  const inner = [...success, ...failure].map(({ weight = 0 }) => weight);
+  return Math.max(conditions.length, success.length, failure.length) + Math.max(0, ...inner);
 }
 
 /**
@@ -145,6 +159,11 @@ export function toOpResult({ response }: ResponseOp): OpResult {
         count: wholeNumber(response.value.count),
       };
     case "responseTxn":
+      return {
+        type: "txn",
+        succeeded: response.value.succeeded,
+        responses: response.value.responses.map(toOpResult),
+      };
     case undefined:
       throw new EtcdError("BAD_RESPONSE", "the server answered an operation that was not asked for");
   }

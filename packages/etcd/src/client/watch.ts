@@ -9,10 +9,11 @@ import type { Event } from "../proto/generated/mvccpb_pb.ts";
 import { Backoff } from "./backoff.ts";
 import type { Caller } from "./caller.ts";
 import type { Connection } from "./connection.ts";
-import { mayPass, memberUnwell, toEtcdError } from "./failure.ts";
+import { codeOfWords, mayPass, memberUnwell, toEtcdError } from "./failure.ts";
 import { rangeOf, toKeyValue } from "./key-value.ts";
 import type { KeySelector, KeyValue } from "./key-value.ts";
 import { revisionBits, wholeNumber } from "./limits.ts";
+import type { Pass } from "./login.ts";
 import { RPC } from "./rpc.ts";
 
 export type WatchEvent =
@@ -68,13 +69,12 @@ export async function* watchWire(
   const pause = new Backoff({ firstMs: 50, maxMs: 1000 }, random);
   while (!options.signal.aborted) {
     let connection: Connection | undefined;
+    let pass: Pass | undefined;
     try {
       connection = await caller.connector.acquire(undefined, options.signal);
-      for await (const response of responses(
-        connection,
-        request(range, options, position.next),
-        options.signal,
-      )) {
+      pass = await caller.login?.pass(connection);
+      const creation = { request: request(range, options, position.next), token: pass?.token };
+      for await (const response of responses(connection, creation, options.signal)) {
         caller.heard();
         pause.reset();
         const batch = position.advance(response);
@@ -85,7 +85,8 @@ export async function* watchWire(
     } catch (error) {
       if (options.signal.aborted) return;
       const failure = toEtcdError(error, "watch");
-      if (!mayPass(failure) && failure.code !== "INTERNAL") throw failure;
+      const expired = pass !== undefined && caller.login?.refused(pass, failure) === true;
+      if (!expired && !mayPass(failure) && failure.code !== "INTERNAL") throw failure;
       if (connection !== undefined && memberUnwell(failure)) caller.connector.moveOn(connection);
       log.debug("a watch was interrupted; it is resumed", { next: position.next, error: failure.message });
     }
@@ -109,16 +110,16 @@ function request(range: ReturnType<typeof rangeOf>, options: WatchOptions, start
 /** The responses of one stream. */
 async function* responses(
   connection: Connection,
-  value: ReturnType<typeof request>,
+  creation: { readonly request: ReturnType<typeof request>; readonly token: string | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<WatchResponse, void, void> {
-  const call = connection.stream(RPC.watch);
+  const call = connection.stream(RPC.watch, creation.token);
   const cancel = () => call.cancel();
   // The iteration takes its listener away when it ends; a cancelled call reports an error after that.
   call.on("error", () => {});
   signal.addEventListener("abort", cancel, { once: true });
   try {
-    call.write({ requestUnion: { case: "createRequest", value } });
+    call.write({ requestUnion: { case: "createRequest", value: creation.request } });
     yield* call as AsyncIterable<WatchResponse>;
   } finally {
     signal.removeEventListener("abort", cancel);
@@ -200,9 +201,11 @@ class Position {
       );
     }
     const reason = response.cancelReason;
-    if (/permission ?denied/i.test(reason)) return new EtcdError("PERMISSION_DENIED", `watch: ${reason}`);
-    if (/unauthenticated|auth token/i.test(reason))
-      return new EtcdError("UNAUTHENTICATED", `watch: ${reason}`);
+    const refused = /^rpc error: code = \w+ desc = (.*)$/s.exec(reason)?.[1];
+    if (refused !== undefined) {
+      const code = codeOfWords(refused) ?? "PERMISSION_DENIED";
+      return new EtcdError(code, `watch: ${reason}`);
+    }
     if (/watcher range is empty|duplicate watch ID/.test(reason)) {
       return new EtcdError("INVALID_ARGUMENT", `watch: ${reason}`);
     }

@@ -6,20 +6,32 @@ import type { Socket } from "node:net";
 import { ChannelCredentials } from "@grpc/grpc-js";
 import { EtcdError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { secured, tlsReason } from "./tls.ts";
+import type { TlsSettings } from "./tls.ts";
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
-/** Credentials for exactly one plain connection, which can be measured and cut. */
+/** Credentials for exactly one connection, plain or with TLS, which can be measured and cut. */
 export class Wire extends ChannelCredentials {
   readonly #plain = ChannelCredentials.createInsecure();
+  readonly #endpoint: Endpoint;
+  readonly #tls: TlsSettings | undefined;
   readonly #onClose: () => void;
   #socket: Socket | undefined;
+  #failure: Error | undefined;
   #cut = false;
 
   /** `onClose` is called once, when the connection is gone for whatever reason. */
-  constructor(onClose: () => void) {
+  constructor(endpoint: Endpoint, tls: TlsSettings | undefined, onClose: () => void) {
     super();
+    this.#endpoint = endpoint;
+    this.#tls = tls;
     this.#onClose = onClose;
+  }
+
+  /** What the connection failed with, if it is known. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Bytes received so far. As long as it grows, the other side lives. */
@@ -34,7 +46,7 @@ export class Wire extends ChannelCredentials {
   }
 
   override _isSecure(): boolean {
-    return false;
+    return this.#tls !== undefined;
   }
 
   override _equals(other: ChannelCredentials): boolean {
@@ -51,7 +63,7 @@ export class Wire extends ChannelCredentials {
           return Promise.reject(new Error("the connection was given up"));
         this.#socket = socket;
         socket.once("close", this.#onClose);
-        return plain.connect(socket);
+        return this.#tls === undefined ? plain.connect(socket) : this.#secure(socket, this.#tls);
       },
       waitForReady: () => plain.waitForReady(),
       getCallCredentials: () => plain.getCallCredentials(),
@@ -61,42 +73,67 @@ export class Wire extends ChannelCredentials {
       },
     };
   }
+
+  async #secure(socket: Socket, tls: TlsSettings): Promise<{ socket: Socket; secure: true }> {
+    const secure = await secured(socket, this.#endpoint, tls);
+    // With TLS 1.3 a server refuses a client's certificate only after the client takes the connection for open.
+    secure.once("error", (error) => (this.#failure = error));
+    return { socket: secure, secure: true };
+  }
 }
 
 /**
  * Finds out whether an endpoint accepts connections, and at which IP address. grpc-js cannot give up a TCP
  * connection that is being opened, and the kernel repeats a lost first packet at ever longer intervals; so
- * nothing is left to grpc-js that was not accepted a moment ago.
- * @throws EtcdError REFUSED, UNAVAILABLE (no such host, no route); ABORTED when the signal fires
+ * nothing is left to grpc-js that was not accepted a moment ago. With TLS it is seen through as well: grpc-js
+ * would try for ever, and could not say what the other side's certificate lacks.
+ * @throws EtcdError REFUSED, UNAVAILABLE (no such host, no route, no TLS); ABORTED when the signal fires
  */
-export function dial(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(new EtcdError("ABORTED", `connecting to ${endpoint.name} was given up`));
-      return;
+export async function dial(
+  endpoint: Endpoint,
+  tls: TlsSettings | undefined,
+  signal: AbortSignal,
+): Promise<string> {
+  const giveUp = () => new EtcdError("ABORTED", `connecting to ${endpoint.name} was given up`);
+  if (signal.aborted) throw giveUp();
+  const socket = connectTcp({ host: endpoint.host, port: endpoint.port });
+  const cut = () => socket.destroy(giveUp());
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    await accepted(socket, endpoint);
+    const { remoteAddress, remoteFamily } = socket;
+    if (remoteAddress === undefined) {
+      throw new EtcdError("UNAVAILABLE", `${endpoint.name} closed the connection at once`);
     }
-    const socket = connectTcp({ host: endpoint.host, port: endpoint.port });
-    const giveUp = () => {
-      socket.destroy();
-      reject(new EtcdError("ABORTED", `connecting to ${endpoint.name} was given up`));
-    };
-    signal.addEventListener("abort", giveUp, { once: true });
-    socket.once("connect", () => {
-      const { remoteAddress, remoteFamily } = socket;
-      signal.removeEventListener("abort", giveUp);
-      socket.destroy();
-      if (remoteAddress === undefined) {
-        reject(new EtcdError("UNAVAILABLE", `${endpoint.name} closed the connection at once`));
-      } else {
-        const host = remoteFamily === "IPv6" ? `[${remoteAddress}]` : remoteAddress;
-        resolve(`${remoteFamily === "IPv6" ? "ipv6" : "ipv4"}:${host}:${endpoint.port}`);
-      }
-    });
+    if (tls !== undefined) await seenThrough(socket, endpoint, tls);
+    const [family, host] = remoteFamily === "IPv6" ? ["ipv6", `[${remoteAddress}]`] : ["ipv4", remoteAddress];
+    return `${family}:${host}:${endpoint.port}`;
+  } catch (error) {
+    throw signal.aborted ? giveUp() : error;
+  } finally {
+    signal.removeEventListener("abort", cut);
+    socket.destroy();
+  }
+}
+
+function accepted(socket: Socket, endpoint: Endpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("connect", resolve);
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      signal.removeEventListener("abort", giveUp);
       const refused = error.code === "ECONNREFUSED";
       const why = refused ? "refused the connection" : `cannot be reached (${error.code ?? error.message})`;
       reject(new EtcdError(refused ? "REFUSED" : "UNAVAILABLE", `${endpoint.name} ${why}`, { cause: error }));
     });
   });
+}
+
+async function seenThrough(socket: Socket, endpoint: Endpoint, tls: TlsSettings): Promise<void> {
+  const secure = await secured(socket, endpoint, tls);
+  secure.on("error", () => {});
+  secure.end();
+}
+
+/** What a failed connection says of itself, for the end of a message. */
+export function failureOf(wire: Wire): string {
+  return wire.failure === undefined ? "" : `: ${tlsReason(wire.failure)}`;
 }

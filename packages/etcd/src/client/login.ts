@@ -1,0 +1,72 @@
+// Says who the client is, to a store that asks: exchanges name and password for a token, once for all calls,
+// and again when the store no longer takes the token (it was restarted, the token ran out, rights were changed).
+import { EtcdError } from "../errors.ts";
+import type { Connection } from "./connection.ts";
+import { RPC } from "./rpc.ts";
+
+/** A user of the store, as `etcdctl user add` makes one. */
+export interface ClientAuth {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** What a call goes out with; compared by identity. `token` is missing while the store asks for none. */
+export interface Pass {
+  readonly token: string | undefined;
+}
+
+/** Codes with which a store says that it wants another token, or one at all. Nothing was carried out then. */
+const STALE: ReadonlySet<string> = new Set(["INVALID_AUTH_TOKEN", "AUTH_OLD_REVISION", "USER_EMPTY"]);
+
+export class Login {
+  readonly #auth: ClientAuth;
+  readonly #deadlineMs: number;
+  #pass: Promise<Pass> | undefined;
+  #current: Pass | undefined;
+
+  /** @throws EtcdError INVALID_ARGUMENT */
+  constructor({ username, password }: ClientAuth, deadlineMs: number) {
+    if (username === "") throw new EtcdError("INVALID_ARGUMENT", "auth needs a username");
+    if (password === "") throw new EtcdError("INVALID_ARGUMENT", `auth of ${username} needs a password`);
+    this.#auth = { username, password };
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /**
+   * The pass that is valid as far as is known. Calls that ask at the same time wait for the same answer.
+   * @throws EtcdError AUTH_FAILED, or what the connection failed with
+   */
+  pass(connection: Connection): Promise<Pass> {
+    this.#pass ??= this.#authenticate(connection).then(
+      (pass) => (this.#current = pass),
+      (error: unknown) => {
+        this.#pass = undefined;
+        throw error;
+      },
+    );
+    return this.#pass;
+  }
+
+  /** A call with this pass failed. True if it was for the pass: the next one will be another. */
+  refused(pass: Pass, error: EtcdError): boolean {
+    if (!STALE.has(error.code)) return false;
+    if (this.#current === pass) {
+      this.#current = undefined;
+      this.#pass = undefined;
+    }
+    return true;
+  }
+
+  async #authenticate(connection: Connection): Promise<Pass> {
+    const { username: name, password } = this.#auth;
+    try {
+      const options = { deadlineMs: this.#deadlineMs, needsLeader: true };
+      const { token } = await connection.unary(RPC.authenticate, { name, password }, options);
+      return { token };
+    } catch (error) {
+      // As with etcd's own clients, users may be set up before the store asks for them.
+      if (error instanceof EtcdError && error.code === "AUTH_NOT_ENABLED") return { token: undefined };
+      throw error;
+    }
+  }
+}
