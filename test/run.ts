@@ -19,12 +19,12 @@ const suites = {
   unit: {
     files: "test/unit/*.test.ts",
     what: "all packages’ own tests and the scenarios, in one process",
-    packages: [],
+    packages: ["openssl"],
   },
   store: {
     files: "test/store/*.test.ts",
     what: "the store against real etcd and etcdctl, and through crashes",
-    packages: ["etcd-client", "etcd-server"],
+    packages: ["etcd-client", "etcd-server", "openssl"],
   },
   machines: {
     files: "test/machines/*.test.ts",

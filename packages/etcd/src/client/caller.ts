@@ -101,7 +101,7 @@ export class Caller {
       let sent = false;
       try {
         connection = await this.connector.acquire(deadlineMs, signal);
-        pass = await this.login?.pass(connection);
+        pass = await this.login?.pass(connection, signal);
         // What connecting left over, but enough that a slow connection does not leave a write open.
         const leftMs = Math.max(deadlineMs / 2, deadlineMs - (clock.now() - startedMs));
         sent = true;

@@ -34,9 +34,9 @@ export class Login {
 
   /**
    * The pass that is valid as far as is known. Calls that ask at the same time wait for the same answer.
-   * @throws EtcdError AUTH_FAILED, or what the connection failed with
+   * @throws EtcdError AUTH_FAILED, or what the connection failed with; ABORTED when the signal fires
    */
-  pass(connection: Connection): Promise<Pass> {
+  pass(connection: Connection, signal?: AbortSignal): Promise<Pass> {
     this.#pass ??= this.#authenticate(connection).then(
       (pass) => (this.#current = pass),
       (error: unknown) => {
@@ -44,7 +44,7 @@ export class Login {
         throw error;
       },
     );
-    return this.#pass;
+    return unlessAborted(this.#pass, signal);
   }
 
   /** A call with this pass failed. True if it was for the pass: the next one will be another. */
@@ -68,5 +68,19 @@ export class Login {
       if (error instanceof EtcdError && error.code === "AUTH_NOT_ENABLED") return { token: undefined };
       throw error;
     }
+  }
+}
+
+/** Waits for what others wait for too, until the signal fires. */
+async function unlessAborted<T>(shared: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await shared;
+  const { promise, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(new EtcdError("ABORTED", "the caller gave up", { cause: signal.reason }));
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await Promise.race([shared, promise]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }

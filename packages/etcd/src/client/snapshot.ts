@@ -10,16 +10,19 @@ const DIGEST_BYTES = 32;
 
 /**
  * The pieces in order, the digest included: written to a file they are what `etcdutl snapshot restore` reads.
- * The digest is checked before the last piece is handed over. Not repeated on failure: the pieces of another
- * try belong to another file.
+ * The digest is checked before the last piece is handed over. Not repeated on failure, but once (`again`) when
+ * the store wants another token: the pieces of another try belong to another file.
  * @throws EtcdError BAD_RESPONSE when the pieces are not what the server meant to send
  */
 export async function* snapshot(
   caller: Caller,
   signal: AbortSignal | undefined,
+  again = true,
 ): AsyncGenerator<Uint8Array, void, void> {
   const connection = await caller.connector.acquire(undefined, signal);
-  const call = connection.stream(RPC.snapshot);
+  const pass = await caller.login?.pass(connection, signal);
+  const call = connection.stream(RPC.snapshot, pass?.token);
+  let [started, expired] = [false, false];
   const cancel = () => call.cancel();
   // A cancelled call reports an error after the iteration took its listener away.
   call.on("error", () => {});
@@ -30,6 +33,7 @@ export async function* snapshot(
     const check = new DigestCheck();
     for await (const { blob } of call as AsyncIterable<SnapshotResponse>) {
       caller.heard();
+      started = true;
       const piece = check.take(blob);
       if (piece.length > 0) yield piece;
     }
@@ -38,11 +42,15 @@ export async function* snapshot(
     if (signal?.aborted === true) {
       throw new EtcdError("ABORTED", "the caller gave the snapshot up", { cause: signal.reason });
     }
-    throw toEtcdError(error, `Snapshot at ${connection.endpoint.name}`);
+    const failure = toEtcdError(error, `Snapshot at ${connection.endpoint.name}`);
+    if (pass === undefined || started || !again || caller.login?.refused(pass, failure) !== true)
+      throw failure;
+    expired = true;
   } finally {
     signal?.removeEventListener("abort", cancel);
     call.cancel();
   }
+  if (expired) yield* snapshot(caller, signal, false);
 }
 
 /** Holds the last 32 bytes back until it is known that they are the digest of everything before. */

@@ -72,7 +72,7 @@ export async function* watchWire(
     let pass: Pass | undefined;
     try {
       connection = await caller.connector.acquire(undefined, options.signal);
-      pass = await caller.login?.pass(connection);
+      pass = await caller.login?.pass(connection, options.signal);
       const creation = { request: request(range, options, position.next), token: pass?.token };
       for await (const response of responses(connection, creation, options.signal)) {
         caller.heard();

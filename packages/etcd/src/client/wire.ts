@@ -78,6 +78,7 @@ export class Wire extends ChannelCredentials {
     const secure = await secured(socket, this.#endpoint, tls);
     // With TLS 1.3 a server refuses a client's certificate only after the client takes the connection for open.
     secure.once("error", (error) => (this.#failure = error));
+    secure.once("close", () => this.cut());
     return { socket: secure, secure: true };
   }
 }

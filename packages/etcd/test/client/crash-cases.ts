@@ -9,7 +9,8 @@ import { Follower } from "./watch-cases.ts";
 
 /** What may go wrong with the store itself. Each case has a store of its own. */
 export function crashCases(start: () => Promise<TestStore>): void {
-  const clientOf = (store: TestStore) => new EtcdClient({ endpoints: [`http://127.0.0.1:${store.port}`] });
+  const clientOf = (store: TestStore, endpoint = `127.0.0.1:${store.port}`) =>
+    new EtcdClient({ ...store.access, endpoints: [endpoint] });
 
   describe("a crashing store", { concurrency: true }, () => {
     it("makes a watch miss or repeat nothing", async () => {
@@ -54,7 +55,7 @@ export function crashCases(start: () => Promise<TestStore>): void {
       await using store = await start();
       await using proxy = await TcpProxy.start(store.port);
       await using client = clientOf(store);
-      await using cut = new EtcdClient({ endpoints: [proxy.endpoint] });
+      await using cut = clientOf(store, proxy.endpoint);
       const { revision } = await client.put("c/old", "0");
       await using follower = new Follower(cut, { key: "c/old" }, { startRevision: revision });
       await eventually("the first event", () => follower.told.length === 1);
@@ -77,7 +78,7 @@ export function crashCases(start: () => Promise<TestStore>): void {
       await using first = await start();
       await using second = await start();
       await using proxy = await TcpProxy.start(first.port);
-      await using client = new EtcdClient({ endpoints: [proxy.endpoint] });
+      await using client = clientOf(first, proxy.endpoint);
       const follower = new Follower(client, { key: "c/replaced" }, { progressNotify: true });
       await eventually("the watch", () => follower.batches.length === 1);
       proxy.redirect(second.port);

@@ -12,6 +12,7 @@ const MAIN = path.join(import.meta.dirname, "embedded-main.ts");
 
 export class EmbeddedStore implements TestStore {
   readonly port: number;
+  readonly access = {};
   readonly #dir: string;
   #process: ChildProcess | undefined;
 

@@ -9,11 +9,11 @@ import { freePort } from "./test-store.ts";
 import type { TestStore } from "./test-store.ts";
 import { Follower } from "./watch-cases.ts";
 
-const near = (endpoint: string, options: Partial<EtcdClientOptions> = {}) =>
-  new EtcdClient({ endpoints: [endpoint], retry: { attempts: 1 }, ...options });
-
 /** What may go wrong between the client and a store that keeps running. */
 export function networkFaultCases(store: () => TestStore, client: () => EtcdClient): void {
+  const near = (endpoint: string, options: Partial<EtcdClientOptions> = {}) =>
+    new EtcdClient({ ...store().access, endpoints: [endpoint], retry: { attempts: 1 }, ...options });
+
   describe("a broken network", { concurrency: true }, () => {
     it("ends calls on time when nothing is answered, and is forgotten soon after it heals", async () => {
       await using proxy = await TcpProxy.start(store().port);
@@ -91,13 +91,13 @@ export function networkFaultCases(store: () => TestStore, client: () => EtcdClie
 
     it("is told as refused only when every endpoint refuses", async () => {
       const closed = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
-      await using refused = new EtcdClient({ endpoints: closed, retry: { attempts: 1 } });
+      await using refused = near("", { endpoints: closed });
       await failsWith("REFUSED", refused.put("f/none", "1"));
       assert.equal(refused.contact.lastOkMs, undefined);
       await using proxy = await TcpProxy.start(store().port);
       proxy.silence();
       const endpoints = [closed[0]!, proxy.endpoint];
-      await using half = new EtcdClient({ endpoints, deadlineMs: 400, retry: { attempts: 1 } });
+      await using half = near("", { endpoints, deadlineMs: 400 });
       await failsWith("TIMEOUT", half.put("f/none", "1"));
       assert.equal(await client().get("f/none"), undefined);
     });
@@ -107,7 +107,7 @@ export function networkFaultCases(store: () => TestStore, client: () => EtcdClie
       await using working = await TcpProxy.start(store().port);
       silent.silence();
       const endpoints = [`127.0.0.1:${await freePort()}`, silent.endpoint, working.endpoint];
-      await using many = new EtcdClient({ endpoints });
+      await using many = new EtcdClient({ ...store().access, endpoints });
       const startedMs = performance.now();
       await many.put("f/many", "1");
       assert.ok(performance.now() - startedMs < 1900);

@@ -1,9 +1,10 @@
 // The client's parts that need no store.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { Backoff } from "../../src/client/backoff.ts";
-import { parseEndpoint } from "../../src/client/endpoint.ts";
+import { parseEndpoint, parseEndpoints } from "../../src/client/endpoint.ts";
 import { leavesOpen, mayPass, toEtcdError } from "../../src/client/failure.ts";
 import { rangeOf } from "../../src/client/key-value.ts";
 import { EtcdClient, EtcdError } from "../../src/client/index.ts";
@@ -11,15 +12,27 @@ import { SERVER_REFUSALS } from "../../src/errors.ts";
 
 describe("endpoints", () => {
   it("are read with and without a scheme", () => {
-    const plain = { host: "store", port: 2379, name: "store:2379" };
+    const plain = { host: "store", port: 2379, name: "store:2379", secure: false };
     assert.deepEqual(parseEndpoint("http://store:2379"), plain);
     assert.deepEqual(parseEndpoint("store:2379/"), plain);
     assert.deepEqual(parseEndpoint("http://10.0.0.1:80"), {
       host: "10.0.0.1",
       port: 80,
       name: "10.0.0.1:80",
+      secure: false,
     });
-    assert.deepEqual(parseEndpoint("[::1]:2379"), { host: "::1", port: 2379, name: "[::1]:2379" });
+    assert.deepEqual(parseEndpoint("[::1]:2379"), {
+      host: "::1",
+      port: 2379,
+      name: "[::1]:2379",
+      secure: false,
+    });
+    assert.deepEqual(parseEndpoint("HTTPS://store:443"), {
+      host: "store",
+      port: 443,
+      name: "store:443",
+      secure: true,
+    });
   });
 
   it("are refused with what is wrong", () => {
@@ -27,7 +40,9 @@ describe("endpoints", () => {
       "",
       "store",
       "http://store",
-      "https://store:1",
+      "grpc://store:1",
+      "unixs://store:1",
+      "https://:p@a:1",
       "store:99999",
       "http://a:1/b",
       "u:p@a:1",
@@ -37,6 +52,45 @@ describe("endpoints", () => {
       assert.throws(() => parseEndpoint(text), { code: "INVALID_ARGUMENT" }, text);
     }
     assert.throws(() => new EtcdClient({ endpoints: [] }), { code: "INVALID_ARGUMENT" });
+  });
+});
+
+describe("endpoints of one client", () => {
+  it("all speak TLS or none does; without a scheme the settings decide", () => {
+    const secure = (texts: readonly string[], withTls: boolean) =>
+      parseEndpoints(texts, withTls).map((endpoint) => endpoint.secure);
+    assert.deepEqual(secure(["a:1", "http://b:2"], false), [false, false]);
+    assert.deepEqual(secure(["a:1", "https://b:2"], true), [true, true]);
+    assert.throws(() => secure(["https://a:1", "http://b:2"], false), {
+      code: "INVALID_ARGUMENT",
+      message: /a:1 speaks TLS and b:2 does not/,
+    });
+    assert.throws(() => secure(["a:1", "https://b:2"], false), /b:2 speaks TLS and a:1 does not/);
+    assert.throws(() => secure(["http://a:1"], true), /TLS is set up, but endpoint a:1 is given as http/);
+  });
+});
+
+describe("TLS and user of a client", () => {
+  const endpoints = ["https://store:2379"];
+  it("are refused when they cannot work, without a word of the secret", () => {
+    const wrong = [
+      { tls: { ca: "garbage" } },
+      { tls: { cert: "secret" } },
+      { tls: { key: "secret" } },
+      { tls: { cert: "secret", key: "secret" } },
+      { tls: { serverName: "" } },
+      { auth: { username: "", password: "secret" } },
+      { auth: { username: "root", password: "" } },
+    ];
+    for (const options of wrong) {
+      assert.throws(
+        () => new EtcdClient({ endpoints, ...options }),
+        (error) =>
+          error instanceof EtcdError &&
+          error.code === "INVALID_ARGUMENT" &&
+          !inspect(error).includes("secret"),
+      );
+    }
   });
 });
 

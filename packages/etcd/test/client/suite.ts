@@ -20,7 +20,7 @@ export function clientSuite(
     let client: EtcdClient;
     before(async () => {
       store = await start();
-      client = new EtcdClient({ endpoints: [`http://127.0.0.1:${store.port}`] });
+      client = new EtcdClient({ ...store.access, endpoints: [`127.0.0.1:${store.port}`] });
     });
     after(async () => {
       await client[Symbol.asyncDispose]();
