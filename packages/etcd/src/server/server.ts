@@ -3,12 +3,14 @@
 
 import { performance } from "node:perf_hooks";
 import { EtcdError } from "../errors.ts";
+import { Gateway } from "./gateway/gateway.ts";
 import { ResponseHeaders } from "./headers.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { DEFAULT_LIMITS, REQUEST_OVERHEAD_BYTES, type EtcdServerOptions } from "./options.ts";
+import { healthPages } from "./pages/health.ts";
+import { versionPage } from "./pages/version.ts";
 import { clusterService } from "./services/cluster.ts";
 import type { ServiceContext } from "./services/context.ts";
-import { healthPages } from "./services/health.ts";
 import { kvService } from "./services/kv.ts";
 import { leaseService } from "./services/lease.ts";
 import { maintenanceService } from "./services/maintenance.ts";
@@ -36,13 +38,21 @@ export class EtcdServer implements AsyncDisposable {
   readonly #store: Store;
   readonly #leases: LeaseKeeper;
   readonly #grpc: GrpcServer;
+  readonly #gateway: Gateway;
   readonly #listeners: readonly Listener[];
   #closing: Promise<void> | undefined;
 
-  private constructor(parts: { store: Store; leases: LeaseKeeper; grpc: GrpcServer; listeners: Listener[] }) {
+  private constructor(parts: {
+    store: Store;
+    leases: LeaseKeeper;
+    grpc: GrpcServer;
+    gateway: Gateway;
+    listeners: Listener[];
+  }) {
     this.#store = parts.store;
     this.#leases = parts.leases;
     this.#grpc = parts.grpc;
+    this.#gateway = parts.gateway;
     this.#listeners = parts.listeners;
   }
 
@@ -79,7 +89,10 @@ export class EtcdServer implements AsyncDisposable {
       ["etcdserverpb.Maintenance", maintenanceService(context)],
     ]);
     const grpc = new GrpcServer({ services, mostMessageBytes });
-    const http = httpListener(healthPages(store));
+    const gateway = new Gateway({ services, mostMessageBytes });
+    opened.defer(() => gateway.close(EtcdError.refusal("SERVER_STOPPED")));
+    const unrecorded = { judged: () => undefined, checked: () => undefined };
+    const http = httpListener(new Map([...healthPages(store, unrecorded), ...versionPage, ...gateway.pages]));
     for (const address of options.listen) {
       const listener = await Listener.open(address, grpc, http).catch((cause: unknown) => {
         const reason = cause instanceof Error ? cause.message : String(cause);
@@ -89,7 +102,7 @@ export class EtcdServer implements AsyncDisposable {
       listeners.push(listener);
     }
     opened.move();
-    return new EtcdServer({ store, leases, grpc, listeners });
+    return new EtcdServer({ store, leases, grpc, gateway, listeners });
   }
 
   /** Where it listens, with the ports that it got. */
@@ -115,6 +128,7 @@ export class EtcdServer implements AsyncDisposable {
 
   async #close(): Promise<void> {
     for (const listener of this.#listeners) listener.stop();
+    this.#gateway.close(EtcdError.refusal("SERVER_STOPPED"));
     await this.#grpc.close(EtcdError.refusal("SERVER_STOPPED"));
     this.#leases[Symbol.dispose]();
     for (const listener of this.#listeners) await listener.close();
