@@ -14,6 +14,12 @@ export interface BenchRow {
   readonly note?: string;
 }
 
+/** What a run can be told. */
+export interface BenchOptions {
+  /** Names of the rows that are measured; benchmarks whose rows cannot be had singly ignore it. */
+  readonly only?: RegExp;
+}
+
 export interface BenchResult {
   readonly name: string;
   /** One sentence: what was run, how often. */

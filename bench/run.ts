@@ -5,7 +5,7 @@ import { cpus, release, totalmem } from "node:os";
 import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { renderMarkdown, renderText } from "./result.ts";
-import type { BenchResult } from "./result.ts";
+import type { BenchOptions, BenchResult } from "./result.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const known = globSync("*.ts", { cwd: import.meta.dirname })
@@ -14,18 +14,25 @@ const known = globSync("*.ts", { cwd: import.meta.dirname })
   .toSorted();
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { "no-write": { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  options: {
+    "no-write": { type: "boolean" },
+    only: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  },
 });
 if (values.help || positionals.length === 0 || positionals.some((name) => !known.includes(name))) {
-  console.error(`usage: npm run bench -- [--no-write] NAME…\nnames: ${known.join(", ")}`);
+  console.error(`usage: npm run bench -- [--no-write] [--only PATTERN] NAME…\nnames: ${known.join(", ")}`);
   process.exit(values.help ? 0 : 2);
 }
 
 for (const name of positionals) {
-  const { run } = (await import(`./${name}.ts`)) as { run: () => Promise<BenchResult> };
-  const result = await run();
+  const { run } = (await import(`./${name}.ts`)) as {
+    run: (options: BenchOptions) => Promise<BenchResult>;
+  };
+  const result = await run(values.only === undefined ? {} : { only: new RegExp(values.only) });
   console.log(renderText(result));
-  if (values["no-write"]) continue;
+  // A part of a benchmark is for the eye.
+  if (values["no-write"] || values.only !== undefined) continue;
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? "cpu"}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`;
   appendFileSync(
     resolve(root, "docs/benchmarks.md"),

@@ -1,174 +1,190 @@
-// A load generator that costs next to nothing, so that what is measured is the server: gRPC calls on HTTP/2 frames
-// made in advance. Each client has one call under way; clients share at most ten connections, as Go's would.
+// A load generator that costs little, so that what is measured is the server. Each client has one call under way;
+// clients share at most ten connections, as Go's would.
 
-import { connect, type Socket } from "node:net";
+import { Connection, type Address } from "./connection.ts";
+import { dataFrame, firstHeaders, FLAG, FRAME, nextHeaders, preparedRequest, setStream } from "./frames.ts";
+import type { FrameHead } from "./frames.ts";
 
-const FRAME = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
-const FLAG = { endStream: 1, ack: 1, endHeaders: 4 } as const;
 const MOST_CONNECTIONS = 10;
 
 export interface Load {
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: Address;
   /** "/service/method" */
   readonly path: string;
-  /** The request message of the n-th call. */
-  readonly request: (call: number) => Uint8Array;
+  /** Request messages, used in turn. */
+  readonly messages: readonly Uint8Array[];
   readonly clients: number;
+  /** How long new calls are made. */
   readonly milliseconds: number;
+  /** How many calls are made at most. */
+  readonly calls?: number;
+  /** Each client sends its messages on one stream instead of a call for each. */
+  readonly isStream?: boolean;
 }
 
 export interface LoadResult {
   readonly calls: number;
   readonly perSecond: number;
-  /** Milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
+  /** Milliseconds of each call. */
+  readonly latencies: readonly number[];
+  /** Share of a core that the generator itself took. */
+  readonly generator: number;
 }
 
 /** Calls as fast as the server answers. Throws if it refuses one. */
 export async function load(options: Load): Promise<LoadResult> {
-  const latencies: number[] = [];
-  const began = performance.now();
-  const until = began + options.milliseconds;
-  let calls = 0;
   const count = Math.min(options.clients, MOST_CONNECTIONS);
-  const connections = Array.from({ length: count }, async (_, place) => {
-    const clients = Math.floor((options.clients + place) / count);
-    const connection = await Connection.open(options.address, options.path);
-    await connection.run(clients, {
-      next: () => (performance.now() < until ? options.request(calls++) : undefined),
-      took: (milliseconds) => latencies.push(milliseconds),
-    });
-  });
-  await Promise.all(connections);
-  const seconds = (performance.now() - began) / 1000;
-  latencies.sort((a, b) => a - b);
-  const at = (part: number): number => latencies[Math.floor(latencies.length * part)] ?? 0;
-  return { calls: latencies.length, perSecond: latencies.length / seconds, p50: at(0.5), p99: at(0.99) };
+  const latencies: number[] = [];
+  const source = new Source(options);
+  const drives = await Promise.all(
+    Array.from({ length: count }, (_, place) => {
+      const clients = Math.floor((options.clients + place) / count);
+      return Drive.open({ options, source, latencies, clients });
+    }),
+  );
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  source.until = began + options.milliseconds;
+  try {
+    await Promise.all(drives.map((drive) => drive.run()));
+  } finally {
+    for (const drive of drives) drive.close();
+  }
+  const took = performance.now() - began;
+  const { user, system } = process.cpuUsage(cpu);
+  const perSecond = (latencies.length / took) * 1000;
+  return { calls: latencies.length, perSecond, latencies, generator: (user + system) / 1000 / took };
 }
 
-interface Drive {
-  /** The next request, or undefined when it is over. */
-  next(): Uint8Array | undefined;
-  took(milliseconds: number): void;
+/** The messages, until time or number is up. */
+class Source {
+  until = 0;
+  readonly #prepared: readonly Buffer[];
+  #left: number;
+  #next = 0;
+
+  constructor({ messages, calls = Infinity, isStream, address }: Load) {
+    const route = { path: "", authority: "", scheme: address.ca === undefined ? "http" : "https" } as const;
+    this.#prepared = messages.map((message) =>
+      isStream ? dataFrame(0, message) : preparedRequest(message, route),
+    );
+    this.#left = calls;
+  }
+
+  next(now: number): Buffer | undefined {
+    if (now >= this.until || this.#left === 0) return undefined;
+    this.#left--;
+    const prepared = this.#prepared[this.#next];
+    this.#next = (this.#next + 1) % this.#prepared.length;
+    return prepared;
+  }
 }
 
-class Connection {
-  readonly #socket: Socket;
-  readonly #path: string;
-  readonly #authority: string;
+interface DriveParts {
+  readonly options: Load;
+  readonly source: Source;
+  readonly latencies: number[];
+  readonly clients: number;
+}
+
+/** The clients of one connection. */
+class Drive {
+  readonly #parts: DriveParts;
+  /** When each stream's call began. */
   readonly #began = new Map<number, number>();
   readonly #answered = new Set<number>();
-  #stream = 1;
-  #rest: Buffer = Buffer.alloc(0);
+  readonly #over = Promise.withResolvers<void>();
+  #connection!: Connection;
+  #ended: number[] = [];
+  #nextStream = 1;
 
-  private constructor(socket: Socket, path: string, authority: string) {
-    this.#socket = socket;
-    this.#path = path;
-    this.#authority = authority;
+  private constructor(parts: DriveParts) {
+    this.#parts = parts;
   }
 
-  static async open({ host, port }: Load["address"], path: string): Promise<Connection> {
-    const socket = connect({ host, port, noDelay: true });
-    await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
-    const connection = new Connection(socket, path, `${host}:${port}`);
-    const window = Buffer.alloc(4);
-    window.writeUInt32BE(2 ** 31 - 1 - 65_535);
-    const settings = Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]);
-    socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    socket.write(frame(FRAME.settings, 0, { stream: 0, payload: settings }));
-    socket.write(frame(FRAME.windowUpdate, 0, { stream: 0, payload: window }));
-    return connection;
-  }
-
-  /** Keeps `clients` calls under way until there is no next request. */
-  run(clients: number, drive: Drive): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (error?: Error): void => {
-        this.#socket.destroy();
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      this.#socket.on("error", end);
-      this.#socket.on("data", (bytes: Buffer) => {
-        try {
-          this.#take(bytes, drive);
-          if (this.#began.size === 0) end();
-        } catch (error) {
-          end(error as Error);
-        }
-      });
-      for (let client = 0; client < clients; client++) this.#call(drive);
+  static async open(parts: DriveParts): Promise<Drive> {
+    const { address, path } = parts.options;
+    const drive = new Drive(parts);
+    drive.#connection = await Connection.open(address, path, {
+      frame: (head) => drive.#frame(head),
+      batch: () => drive.#batch(),
+      failed: (error) => drive.#over.reject(error),
     });
+    return drive;
   }
 
-  #call(drive: Drive): void {
-    const request = drive.next();
-    if (request === undefined) return;
-    const stream = this.#stream;
-    this.#stream += 2;
-    this.#began.set(stream, performance.now());
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(request.length, 1);
-    const data = frame(FRAME.data, FLAG.endStream, { stream, payload: Buffer.concat([prefix, request]) });
-    const headers = frame(FRAME.headers, FLAG.endHeaders, { stream, payload: this.#headers(stream === 1) });
-    this.#socket.write(Buffer.concat([headers, data]));
-  }
-
-  /** HPACK: everything is put into the table by the first request and named by index after that. */
-  #headers(isFirst: boolean): Buffer {
-    if (!isFirst) return Buffer.from([0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe]);
-    const text = (value: string): string => String.fromCharCode(value.length) + value;
-    const path = `\x44${text(this.#path)}`;
-    const authority = `\x41${text(this.#authority)}`;
-    const type = `\x5f${text("application/grpc")}`;
-    const te = `\x40${text("te")}${text("trailers")}`;
-    return Buffer.from(`\x83\x86${path}${authority}${type}${te}`, "latin1");
-  }
-
-  #take(bytes: Buffer, drive: Drive): void {
-    const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    let at = 0;
-    while (at + 9 <= all.length) {
-      const end = at + 9 + all.readUIntBE(at, 3);
-      if (end > all.length) break;
-      this.#frame(all.subarray(at, end), drive);
-      at = end;
+  /** Keeps the clients' calls under way until there is no next message. */
+  run(): Promise<void> {
+    const { clients, options, source } = this.#parts;
+    const now = performance.now();
+    for (let client = 0; client < clients; client++) {
+      const request = source.next(now);
+      if (request === undefined) break;
+      const stream = this.#nextStream;
+      this.#nextStream += 2;
+      const { route } = this.#connection;
+      this.#connection.write(stream === 1 ? firstHeaders(stream, route) : nextHeaders(stream, route));
+      const message = Buffer.from(options.isStream ? request : request.subarray(15));
+      message.writeUInt32BE(stream, 5);
+      this.#connection.write(message);
+      this.#began.set(stream, now);
     }
-    this.#rest = all.subarray(at);
+    if (this.#began.size === 0) this.#over.resolve();
+    return this.#over.promise;
   }
 
-  #frame(bytes: Buffer, drive: Drive): void {
-    const type = bytes[3];
-    const flags = bytes[4] as number;
-    const stream = bytes.readUInt32BE(5);
-    if (type === FRAME.settings && (flags & FLAG.ack) === 0) {
-      this.#socket.write(frame(FRAME.settings, FLAG.ack, { stream: 0, payload: Buffer.alloc(0) }));
-    } else if (type === FRAME.ping && (flags & FLAG.ack) === 0) {
-      this.#socket.write(frame(FRAME.ping, FLAG.ack, { stream: 0, payload: bytes.subarray(9) }));
-    } else if (type === FRAME.goAway || type === FRAME.reset) {
-      throw new Error("the server ended the connection or a call");
-    } else if (type === FRAME.data) {
-      this.#answered.add(stream);
+  close(): void {
+    this.#connection.close();
+  }
+
+  #frame({ type, flags, stream }: FrameHead): void {
+    const ends = (flags & FLAG.endStream) !== 0;
+    if (this.#parts.options.isStream) {
+      if (ends) throw new Error("the server ended a stream");
+      if (type === FRAME.data) this.#ended.push(stream);
+      return;
     }
-    if ((type !== FRAME.data && type !== FRAME.headers) || (flags & FLAG.endStream) === 0) return;
+    if (type === FRAME.data) this.#answered.add(stream);
+    if (!ends) return;
     if (!this.#answered.delete(stream)) throw new Error("the server refused a call");
-    drive.took(performance.now() - (this.#began.get(stream) ?? 0));
-    this.#began.delete(stream);
-    this.#call(drive);
+    this.#ended.push(stream);
   }
-}
 
-function frame(
-  type: number,
-  flags: number,
-  { stream, payload }: { readonly stream: number; readonly payload: Uint8Array },
-): Buffer {
-  const bytes = Buffer.alloc(9 + payload.length);
-  bytes.writeUIntBE(payload.length, 0, 3);
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(stream, 5);
-  bytes.set(payload, 9);
-  return bytes;
+  /** Takes the answers of one read and sends the calls that follow on them, in one piece. */
+  #batch(): void {
+    if (this.#ended.length === 0) return;
+    const { source, latencies, options } = this.#parts;
+    const now = performance.now();
+    const requests: Buffer[] = [];
+    const streams: number[] = [];
+    let bytes = 0;
+    for (const ended of this.#ended) {
+      latencies.push(now - (this.#began.get(ended) ?? now));
+      this.#began.delete(ended);
+      const request = source.next(now);
+      if (request === undefined) continue;
+      const stream = options.isStream ? ended : this.#nextStream;
+      if (!options.isStream) this.#nextStream += 2;
+      this.#began.set(stream, now);
+      requests.push(request);
+      streams.push(stream);
+      bytes += request.length;
+    }
+    this.#ended = [];
+    if (bytes > 0) this.#send(requests, streams, bytes);
+    else if (this.#began.size === 0) this.#over.resolve();
+  }
+
+  #send(requests: readonly Buffer[], streams: readonly number[], bytes: number): void {
+    const piece = Buffer.allocUnsafe(bytes);
+    let at = 0;
+    requests.forEach((request, place) => {
+      const stream = streams[place] as number;
+      request.copy(piece, at);
+      if (this.#parts.options.isStream) piece.writeUInt32BE(stream, at + 5);
+      else setStream(piece, at, stream);
+      at += request.length;
+    });
+    this.#connection.write(piece);
+  }
 }
