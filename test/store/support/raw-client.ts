@@ -12,7 +12,7 @@ type Unary<I extends DescMessage, O extends DescMessage> = DescMethod & {
 };
 
 type Streaming<I extends DescMessage, O extends DescMessage> = DescMethod & {
-  readonly methodKind: "bidi_streaming";
+  readonly methodKind: "bidi_streaming" | "server_streaming";
   readonly input: I;
   readonly output: O;
 };
@@ -27,9 +27,11 @@ export type Answer<O extends DescMessage> = { readonly ok: MessageShape<O> } | {
 const MOST_BYTES = 64 << 20;
 
 export class RawClient implements Disposable {
+  readonly address: string;
   readonly #client: Client;
 
   constructor(address: string) {
+    this.address = address;
     this.#client = new Client(address, credentials.createInsecure(), {
       "grpc.max_receive_message_length": MOST_BYTES,
       "grpc.max_send_message_length": MOST_BYTES,
@@ -40,9 +42,18 @@ export class RawClient implements Disposable {
     method: Unary<I, O>,
     request: MessageInitShape<I>,
   ): Promise<Answer<O>> {
+    return this.start(method, request).answer;
+  }
+
+  /** A call that can be given up. */
+  start<I extends DescMessage, O extends DescMessage>(
+    method: Unary<I, O>,
+    request: MessageInitShape<I>,
+  ): { readonly answer: Promise<Answer<O>>; cancel(): void } {
     const deadline = Date.now() + 20_000;
-    return new Promise((resolve) => {
-      this.#client.makeUnaryRequest(
+    let cancel = (): void => undefined;
+    const answer = new Promise<Answer<O>>((resolve) => {
+      const call = this.#client.makeUnaryRequest(
         pathOf(method),
         (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
         (bytes) => fromBinary(method.output, bytes),
@@ -53,7 +64,9 @@ export class RawClient implements Disposable {
           else if (answer !== undefined) resolve({ ok: answer });
         },
       );
+      cancel = () => call.cancel();
     });
+    return { answer, cancel: () => cancel() };
   }
 
   /** Answers and the end of the call go to the functions. */

@@ -11,12 +11,14 @@ import { healthPages } from "./pages/health.ts";
 import { versionPage } from "./pages/version.ts";
 import { clusterService } from "./services/cluster.ts";
 import type { ServiceContext } from "./services/context.ts";
+import { electionService } from "./services/election.ts";
 import { kvService } from "./services/kv.ts";
 import { leaseService } from "./services/lease.ts";
+import { lockService } from "./services/lock.ts";
 import { maintenanceService } from "./services/maintenance.ts";
 import { watchService } from "./services/watch.ts";
 import { Store } from "./store.ts";
-import type { ServiceTable } from "./transport/call.ts";
+import type { Method } from "./transport/call.ts";
 import { GrpcServer } from "./transport/grpc.ts";
 import { httpListener } from "./transport/http.ts";
 import { Listener, type Address } from "./transport/listener.ts";
@@ -81,13 +83,15 @@ export class EtcdServer implements AsyncDisposable {
     const mostMessageBytes = limits.maxRequestBytes + REQUEST_OVERHEAD_BYTES;
     const headers = new ResponseHeaders(store.clusterId, store.memberId);
     const context: ServiceContext = { store, header: (revision) => headers.at(revision, store.term) };
-    const services: ServiceTable = new Map([
+    const services = new Map<string, Readonly<Record<string, Method>>>([
       ["etcdserverpb.KV", kvService(context, limits)],
       ["etcdserverpb.Watch", watchService(context, { hub, fragmentBytes: mostMessageBytes, jitter: random })],
       ["etcdserverpb.Lease", leaseService(context, { keeper: leases, randomId })],
       ["etcdserverpb.Cluster", clusterService(context, { name: options.name ?? "default", clientUrls })],
       ["etcdserverpb.Maintenance", maintenanceService(context)],
     ]);
+    services.set("v3lockpb.Lock", lockService(services));
+    services.set("v3electionpb.Election", electionService(services));
     const grpc = new GrpcServer({ services, mostMessageBytes });
     const gateway = new Gateway({ services, mostMessageBytes });
     opened.defer(() => gateway.close(EtcdError.refusal("SERVER_STOPPED")));
