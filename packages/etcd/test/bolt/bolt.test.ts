@@ -46,7 +46,10 @@ function read(bytes: Buffer): Content {
 // The prefix keeps keys from looking like numbers, which objects put in an order of their own.
 const key = fc.string({ minLength: 0, maxLength: 40, unit: "binary-ascii" }).map((text) => `k${text}`);
 const value = fc.oneof(fc.string({ unit: "binary-ascii" }), fc.constant("v".repeat(5000)));
-const content = fc.dictionary(key, fc.dictionary(key, value, { maxKeys: 60, noNullPrototype: true }), { maxKeys: 5, noNullPrototype: true });
+const content = fc.dictionary(key, fc.dictionary(key, value, { maxKeys: 60, noNullPrototype: true }), {
+  maxKeys: 5,
+  noNullPrototype: true,
+});
 
 describe("a bolt file", () => {
   it("holds what was written", () => {
