@@ -18,13 +18,40 @@ export interface ServerLimits {
   readonly snapshotCount?: number;
 }
 
+/** A listener's certificates. Files are PEM, and are read again when they change. The names follow etcd's flags. */
+export interface TlsOptions {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities of the clients' certificates. With it, every client must show one (as with etcd). */
+  readonly trustedCaFile?: string;
+  /** Every client must show a certificate; without `trustedCaFile` one that the system's authorities signed. */
+  readonly clientCertAuth?: boolean;
+  /** Revoked certificates, PEM or DER. Only serial numbers are looked at. */
+  readonly crlFile?: string;
+  /** The one common name that clients' certificates may have. Not together with `allowedHostname`. */
+  readonly allowedCn?: string;
+  /** The host name or address that clients' certificates must be made for. */
+  readonly allowedHostname?: string;
+  /** "TLS1.2". */
+  readonly minVersion?: "TLS1.2" | "TLS1.3";
+  /** "TLS1.3". */
+  readonly maxVersion?: "TLS1.2" | "TLS1.3";
+  /** IANA's names, most wanted first; those of TLS 1.2 only. By default OpenSSL's choice. */
+  readonly cipherSuites?: readonly string[];
+}
+
+/** Where to listen: a TCP port, of which 0 takes a free one, or a Unix socket. Without `tls` in the clear. */
+export type ListenOptions =
+  | { readonly host: string; readonly port: number; readonly tls?: TlsOptions | undefined }
+  | { readonly path: string; readonly tls?: TlsOptions | undefined };
+
 export interface EtcdServerOptions {
   /** Directory for everything that the server keeps; made if it is not there. */
   readonly dataDir: string;
   /** Where the log lies, if not in the data directory: on a disk of its own. */
   readonly walDir?: string;
-  /** Where to listen. Port 0 takes a free one; see {@link EtcdServer.addresses}. */
-  readonly listen: readonly { readonly host: string; readonly port: number }[];
+  /** Where to listen; see {@link EtcdServer.addresses}. */
+  readonly listen: readonly ListenOptions[];
   /** Name of the member. "default". */
   readonly name?: string;
   /** URLs at which clients reach it, as MemberList tells them. By default where it listens. */

@@ -60,7 +60,8 @@ export class EtcdServer implements AsyncDisposable {
 
   /**
    * Recovers the directory and listens. Throws STORE_IN_USE, STORE_DAMAGED or STORE_IO for the directory, and
-   * UNAVAILABLE if an address cannot be used; nothing is left open then.
+   * UNAVAILABLE if an address cannot be used, INVALID_ARGUMENT for certificates that cannot; nothing is left open
+   * then.
    */
   static async start(options: EtcdServerOptions): Promise<EtcdServer> {
     const { clock = performance, log = () => undefined, random = Math.random } = options;
@@ -79,7 +80,8 @@ export class EtcdServer implements AsyncDisposable {
       },
     });
     const listeners: Listener[] = [];
-    const clientUrls = (): readonly string[] => options.advertiseClientUrls ?? listeners.map(urlOf);
+    const clientUrls = (): readonly string[] =>
+      options.advertiseClientUrls ?? listeners.map(({ address }) => address.url);
     const mostMessageBytes = limits.maxRequestBytes + REQUEST_OVERHEAD_BYTES;
     const headers = new ResponseHeaders(store.clusterId, store.memberId);
     const context: ServiceContext = { store, header: (revision) => headers.at(revision, store.term) };
@@ -98,7 +100,8 @@ export class EtcdServer implements AsyncDisposable {
     const unrecorded = { judged: () => undefined, checked: () => undefined };
     const http = httpListener(new Map([...healthPages(store, unrecorded), ...versionPage, ...gateway.pages]));
     for (const address of options.listen) {
-      const listener = await Listener.open(address, grpc, http).catch((cause: unknown) => {
+      const listener = await Listener.open(address, { grpc, http, log }).catch((cause: unknown) => {
+        if (cause instanceof EtcdError) throw cause;
         const reason = cause instanceof Error ? cause.message : String(cause);
         throw new EtcdError("UNAVAILABLE", `cannot listen: ${reason}`, { cause });
       });
@@ -138,11 +141,6 @@ export class EtcdServer implements AsyncDisposable {
     for (const listener of this.#listeners) await listener.close();
     await this.#store[Symbol.asyncDispose]();
   }
-}
-
-function urlOf({ address }: Listener): string {
-  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return `http://${host}:${address.port}`;
 }
 
 function randomBits(random: () => number): bigint {

@@ -17,6 +17,7 @@ import { GrpcStreamCall } from "./stream-call.ts";
 
 const WINDOW_BYTES = 4 << 20;
 const CLOSE_MS = 1000;
+const NOBODY: Peer = { address: "", commonName: undefined };
 
 export interface GrpcServerOptions {
   readonly services: ServiceTable;
@@ -31,6 +32,9 @@ export class GrpcServer {
   readonly #sessions = new Set<ServerHttp2Session>();
   /** Calls that end only when someone ends them. */
   readonly #streams = new Set<{ end(reason: EtcdError): void }>();
+  readonly #peers = new WeakMap<ServerHttp2Session, Peer>();
+  /** Of the connection that is being taken over. */
+  #next: Peer = NOBODY;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
@@ -50,7 +54,8 @@ export class GrpcServer {
   }
 
   /** Takes over a connection that speaks HTTP/2. */
-  connect(socket: Socket): void {
+  connect(socket: Socket, peer: Peer): void {
+    this.#next = peer;
     this.#server.emit("connection", socket);
   }
 
@@ -71,6 +76,7 @@ export class GrpcServer {
 
   #admit(session: ServerHttp2Session): void {
     this.#sessions.add(session);
+    this.#peers.set(session, this.#next);
     session.setLocalWindowSize(WINDOW_BYTES);
     session.once("close", () => this.#sessions.delete(session));
     session.on("error", () => session.destroy());
@@ -88,7 +94,8 @@ export class GrpcServer {
     if (method === undefined) return refuse(stream, unknownMethod(this.#options.services, path));
     const encoding = headers["grpc-encoding"];
     if (encoding !== undefined && encoding !== "identity") return refuse(stream, unknownEncoding(encoding));
-    const call: Call = { metadata: headers, peer: peerOf(stream) };
+    const peer = (stream.session && this.#peers.get(stream.session as ServerHttp2Session)) ?? NOBODY;
+    const call: Call = { metadata: headers, peer };
     if (method.kind === "stream") this.#stream(stream, method, call);
     else if (isBodiless) refuse(stream, noMessage());
     else if (method.kind === "unary") this.#unary(stream, method.handle, call);
@@ -168,11 +175,6 @@ export class GrpcServer {
       handler.closed();
     });
   }
-}
-
-function peerOf(stream: ServerHttp2Stream): Peer {
-  const { remoteAddress = "", remotePort = 0 } = stream.session?.socket ?? {};
-  return { address: `${remoteAddress}:${remotePort}`, commonName: undefined };
 }
 
 /** What a client is told of a path that names no method, in the words of grpc-go. */

@@ -1,46 +1,69 @@
-// One port for gRPC and for HTTP/1.1: the first bytes of a connection tell which it is.
+// One address for gRPC and for HTTP/1.1, in the clear or with TLS: the first bytes of a connection tell which it is.
 
 import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import type { ListenOptions, LogFunction } from "../options.ts";
+import type { Peer } from "./call.ts";
 import { readGreeting, SETTINGS_FRAME } from "./greeting.ts";
 import type { GrpcServer } from "./grpc.ts";
+import { bind } from "./bind.ts";
+import { TlsGate } from "./tls/gate.ts";
 
 /** How every HTTP/2 connection begins (RFC 9113, 3.4); no HTTP/1.1 method does. */
 const PREFACE = "PRI";
-const SNIFF_MS = 10_000;
+/** For the handshake and the first bytes. */
+const GREETING_MS = 10_000;
 /** A beginning longer than this is handed over as it is. No client may send so much before it is answered. */
 const MOST_HELD_BYTES = 256 << 10;
 
+/** Where a server listens. A Unix socket has no host and no port. */
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** As etcd writes it: http, https, unix or unixs. */
+  readonly url: string;
+}
+
+export interface ListenerParts {
+  readonly grpc: GrpcServer;
+  readonly http: RequestListener;
+  readonly log: LogFunction;
 }
 
 export class Listener {
   readonly address: Address;
   readonly #server: Server;
+  readonly #grpc: GrpcServer;
   readonly #http: HttpServer;
+  readonly #gate: TlsGate | undefined;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server, grpc: GrpcServer, http: RequestListener) {
-    const { address, port } = server.address() as AddressInfo;
-    this.address = { host: address, port };
+  private constructor(at: ListenOptions, server: Server, parts: ListenerParts) {
+    this.address = addressOf(at, server);
     this.#server = server;
-    this.#http = createHttpServer(http);
-    server.on("connection", (socket) => this.#accept(socket, grpc));
+    this.#grpc = parts.grpc;
+    this.#http = createHttpServer(parts.http);
+    this.#gate =
+      at.tls === undefined
+        ? undefined
+        : new TlsGate(at.tls, {
+            log: parts.log,
+            handshakeMs: GREETING_MS,
+            admit: (socket, commonName) => this.#admit(socket, peerOf(socket, commonName)),
+          });
+    server.on("connection", (socket) => this.#accept(socket));
   }
 
-  /** Rejects with the system's error if the address cannot be used. */
-  static async open(at: Address, grpc: GrpcServer, http: RequestListener): Promise<Listener> {
+  /** Rejects with the system's error if the address cannot be used, and with INVALID_ARGUMENT for bad certificates. */
+  static async open(at: ListenOptions, parts: ListenerParts): Promise<Listener> {
     const server = createServer({ noDelay: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host: at.host, port: at.port }, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
-    return new Listener(server, grpc, http);
+    await bind(server, at);
+    try {
+      return new Listener(at, server, parts);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
   }
 
   /** Takes no more connections. */
@@ -56,12 +79,18 @@ export class Listener {
     await closed;
   }
 
-  #accept(socket: Socket, grpc: GrpcServer): void {
+  #accept(socket: Socket): void {
     this.#sockets.add(socket);
-    const fail = (): void => void socket.destroy();
     socket.once("close", () => this.#sockets.delete(socket));
+    if (this.#gate === undefined) this.#admit(socket, peerOf(socket, undefined));
+    else this.#gate.take(socket);
+  }
+
+  /** Lets a connection in whose bytes can be read, and whose other end is known. */
+  #admit(socket: Socket, peer: Peer): void {
+    const fail = (): void => void socket.destroy();
     socket.once("error", fail);
-    socket.setTimeout(SNIFF_MS, fail);
+    socket.setTimeout(GREETING_MS, fail);
     let held = Buffer.alloc(0);
     let greeted = false;
     const handOver = (bytes: Buffer, take: (socket: Socket) => void): void => {
@@ -80,7 +109,7 @@ export class Listener {
       if (text !== PREFACE) return handOver(held, (it) => void this.#http.emit("connection", it));
       const greeting = readGreeting(held, greeted);
       if (greeting.state === "ready" || held.length > MOST_HELD_BYTES)
-        return handOver(greeting.bytes, (it) => grpc.connect(it));
+        return handOver(greeting.bytes, (it) => this.#grpc.connect(it, peer));
       if (greeting.state === "greet") {
         greeted = true;
         socket.write(SETTINGS_FRAME);
@@ -91,4 +120,17 @@ export class Listener {
     };
     sniff();
   }
+}
+
+/** Who is at the other end. On a Unix socket there is no address. */
+function peerOf(socket: Socket, commonName: string | undefined): Peer {
+  const { remoteAddress, remotePort } = socket;
+  return { address: remoteAddress === undefined ? "@" : `${remoteAddress}:${remotePort ?? 0}`, commonName };
+}
+
+function addressOf(at: ListenOptions, server: Server): Address {
+  const secure = at.tls === undefined ? "" : "s";
+  if ("path" in at) return { host: "", port: 0, url: `unix${secure}://${at.path}` };
+  const { address: host, port } = server.address() as AddressInfo;
+  return { host, port, url: `http${secure}://${host.includes(":") ? `[${host}]` : host}:${port}` };
 }

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { EtcdServer } from "../../src/server/index.ts";
-import { readGreeting, SETTINGS_FRAME } from "../../src/server/transport/greeting.ts";
+import { EtcdServer } from "../../../src/server/index.ts";
+import { readGreeting, SETTINGS_FRAME } from "../../../src/server/transport/greeting.ts";
 
 const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const acknowledgement = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0]);
