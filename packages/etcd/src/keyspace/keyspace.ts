@@ -19,8 +19,18 @@ export interface Scan {
   readonly count: number;
 }
 
+/** Operations carried out, since {@link Keyspace.forgetCounts}. */
+export interface OperationCounts {
+  ranges: number;
+  puts: number;
+  deletes: number;
+  /** Transactions of more than one operation. */
+  txns: number;
+}
+
 export class Keyspace {
   readonly leases = new LeaseTable();
+  readonly counts: OperationCounts = { ranges: 0, puts: 0, deletes: 0, txns: 0 };
   readonly #byKey = new Map<string, KeyEntry>();
   readonly #ordered = new OrderedKeys();
   readonly #encoder = new KeyValueEncoder();
@@ -59,6 +69,11 @@ export class Keyspace {
   /** Revision that a read in the running transaction sees: the next one once it has changed something. */
   get revisionInTxn(): number {
     return this.#changesInTxn === 0 ? this.#revision : this.#revision + 1;
+  }
+
+  /** Begins to count operations anew. */
+  forgetCounts(): void {
+    Object.assign(this.counts, { ranges: 0, puts: 0, deletes: 0, txns: 0 });
   }
 
   /** Ends the running transaction: everything put and deleted since the last call becomes one revision. */
@@ -106,6 +121,7 @@ export class Keyspace {
 
   /** Writes a key in the running transaction. A lease must exist. Returns the version before, if live. */
   put(key: string, value: string, lease: bigint): Version | undefined {
+    this.counts.puts++;
     const entry = this.#byKey.get(key);
     const before = entry?.latest;
     const live = before !== undefined && !before.isTombstone;
@@ -124,6 +140,7 @@ export class Keyspace {
 
   /** Deletes the live keys of a range in the running transaction. Returns what they were, in key order. */
   deleteRange(range: KeyRange): readonly Version[] {
+    this.counts.deletes++;
     const { versions } = this.scan(range, 0, 0);
     for (const version of versions) {
       const main = this.#revision + 1;

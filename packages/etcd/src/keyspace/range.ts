@@ -7,6 +7,7 @@ import type { Version } from "./version.ts";
  * `count` is that of the whole range, before filters and limit.
  */
 export function range(keyspace: Keyspace, request: RangeRequest): RangeResult {
+  keyspace.counts.ranges++;
   const keys = keyRange(request.key, request.rangeEnd);
   const revision = keyspace.revisionInTxn;
   const { keysOnly } = request;

@@ -39,10 +39,16 @@ export function txn(keyspace: Keyspace, request: TxnRequest): TxnResult {
   const plan = choose(keyspace, request);
   checkPlan(keyspace, plan, true);
   checkPlan(keyspace, plan, false);
+  const before = operations(keyspace);
   const result = carryOut(keyspace, plan);
+  if (operations(keyspace) > before + 1) keyspace.counts.txns++;
   const revision = keyspace.revisionInTxn;
   keyspace.commit();
   return { ...result, revision };
+}
+
+function operations({ counts }: Keyspace): number {
+  return counts.ranges + counts.puts + counts.deletes;
 }
 
 /** Only ranges: needs no place in the log. */

@@ -18,6 +18,8 @@ export class LeaseKeeper implements Disposable {
   readonly #clock: LeaseClock;
   readonly #log: LogFunction;
   readonly #timer: NodeJS.Timeout;
+  #renewed = 0;
+  #expired = 0;
 
   constructor(store: Store, { clock, log }: { readonly clock: MonotonicClock; readonly log: LogFunction }) {
     this.#store = store;
@@ -37,7 +39,14 @@ export class LeaseKeeper implements Disposable {
 
   /** Gives a lease its full time again. Returns its TTL in seconds, 0 if there is no such lease. */
   renew(id: bigint): number {
-    return this.#lessor.renew(id, this.#clock.now());
+    const ttl = this.#lessor.renew(id, this.#clock.now());
+    if (ttl > 0) this.#renewed++;
+    return ttl;
+  }
+
+  /** Renewals, and leases that ran out, since the start. */
+  get counts(): { readonly renewed: number; readonly expired: number } {
+    return { renewed: this.#renewed, expired: this.#expired };
   }
 
   /** Milliseconds left. */
@@ -60,10 +69,13 @@ export class LeaseKeeper implements Disposable {
       this.#log("warn", "the process was stopped: leases are extended by that time", { milliseconds: stall });
     }
     for (const id of this.#lessor.due(this.#clock.now(), MOST_ENDS_A_BEAT)) {
-      this.#store.propose(revokeCommand(id)).catch((error: unknown) => {
-        if ((error as EtcdError).code === "LEASE_NOT_FOUND") return;
-        this.#lessor.retry(id, this.#clock.now() + STALL_MS);
-      });
+      this.#store.propose(revokeCommand(id)).then(
+        () => void this.#expired++,
+        (error: unknown) => {
+          if ((error as EtcdError).code === "LEASE_NOT_FOUND") return;
+          this.#lessor.retry(id, this.#clock.now() + STALL_MS);
+        },
+      );
     }
   }
 }

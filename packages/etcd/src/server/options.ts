@@ -56,6 +56,12 @@ export interface EtcdServerOptions {
   readonly name?: string;
   /** URLs at which clients reach it, as MemberList tells them. By default where it listens. */
   readonly advertiseClientUrls?: readonly string[];
+  /** Origins whose pages may ask over HTTP. By default all. */
+  readonly cors?: readonly string[];
+  /** Host names by which HTTP without TLS may call the server. By default all. */
+  readonly hosts?: readonly string[];
+  /** "extensive" adds to /metrics how long each method's calls take. "basic". */
+  readonly metrics?: "basic" | "extensive";
   readonly log?: LogFunction;
   readonly limits?: ServerLimits;
   readonly clock?: MonotonicClock;

@@ -3,12 +3,10 @@
 
 import { performance } from "node:perf_hooks";
 import { EtcdError } from "../errors.ts";
-import { Gateway } from "./gateway/gateway.ts";
 import { ResponseHeaders } from "./headers.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import { ServerMetrics } from "./metrics/server-metrics.ts";
 import { DEFAULT_LIMITS, REQUEST_OVERHEAD_BYTES, type EtcdServerOptions } from "./options.ts";
-import { healthPages } from "./pages/health.ts";
-import { versionPage } from "./pages/version.ts";
 import { clusterService } from "./services/cluster.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { electionService } from "./services/election.ts";
@@ -20,9 +18,9 @@ import { watchService } from "./services/watch.ts";
 import { Store } from "./store.ts";
 import type { Method } from "./transport/call.ts";
 import { GrpcServer } from "./transport/grpc.ts";
-import { httpListener } from "./transport/http.ts";
 import { Listener, type Address } from "./transport/listener.ts";
 import { WatchHub } from "./watch/hub.ts";
+import { Web } from "./web.ts";
 
 /** How a server is doing. */
 export interface EtcdServerStatus {
@@ -40,7 +38,7 @@ export class EtcdServer implements AsyncDisposable {
   readonly #store: Store;
   readonly #leases: LeaseKeeper;
   readonly #grpc: GrpcServer;
-  readonly #gateway: Gateway;
+  readonly #web: Web;
   readonly #listeners: readonly Listener[];
   #closing: Promise<void> | undefined;
 
@@ -48,13 +46,13 @@ export class EtcdServer implements AsyncDisposable {
     store: Store;
     leases: LeaseKeeper;
     grpc: GrpcServer;
-    gateway: Gateway;
+    web: Web;
     listeners: Listener[];
   }) {
     this.#store = parts.store;
     this.#leases = parts.leases;
     this.#grpc = parts.grpc;
-    this.#gateway = parts.gateway;
+    this.#web = parts.web;
     this.#listeners = parts.listeners;
   }
 
@@ -67,15 +65,25 @@ export class EtcdServer implements AsyncDisposable {
     const { clock = performance, log = () => undefined, random = Math.random } = options;
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const randomId = (): bigint => randomBits(random);
+    const metrics = new ServerMetrics(options.metrics ?? "basic");
+    const onWritten = (milliseconds: number): void => metrics.written(milliseconds);
     await using opened = new AsyncDisposableStack();
     const store = opened.use(
-      await Store.open({ dataDir: options.dataDir, walDir: options.walDir, limits, randomId, log }),
+      await Store.open({
+        dataDir: options.dataDir,
+        walDir: options.walDir,
+        limits,
+        randomId,
+        log,
+        onWritten,
+      }),
     );
     const leases = opened.use(new LeaseKeeper(store, { clock, log }));
     const hub = new WatchHub(store.keyspace);
     store.listen({
       applied: (change) => {
         leases.applied(change);
+        metrics.applied(change);
         hub.changed();
       },
     });
@@ -94,22 +102,30 @@ export class EtcdServer implements AsyncDisposable {
     ]);
     services.set("v3lockpb.Lock", lockService(services));
     services.set("v3electionpb.Election", electionService(services));
-    const grpc = new GrpcServer({ services, mostMessageBytes });
-    const gateway = new Gateway({ services, mostMessageBytes });
-    opened.defer(() => gateway.close(EtcdError.refusal("SERVER_STOPPED")));
-    const unrecorded = { judged: () => undefined, checked: () => undefined };
-    const http = httpListener(new Map([...healthPages(store, unrecorded), ...versionPage, ...gateway.pages]));
+    const counted = metrics.count(services);
+    const grpc = new GrpcServer({ services: counted, mostMessageBytes });
+    const web = new Web({
+      services: counted,
+      mostMessageBytes,
+      measured: { store, leases, hub, quotaBytes: limits.quotaBytes },
+      metrics,
+      cors: options.cors ?? [],
+      hosts: options.hosts ?? [],
+    });
+    opened.defer(() => web.close(EtcdError.refusal("SERVER_STOPPED")));
     for (const address of options.listen) {
-      const listener = await Listener.open(address, { grpc, http, log }).catch((cause: unknown) => {
-        if (cause instanceof EtcdError) throw cause;
-        const reason = cause instanceof Error ? cause.message : String(cause);
-        throw new EtcdError("UNAVAILABLE", `cannot listen: ${reason}`, { cause });
-      });
+      const listener = await Listener.open(address, { grpc, http: web.forClients, log }).catch(
+        (cause: unknown) => {
+          if (cause instanceof EtcdError) throw cause;
+          const reason = cause instanceof Error ? cause.message : String(cause);
+          throw new EtcdError("UNAVAILABLE", `cannot listen: ${reason}`, { cause });
+        },
+      );
       opened.defer(() => listener.close());
       listeners.push(listener);
     }
     opened.move();
-    return new EtcdServer({ store, leases, grpc, gateway, listeners });
+    return new EtcdServer({ store, leases, grpc, web, listeners });
   }
 
   /** Where it listens, with the ports that it got. */
@@ -135,7 +151,7 @@ export class EtcdServer implements AsyncDisposable {
 
   async #close(): Promise<void> {
     for (const listener of this.#listeners) listener.stop();
-    this.#gateway.close(EtcdError.refusal("SERVER_STOPPED"));
+    this.#web.close(EtcdError.refusal("SERVER_STOPPED"));
     await this.#grpc.close(EtcdError.refusal("SERVER_STOPPED"));
     this.#leases[Symbol.dispose]();
     for (const listener of this.#listeners) await listener.close();

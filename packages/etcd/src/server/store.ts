@@ -41,6 +41,8 @@ export class Store implements AsyncDisposable {
   #snapshotting: Promise<void> | undefined;
   #appliedIndex = 0;
   #closed = false;
+  #pending = 0;
+  #failed = 0;
 
   private constructor(options: StoreOptions, state: StoreState) {
     this.#options = options;
@@ -65,6 +67,7 @@ export class Store implements AsyncDisposable {
     store.#appliedIndex = log.lastIndex;
     if (cutOff !== undefined) options.log("warn", "cut off a torn last write", { ...cutOff });
     while (!state.keyspace.sweep(SWEEP_STEP));
+    state.keyspace.forgetCounts();
     try {
       await store.propose(startCommand());
     } catch (error) {
@@ -92,6 +95,11 @@ export class Store implements AsyncDisposable {
   /** Index of the last command that was carried out. */
   get appliedIndex(): number {
     return this.#appliedIndex;
+  }
+
+  /** Changes that wait for the log, and those that it did not take, since the start. */
+  get counts(): { readonly pending: number; readonly failed: number } {
+    return { pending: this.#pending, failed: this.#failed };
   }
 
   get clusterId(): bigint {
@@ -124,8 +132,13 @@ export class Store implements AsyncDisposable {
   propose<K extends Command["kind"]>(command: Extract<Command, { kind: K }>): Promise<Outcomes[K]> {
     return new Promise((resolve, reject) => {
       this.#admit(command);
+      this.#pending++;
       this.#directory.log.append(toRecord(command), (error, index) => {
-        if (error !== undefined) return reject(asRefusal(error));
+        this.#pending--;
+        if (error !== undefined) {
+          this.#failed++;
+          return reject(asRefusal(error));
+        }
         this.#appliedIndex = index;
         try {
           const outcome = this.#state.apply(command) as Outcomes[K];

@@ -79,6 +79,7 @@ export class WatchHub {
   readonly #intervals = new IntervalIndex<Group>();
   #toldRevision: number;
   #isScheduled = false;
+  #events = 0;
 
   constructor(keyspace: Keyspace) {
     this.#keyspace = keyspace;
@@ -87,6 +88,33 @@ export class WatchHub {
 
   get keyspace(): Keyspace {
     return this.#keyspace;
+  }
+
+  /** Watchers there are, and events that they were told since the start. */
+  get counts(): { readonly watchers: number; readonly events: number } {
+    let watchers = 0;
+    for (const { members } of this.#groups.values()) watchers += members.size;
+    return { watchers, events: this.#events };
+  }
+
+  /** A watcher was told so many events. */
+  told(events: number): void {
+    this.#events += events;
+  }
+
+  /** Watchers that have not been told everything, and how many revisions they are behind, all together. */
+  behind(): { readonly watchers: number; readonly revisions: number } {
+    const next = this.#keyspace.revision + 1;
+    let watchers = 0;
+    let revisions = 0;
+    for (const { members } of this.#groups.values()) {
+      for (const { isCurrent, nextRevision } of members) {
+        if (isCurrent) continue;
+        watchers++;
+        revisions += Math.max(0, next - nextRevision);
+      }
+    }
+    return { watchers, revisions };
   }
 
   add(watcher: Watcher): void {

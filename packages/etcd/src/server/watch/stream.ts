@@ -215,6 +215,7 @@ export class WatchStream implements StreamHandler {
   #sendEvents(watcher: OwnWatcher, batch: EventBatch): void {
     if (batch.versions.length === 0) return;
     watcher.wasTold = true;
+    this.#options.hub.told(batch.versions.length);
     const header = this.#options.header(batch.revision);
     const whole = { header, watchId: watcher.id, events: batch.encoded };
     const isLarge = batch.encoded.length + header.length >= this.#options.fragmentBytes;
