@@ -42,7 +42,7 @@ interface Part {
 export async function run({ only = /./ }: BenchOptions = {}): Promise<BenchResult> {
   await using workshop = await Workshop.open();
   const rows: BenchRow[] = [];
-  for (const tls of [false]) {
+  for (const tls of [false, true]) {
     const suffix = tls ? ", TLS" : "";
     let shared: Pair | undefined;
     const pair = async (): Promise<Pair> => (shared ??= await filled(workshop, tls));
