@@ -67,6 +67,15 @@ export const compare = {
     condition(key, comparison, Target.VALUE, { case: "value", value: valueBytes(value) }),
   lease: (key: string, comparison: Comparison, lease: bigint): Compare =>
     condition(key, comparison, Target.LEASE, { case: "lease", value: lease }),
+  /** No key of the selection exists. */
+  absent: (selector: KeySelector): Compare => ({
+    wire: {
+      ...rangeOf(selector),
+      result: Result.EQUAL,
+      target: Target.CREATE,
+      targetUnion: { case: "createRevision", value: 0n },
+    },
+  }),
 } as const;
 
 export interface PutOptions {

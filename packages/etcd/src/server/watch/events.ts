@@ -24,7 +24,7 @@ export function eventField(version: Version, prevKv: boolean, compactRevision: n
 }
 
 /** The key at the revision before, if that can still be read. */
-function stateBefore(version: Version, compactRevision: number): Version | undefined {
+export function stateBefore(version: Version, compactRevision: number): Version | undefined {
   const isCreation = !version.isTombstone && version.create === version.main;
   if (isCreation || version.main - 1 < compactRevision) return undefined;
   let before = version.previous;
