@@ -42,6 +42,7 @@ const places: readonly Place[] = [
       `${etcd}/keyspace`,
       `${etcd}/disk`,
       `${etcd}/bolt`,
+      `${etcd}/rest`,
       `${etcd}/errors.ts`,
       `${etcd}/proto`,
       "@bufbuild/protobuf",
@@ -52,6 +53,11 @@ const places: readonly Place[] = [
     folder: `${etcd}/client`,
     may: [`${etcd}/errors.ts`, `${etcd}/proto`, "@grpc/grpc-js", "@bufbuild/protobuf"],
     because: "the client cannot tell which server it talks to, so it knows neither",
+  },
+  {
+    folder: `${etcd}/rest`,
+    may: [`${etcd}/client`, `${etcd}/errors.ts`],
+    because: "the keys API is written against an interface; the client is one way to answer it",
   },
   {
     folder: `${etcd}/migration`,

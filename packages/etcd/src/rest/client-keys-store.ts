@@ -42,7 +42,10 @@ export class ClientKeysStore implements KeysStore {
     return { revision: answer.revision, results };
   }
 
-  async write({ when, write }: KeysTransaction): Promise<{ readonly succeeded: boolean; readonly revision: number }> {
+  async write({
+    when,
+    write,
+  }: KeysTransaction): Promise<{ readonly succeeded: boolean; readonly revision: number }> {
     return this.#client.txn({ compare: when.map(toCompare), success: write.map(toOp) });
   }
 
@@ -102,4 +105,3 @@ function toOp(write: KeysWrite): Op {
   if ("put" in write) return op.put(toText(write.put), write.value, { lease: write.lease });
   return op.delete(selector(write.delete));
 }
-

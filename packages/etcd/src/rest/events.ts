@@ -3,7 +3,14 @@
 import type { JournalEntry } from "./journal.ts";
 import { readEntry } from "./journal.ts";
 import type { KeyChange, StoredKey } from "./keys-store.ts";
-import { directoryNode, fileNode, type Action, type Expiration, type KeysEvent, type KeysNode } from "./node.ts";
+import {
+  directoryNode,
+  fileNode,
+  type Action,
+  type Expiration,
+  type KeysEvent,
+  type KeysNode,
+} from "./node.ts";
 import { isPath, journalKey, markerKey } from "./paths.ts";
 
 export interface ToldEvent {
@@ -74,7 +81,9 @@ async function ofOthers(
   root: string,
   past: Past,
 ): Promise<readonly ToldEvent[]> {
-  const ours = changes.filter((change) => keyOf(change).startsWith(`${root}/`) && isPath(pathOf(change, root)));
+  const ours = changes.filter(
+    (change) => keyOf(change).startsWith(`${root}/`) && isPath(pathOf(change, root)),
+  );
   const removed = ours.filter(({ type }) => type === "delete").map((change) => pathOf(change, root));
   const directories = removed.filter((path) => path.endsWith("/"));
   const removal = (await isEndOfLease(changes, past)) ? "expire" : "delete";

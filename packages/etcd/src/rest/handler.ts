@@ -75,7 +75,7 @@ export class KeysHandler implements Disposable {
       this.#head(response);
       const parsed = await this.#read(request, method as KeysMethod, path);
       if (parsed.wait) return await this.#watch(parsed, request, response);
-      sendAnswer(response, await this.#answer(parsed), parsed, this.#store);
+      sendAnswer(response, await this.#answer(parsed), { request: parsed, store: this.#store });
     } catch (error) {
       refuse(response, error);
     }
@@ -154,7 +154,11 @@ export class KeysHandler implements Disposable {
     } catch (error) {
       if (!(error instanceof EtcdError) || error.code !== "COMPACTED") throw error;
       const start = error.compactRevision ?? (await this.#startOfHistory(from));
-      throw new KeysRefusal("indexCleared", `the requested history has been cleared [${start}/${from}]`, revision);
+      throw new KeysRefusal(
+        "indexCleared",
+        `the requested history has been cleared [${start}/${from}]`,
+        revision,
+      );
     }
     return revision;
   }
@@ -162,7 +166,8 @@ export class KeysHandler implements Disposable {
   async #startOfHistory(from: number): Promise<number> {
     const stop = new AbortController();
     try {
-      for await (const { revision } of this.#store.watch(everything(this.#root), from, stop.signal)) return revision;
+      for await (const { revision } of this.#store.watch(everything(this.#root), from, stop.signal))
+        return revision;
     } catch (error) {
       if (error instanceof EtcdError && error.compactRevision !== undefined) return error.compactRevision;
       throw error;
@@ -193,12 +198,13 @@ async function readBody(request: IncomingMessage, mostBytes: number): Promise<st
 function sendAnswer(
   response: ServerResponse,
   { event, index, isCreated }: KeysAnswer,
-  request: KeysRequest,
-  store: KeysStore,
+  { request, store }: { readonly request: KeysRequest; readonly store: KeysStore },
 ): void {
+  const mayHide = event.action !== "get" && event.action !== "delete" && event.action !== "compareAndDelete";
+  const body = goJson(request.noValueOnSuccess && mayHide ? { action: event.action } : eventJson(event));
+  response.setHeader("Content-Length", Buffer.byteLength(body));
   writeHead(response, isCreated ? 201 : 200, { index, store });
-  const shown = event.action !== "get" && event.action !== "delete" && event.action !== "compareAndDelete";
-  response.end(goJson(request.noValueOnSuccess && shown ? { action: event.action } : eventJson(event)));
+  response.end(body);
 }
 
 function writeHead(
@@ -221,6 +227,7 @@ export function refuse(response: ServerResponse, error: unknown): void {
   const refusal = error instanceof KeysRefusal ? error : asRefusal(error);
   response.writeHead(refusal.status, {
     "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(refusal.body),
     "X-Etcd-Index": String(refusal.index),
     ...(response.req.complete ? {} : { Connection: "close" }),
   });
@@ -229,7 +236,8 @@ export function refuse(response: ServerResponse, error: unknown): void {
 
 function asRefusal(error: unknown): KeysRefusal {
   const reason = error instanceof Error ? error.message : String(error);
-  const isElection = error instanceof EtcdError && (error.code === "NO_LEADER" || error.code === "LEADER_CHANGED");
+  const isElection =
+    error instanceof EtcdError && (error.code === "NO_LEADER" || error.code === "LEADER_CHANGED");
   return new KeysRefusal(isElection ? "election" : "internal", reason);
 }
 

@@ -69,9 +69,7 @@ export interface KeysStore {
     spans: readonly LimitedSpan[],
     revision?: number,
   ): Promise<{ readonly revision: number; readonly results: readonly (readonly StoredKey[])[] }>;
-  write(
-    transaction: KeysTransaction,
-  ): Promise<{ readonly succeeded: boolean; readonly revision: number }>;
+  write(transaction: KeysTransaction): Promise<{ readonly succeeded: boolean; readonly revision: number }>;
   /**
    * Changes of a span from a revision on, with what each key was before. Ends when the signal fires; rejects
    * with COMPACTED when the store has dropped what would come next.

@@ -2,13 +2,7 @@
 // that what it decided on still holds; if it does not, it begins anew.
 import type { Condition, KeysStore, KeysWrite, StoredKey } from "./keys-store.ts";
 import { writeEntry } from "./journal.ts";
-import {
-  expirationAt,
-  type Action,
-  type Expiration,
-  type KeysEvent,
-  type KeysNode,
-} from "./node.ts";
+import { expirationAt, type Action, type Expiration, type KeysEvent, type KeysNode } from "./node.ts";
 import { below, inside, journalKey, markerKey } from "./paths.ts";
 import { KeysRefusal } from "./refusal.ts";
 import type { KeysRequest } from "./request.ts";
@@ -146,7 +140,8 @@ export class Keys {
       })
       .catch((error: unknown) => {
         // The lease that keys of the directory hang on has just ended: so has the directory.
-        if ((error as { readonly code?: unknown }).code === "LEASE_NOT_FOUND") return { succeeded: false, revision: 0 };
+        if ((error as { readonly code?: unknown }).code === "LEASE_NOT_FOUND")
+          return { succeeded: false, revision: 0 };
         throw error;
       });
     return answer.succeeded ? answer.revision : undefined;
@@ -180,7 +175,12 @@ export class Keys {
       write: [...made.write, ...node],
       node: (index) => {
         const kept = request.dir ? undefined : spot.file;
-        return newNode(spot.path, { value: request.dir ? undefined : value, index, kept, expires: term.expires });
+        return newNode(spot.path, {
+          value: request.dir ? undefined : value,
+          index,
+          kept,
+          expires: term.expires,
+        });
       },
       prevNode,
       expires: term.expires,
@@ -293,9 +293,7 @@ export class Keys {
       path: spot.path,
       dir: true,
       when: [
-        spot.marker === undefined
-          ? { absent: { key } }
-          : { key, modRevision: spot.marker.modRevision },
+        spot.marker === undefined ? { absent: { key } } : { key, modRevision: spot.marker.modRevision },
         ...rehung.map((kv) => ({ key: kv.key, modRevision: kv.modRevision })),
       ],
       write: [
@@ -353,8 +351,7 @@ export class Keys {
   /** The file, if it is as the request wants it to be. Refused: compareFailed, notFile, keyNotFound. */
   #compared({ prevIndex, prevValue }: KeysRequest, place: Place): StoredKey {
     const { file, path } = this.tree.existing(place);
-    if (file === undefined)
-      throw new KeysRefusal("notFile", path === "" ? "" : text(path), place.revision);
+    if (file === undefined) throw new KeysRefusal("notFile", path === "" ? "" : text(path), place.revision);
     const hasIndex = prevIndex === 0n || prevIndex === BigInt(file.modRevision);
     const hasValue = prevValue === "" || Buffer.compare(Buffer.from(prevValue), file.value) === 0;
     if (hasIndex && hasValue) return file;

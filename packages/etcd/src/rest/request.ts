@@ -99,8 +99,7 @@ function uint64(form: Form, name: string, refused: KeysErrorName): bigint {
 function timeToLive(form: Form): number | undefined {
   if ((first(form, "ttl") ?? "") === "") return undefined;
   const ttl = uint64(form, "ttl", "ttlNotNumber");
-  if (ttl > GREATEST_TTL)
-    throw new KeysRefusal("ttlNotNumber", `"ttl" is at most ${GREATEST_TTL} seconds`);
+  if (ttl > GREATEST_TTL) throw new KeysRefusal("ttlNotNumber", `"ttl" is at most ${GREATEST_TTL} seconds`);
   return Number(ttl);
 }
 

@@ -105,7 +105,7 @@ export class Tree {
   /** Keys below a directory, in order. Those deeper than its children only once for each child, unless `deep`. */
   async *#keys(path: string, deep: boolean, revision: number): AsyncGenerator<StoredKey, void, void> {
     const { key: start, end } = below(this.#root + path);
-    for (let key = start; key < end; ) {
+    for (let key = start; key < end;) {
       const { results } = await this.#store.read([{ key, end, limit: PAGE }], revision);
       const page = results[0] ?? [];
       yield* page;
@@ -181,4 +181,3 @@ class Folder {
 export function text(path: string): string {
   return path === "" ? "/" : Buffer.from(path, "latin1").toString("utf8");
 }
-

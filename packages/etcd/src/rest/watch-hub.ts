@@ -2,7 +2,15 @@
 // last is kept, so that a client that comes back with its next index misses nothing. Who asks for older events
 // reads the store's own history until it has caught up.
 import { EtcdError } from "../errors.ts";
-import { byRevision, concerned, concerns, eventsOf, type Interest, type Past, type ToldEvent } from "./events.ts";
+import {
+  byRevision,
+  concerned,
+  concerns,
+  eventsOf,
+  type Interest,
+  type Past,
+  type ToldEvent,
+} from "./events.ts";
 import { readEntry } from "./journal.ts";
 import type { KeysStore } from "./keys-store.ts";
 import type { KeysEvent } from "./node.ts";
@@ -181,7 +189,8 @@ export class KeysWatchHub implements Disposable {
     if (told.isRefresh) return;
     const { path } = told.event.node;
     const paths = new Set([path, ...told.gone, ""]);
-    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) paths.add(path.slice(0, at));
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1))
+      paths.add(path.slice(0, at));
     for (const one of paths) {
       for (const watcher of this.#watchers.get(one) ?? []) {
         if (watcher.ended || told.index < watcher.from || !concerns(watcher, told)) continue;

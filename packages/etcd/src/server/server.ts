@@ -19,6 +19,7 @@ import { Store } from "./store.ts";
 import type { Method } from "./transport/call.ts";
 import { GrpcServer } from "./transport/grpc.ts";
 import { Listener, type Address } from "./transport/listener.ts";
+import { V2Pages } from "./v2/pages.ts";
 import { WatchHub } from "./watch/hub.ts";
 import { Web } from "./web.ts";
 
@@ -39,6 +40,7 @@ export class EtcdServer implements AsyncDisposable {
   readonly #leases: LeaseKeeper;
   readonly #grpc: GrpcServer;
   readonly #web: Web;
+  readonly #v2: V2Pages;
   readonly #listeners: readonly Listener[];
   #closing: Promise<void> | undefined;
 
@@ -47,12 +49,14 @@ export class EtcdServer implements AsyncDisposable {
     leases: LeaseKeeper;
     grpc: GrpcServer;
     web: Web;
+    v2: V2Pages;
     listeners: Listener[];
   }) {
     this.#store = parts.store;
     this.#leases = parts.leases;
     this.#grpc = parts.grpc;
     this.#web = parts.web;
+    this.#v2 = parts.v2;
     this.#listeners = parts.listeners;
   }
 
@@ -104,6 +108,9 @@ export class EtcdServer implements AsyncDisposable {
     services.set("v3electionpb.Election", electionService(services));
     const counted = metrics.count(services);
     const grpc = new GrpcServer({ services: counted, mostMessageBytes });
+    const name = options.name ?? "default";
+    const mostOps = limits.maxTxnOps;
+    const v2 = opened.use(new V2Pages({ store, leases, hub, mostOps, randomId, name, clientUrls }));
     const web = new Web({
       services: counted,
       mostMessageBytes,
@@ -111,6 +118,7 @@ export class EtcdServer implements AsyncDisposable {
       metrics,
       cors: options.cors ?? [],
       hosts: options.hosts ?? [],
+      pages: v2.table,
     });
     opened.defer(() => web.close(EtcdError.refusal("SERVER_STOPPED")));
     for (const address of options.listen) {
@@ -125,7 +133,7 @@ export class EtcdServer implements AsyncDisposable {
       listeners.push(listener);
     }
     opened.move();
-    return new EtcdServer({ store, leases, grpc, web, listeners });
+    return new EtcdServer({ store, leases, grpc, web, v2, listeners });
   }
 
   /** Where it listens, with the ports that it got. */
@@ -152,6 +160,7 @@ export class EtcdServer implements AsyncDisposable {
   async #close(): Promise<void> {
     for (const listener of this.#listeners) listener.stop();
     this.#web.close(EtcdError.refusal("SERVER_STOPPED"));
+    this.#v2[Symbol.dispose]();
     await this.#grpc.close(EtcdError.refusal("SERVER_STOPPED"));
     this.#leases[Symbol.dispose]();
     for (const listener of this.#listeners) await listener.close();

@@ -67,7 +67,9 @@ export class EmbeddedKeysStore implements KeysStore {
     return { revision: keyspace.revision, results };
   }
 
-  async write(transaction: KeysTransaction): Promise<{ readonly succeeded: boolean; readonly revision: number }> {
+  async write(
+    transaction: KeysTransaction,
+  ): Promise<{ readonly succeeded: boolean; readonly revision: number }> {
     const message = create(TxnRequestSchema, {
       compare: transaction.when.map(toCompare),
       success: transaction.write.map(toOp),
@@ -144,7 +146,10 @@ export class EmbeddedKeysStore implements KeysStore {
 
   #compacted(): EtcdError {
     const { code, message, grpcStatus } = EtcdError.refusal("COMPACTED");
-    return new EtcdError(code, message, { grpcStatus, compactRevision: this.#store.keyspace.compactRevision });
+    return new EtcdError(code, message, {
+      grpcStatus,
+      compactRevision: this.#store.keyspace.compactRevision,
+    });
   }
 }
 
@@ -193,5 +198,7 @@ function toOp(write: KeysWrite) {
     return { request: { case: "requestPut", value: { key: bytes(put), value, lease } } as const };
   }
   const { key, end = "" } = write.delete;
-  return { request: { case: "requestDeleteRange", value: { key: bytes(key), rangeEnd: bytes(end) } } as const };
+  return {
+    request: { case: "requestDeleteRange", value: { key: bytes(key), rangeEnd: bytes(end) } } as const,
+  };
 }

@@ -77,7 +77,9 @@ export class V2Pages implements Disposable {
     if (body === undefined) return send(response, 404, "404 page not found\n");
     if (method !== "GET" && !(method === "HEAD" && page === "machines"))
       return notAllowed(response, page === "machines" ? "GET,HEAD" : "GET");
-    response.writeHead(200, { "Content-Type": typeof body === "string" ? "text/plain; charset=utf-8" : JSON_TYPE });
+    response.writeHead(200, {
+      "Content-Type": typeof body === "string" ? "text/plain; charset=utf-8" : JSON_TYPE,
+    });
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   }
 
