@@ -121,6 +121,10 @@ async function recover(
   const id = (): string => randomId().toString(16);
   const identity =
     (await readIdentity(options)) ?? (await writeIdentity(options, { cluster: id(), member: id() }));
+  // What is found may have its name in the system's cache only.
+  await medium.disk.syncDirectory(options.path).catch((cause: unknown) => {
+    throw ioError(options.path, "sync", cause);
+  });
   const snapshot = await restoreSnapshot(options.path, recovery, medium);
   const scanned = await scanLog(logPath, recovery, { ...medium, snapshotIndex: snapshot.index });
   await mendLog(logPath, scanned, medium);

@@ -2,11 +2,12 @@
 // what a crash left half made cleared away.
 
 import { join } from "node:path";
-import { damaged } from "./failure.ts";
+import { damaged, ioError } from "./failure.ts";
 import type { Frame, LogRecord } from "./frame.ts";
 import type { SegmentState } from "./log.ts";
 import {
   clearRemains,
+  confirmLastFrame,
   readSegment,
   segmentPath,
   sequenceOf,
@@ -38,6 +39,8 @@ export interface Scanned {
   readonly lastIndex: number;
   /** The segment whose end a crash tore. */
   readonly torn: SegmentContent | undefined;
+  /** The segment with the last records. */
+  readonly last: SegmentContent | undefined;
 }
 
 /**
@@ -51,6 +54,7 @@ export async function scanLog(
 ): Promise<Scanned> {
   const segments: ScannedSegment[] = [];
   let torn: SegmentContent | undefined;
+  let last: SegmentContent | undefined;
   /** Index that the next frame must have. */
   let next: number | undefined;
   for (const sequence of await listSegments(directory, medium)) {
@@ -66,19 +70,29 @@ export async function scanLog(
       next = frame.index + frame.records.length;
     }
     if (content.hasRemains) torn = content;
+    if (records > 0) last = content;
     const { path, salt, size, end } = content;
     const lastIndex = records === 0 || next === undefined ? undefined : next - 1;
     segments.push({ path, sequence, salt, size, end, records, lastIndex });
   }
-  return { segments, lastIndex: Math.max(snapshotIndex, (next ?? 1) - 1), torn };
+  return { segments, lastIndex: Math.max(snapshotIndex, (next ?? 1) - 1), torn, last };
 }
 
-/** Removes what a crash left half made. Throws STORE_IO. */
-export async function mendLog(directory: string, { torn }: Scanned, { disk }: Medium): Promise<void> {
-  for (const name of await disk.list(directory)) {
-    if (name.endsWith(".new")) await disk.remove(join(directory, name));
+/**
+ * Removes what a crash left half made, and makes durable what was read: after a write or a sync that failed, the
+ * system's cache may show what the disk does not have. Throws STORE_IO.
+ */
+export async function mendLog(directory: string, { torn, last }: Scanned, { disk }: Medium): Promise<void> {
+  try {
+    for (const name of await disk.list(directory)) {
+      if (name.endsWith(".new")) await disk.remove(join(directory, name));
+    }
+    await disk.syncDirectory(directory);
+  } catch (cause) {
+    throw ioError(directory, "mend", cause);
   }
   if (torn !== undefined) await clearRemains(torn, disk);
+  if (last !== undefined) await confirmLastFrame(last, disk);
 }
 
 /** Where a torn frame is, that is or was cut off. */

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import type { Crc32c } from "./crc32c.ts";
-import { replaceFile, writeFully, type Disk } from "./disk.ts";
+import { replaceFile, writeFully, type Disk, type DiskFile } from "./disk.ts";
 import { damaged, ioError, otherFormat } from "./failure.ts";
 import { findFrame, readFrame, type Frame } from "./frame.ts";
 
@@ -59,6 +59,8 @@ export interface SegmentContent extends SegmentHeader {
   readonly frames: readonly Frame[];
   /** Where the next frame goes. */
   readonly end: number;
+  /** The last frame as it was read. */
+  readonly lastFrame: { readonly offset: number; readonly bytes: Buffer } | undefined;
   /** Bytes after `end` that are not zero: a frame that a crash tore, or damage. */
   readonly hasRemains: boolean;
   /** Offset of an intact frame behind the remains: then they are damage for certain. */
@@ -78,29 +80,47 @@ export async function readSegment(
   const checksum = { crc, salt };
   const frames: Frame[] = [];
   let end = SEGMENT_HEADER_BYTES;
+  let lastFrame: SegmentContent["lastFrame"];
   for (let frame = readFrame(bytes, end, checksum); frame; frame = readFrame(bytes, end, checksum)) {
     frames.push(frame);
+    lastFrame = { offset: end, bytes: bytes.subarray(end, frame.end) };
     end = frame.end;
   }
   const hasRemains = !isZero(bytes, end);
   const intactBehind = hasRemains ? findFrame(bytes, end + 8, checksum) : undefined;
-  return { path, sequence, salt, size: bytes.length, frames, end, hasRemains, intactBehind };
+  return { path, sequence, salt, size: bytes.length, frames, end, lastFrame, hasRemains, intactBehind };
 }
 
-/** Overwrites a torn frame with zeros, so that nothing of it can be taken for something later. */
-export async function clearRemains(content: SegmentContent, disk: Disk): Promise<void> {
+/** Overwrites a torn frame with zeros, so that nothing of it can be taken for something later. Throws STORE_IO. */
+export async function clearRemains({ path, end, size }: SegmentContent, disk: Disk): Promise<void> {
+  await writeDurably(path, disk, async (file) => {
+    const zeros = Buffer.alloc(FILL_BYTES);
+    for (let at = end; at < size; at += FILL_BYTES) {
+      await writeFully(file, zeros.subarray(0, Math.min(FILL_BYTES, size - at)), at);
+    }
+  });
+}
+
+/** Writes the last frame again: what was read may lie in the system's cache only. Throws STORE_IO. */
+export async function confirmLastFrame({ path, lastFrame }: SegmentContent, disk: Disk): Promise<void> {
+  if (lastFrame === undefined) return;
+  await writeDurably(path, disk, (file) => writeFully(file, lastFrame.bytes, lastFrame.offset));
+}
+
+async function writeDurably(
+  path: string,
+  disk: Disk,
+  work: (file: DiskFile) => Promise<void>,
+): Promise<void> {
   try {
-    const file = await disk.openDurable(content.path);
+    const file = await disk.openDurable(path);
     try {
-      const zeros = Buffer.alloc(FILL_BYTES);
-      for (let at = content.end; at < content.size; at += FILL_BYTES) {
-        await writeFully(file, zeros.subarray(0, Math.min(FILL_BYTES, content.size - at)), at);
-      }
+      await work(file);
     } finally {
       await file.close();
     }
   } catch (cause) {
-    throw ioError(content.path, "clear the torn end of", cause);
+    throw ioError(path, "mend the end of", cause);
   }
 }
 

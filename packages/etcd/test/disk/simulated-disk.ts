@@ -123,7 +123,9 @@ export class SimulatedDisk implements Disk {
         const growth = Math.max(0, position + length - content.cached.length);
         const room = Math.max(0, this.capacity - this.#used());
         if (growth > room) length = Math.max(0, length - (growth - room));
-        if (boot === this.#boot) put(content, bytes.subarray(0, length), { position, isDurable });
+        // What failed to reach the disk may still be read back from the cache.
+        const reaches = isDurable && (failure === undefined || this.#random() < 0.5);
+        if (boot === this.#boot) put(content, bytes.subarray(0, length), { position, isDurable: reaches });
         if (failure !== undefined) throw failure;
         if (length === 0 && bytes.length > 0) {
           if (growth > room) throw systemError("ENOSPC");

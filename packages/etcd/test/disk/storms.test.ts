@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seeded } from "../seeded.ts";
-import { append, openDirectory, scratch, SEGMENT_BYTES } from "./scratch.ts";
+import { append, openDirectory, scratch, SEGMENT_BYTES, type Opened } from "./scratch.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
 
 const STORMS = Math.max(25, Number(process.env["KEELSON_STORMS"] ?? 0));
@@ -58,10 +58,10 @@ async function live(
   expected: Expected,
   seen: Seen,
 ): Promise<void> {
-  disk.callsUntilCrash = random() < 0.7 ? 5 + Math.floor(random() * 150) : Infinity;
+  disk.callsUntilCrash = random() < 0.7 ? 15 + Math.floor(random() * 90) : Infinity;
   const opened = await openDirectory(path, { disk, retryMs: 1 }).catch(() => undefined);
   if (opened === undefined) return;
-  disk.faults = { error: random() * 0.1, short: random() * 0.3 };
+  disk.faults = { error: random() < 0.5 ? 0 : random() * 0.05, short: random() * 0.3 };
   for (let round = 0; round < 12; round++) {
     const texts = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, n) => {
       return `${life}/${round}/${n} ${"x".repeat(Math.floor(random() * SEGMENT_BYTES * 0.6))}`;
@@ -83,13 +83,30 @@ async function live(
       const { lastIndex } = opened.directory.log;
       await opened.directory.snapshot(lastIndex, [Buffer.from(`all to ${lastIndex}`)]).catch(() => undefined);
     }
-    if (opened.directory.log.failure !== undefined) await new Promise((resolve) => setTimeout(resolve, 2));
+    for (let tries = 0; tries < 10 && !disk.isDown && opened.directory.log.failure !== undefined; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
   }
+  await endBadly(opened, { random, disk, text: `${life}/end` }, expected);
   try {
     await opened[Symbol.asyncDispose]();
   } catch {
     // A dead disk cannot even close a file.
   }
+}
+
+/** Now and then the process ends right after a write that failed. */
+async function endBadly(
+  { directory }: Opened,
+  { random, disk, text }: { random: () => number; disk: SimulatedDisk; text: string },
+  { open }: Expected,
+): Promise<void> {
+  if (random() < 0.5) return;
+  disk.faults = { error: 1, short: 0 };
+  open.add(text);
+  await append(directory, text).catch((error: { code: string }) => {
+    if (error.code === "STORE_IO") open.delete(text);
+  });
 }
 
 async function check(
