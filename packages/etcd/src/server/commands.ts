@@ -81,6 +81,11 @@ export function alarmCommand(request: AlarmChange): Command & { kind: "alarm" } 
   return { kind: "alarm", request, body: pair(request.alarm, request.active ? 1n : 0n) };
 }
 
+export function compactCommand(revision: number): Command & { kind: "compact" } {
+  const body = Buffer.from(intField("\x08", revision), "latin1");
+  return { kind: "compact", request: { revision, physical: false }, body };
+}
+
 export function startCommand(): Command & { kind: "start" } {
   return { kind: "start", body: new Uint8Array() };
 }

@@ -3,6 +3,7 @@
 export { checkStore, type StoreCheck } from "./check.ts";
 export { EtcdServer, type EtcdServerStatus } from "./server.ts";
 export type {
+  AutoCompactionOptions,
   EtcdServerOptions,
   ListenOptions,
   LogFunction,

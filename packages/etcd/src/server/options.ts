@@ -45,6 +45,11 @@ export type ListenOptions =
   | { readonly host: string; readonly port: number; readonly tls?: TlsOptions | undefined }
   | { readonly path: string; readonly tls?: TlsOptions | undefined };
 
+/** What of the history is kept: that of a period, or a number of revisions. As etcd's --auto-compaction-mode. */
+export type AutoCompactionOptions =
+  | { readonly mode: "periodic"; readonly periodMs: number }
+  | { readonly mode: "revision"; readonly keepRevisions: number };
+
 export interface EtcdServerOptions {
   /** Directory for everything that the server keeps; made if it is not there. */
   readonly dataDir: string;
@@ -60,6 +65,16 @@ export interface EtcdServerOptions {
   readonly cors?: readonly string[];
   /** Host names by which HTTP without TLS may call the server. By default all. */
   readonly hosts?: readonly string[];
+  /** Whether to serve the JSON gateway. By default it is served. */
+  readonly gateway?: boolean;
+  /** Where to listen for /metrics and the health pages alone. By default nowhere besides. */
+  readonly metricsListen?: readonly ListenOptions[];
+  /** How history is dropped by itself. By default it is not. */
+  readonly autoCompaction?: AutoCompactionOptions;
+  /** Least TTL of a lease in seconds; shorter ones are lengthened to it. 2. */
+  readonly leastLeaseTtl?: number;
+  /** Milliseconds between the progress reports of a watch. Ten minutes. */
+  readonly watchProgressMs?: number;
   /** "extensive" adds to /metrics how long each method's calls take. "basic". */
   readonly metrics?: "basic" | "extensive";
   readonly log?: LogFunction;

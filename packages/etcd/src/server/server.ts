@@ -3,10 +3,17 @@
 
 import { performance } from "node:perf_hooks";
 import { EtcdError } from "../errors.ts";
+import { AutoCompaction } from "./auto-compaction.ts";
 import { ResponseHeaders } from "./headers.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import { LEAST_TTL } from "./lessor.ts";
 import { ServerMetrics } from "./metrics/server-metrics.ts";
-import { DEFAULT_LIMITS, REQUEST_OVERHEAD_BYTES, type EtcdServerOptions } from "./options.ts";
+import {
+  DEFAULT_LIMITS,
+  REQUEST_OVERHEAD_BYTES,
+  type EtcdServerOptions,
+  type ListenOptions,
+} from "./options.ts";
 import { clusterService } from "./services/cluster.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { electionService } from "./services/election.ts";
@@ -14,11 +21,11 @@ import { kvService } from "./services/kv.ts";
 import { leaseService } from "./services/lease.ts";
 import { lockService } from "./services/lock.ts";
 import { maintenanceService } from "./services/maintenance.ts";
-import { watchService } from "./services/watch.ts";
+import { PROGRESS_INTERVAL_MS, watchService } from "./services/watch.ts";
 import { Store } from "./store.ts";
 import type { Method } from "./transport/call.ts";
 import { GrpcServer } from "./transport/grpc.ts";
-import { Listener, type Address } from "./transport/listener.ts";
+import { Listener, type Address, type ListenerParts } from "./transport/listener.ts";
 import { V2Pages } from "./v2/pages.ts";
 import { WatchHub } from "./watch/hub.ts";
 import { Web } from "./web.ts";
@@ -38,26 +45,32 @@ export interface EtcdServerStatus {
 export class EtcdServer implements AsyncDisposable {
   readonly #store: Store;
   readonly #leases: LeaseKeeper;
+  readonly #compaction: AutoCompaction | undefined;
   readonly #grpc: GrpcServer;
   readonly #web: Web;
   readonly #v2: V2Pages;
   readonly #listeners: readonly Listener[];
+  readonly #monitors: readonly Listener[];
   #closing: Promise<void> | undefined;
 
   private constructor(parts: {
     store: Store;
     leases: LeaseKeeper;
+    compaction: AutoCompaction | undefined;
     grpc: GrpcServer;
     web: Web;
     v2: V2Pages;
-    listeners: Listener[];
+    listeners: readonly Listener[];
+    monitors: readonly Listener[];
   }) {
     this.#store = parts.store;
     this.#leases = parts.leases;
+    this.#compaction = parts.compaction;
     this.#grpc = parts.grpc;
     this.#web = parts.web;
     this.#v2 = parts.v2;
     this.#listeners = parts.listeners;
+    this.#monitors = parts.monitors;
   }
 
   /**
@@ -97,10 +110,15 @@ export class EtcdServer implements AsyncDisposable {
     const mostMessageBytes = limits.maxRequestBytes + REQUEST_OVERHEAD_BYTES;
     const headers = new ResponseHeaders(store.clusterId, store.memberId);
     const context: ServiceContext = { store, header: (revision) => headers.at(revision, store.term) };
+    const { leastLeaseTtl: leastTtl = LEAST_TTL, watchProgressMs: progressMs = PROGRESS_INTERVAL_MS } =
+      options;
     const services = new Map<string, Readonly<Record<string, Method>>>([
       ["etcdserverpb.KV", kvService(context, limits)],
-      ["etcdserverpb.Watch", watchService(context, { hub, fragmentBytes: mostMessageBytes, jitter: random })],
-      ["etcdserverpb.Lease", leaseService(context, { keeper: leases, randomId })],
+      [
+        "etcdserverpb.Watch",
+        watchService(context, { hub, fragmentBytes: mostMessageBytes, progressMs, jitter: random }),
+      ],
+      ["etcdserverpb.Lease", leaseService(context, { keeper: leases, leastTtl, randomId })],
       ["etcdserverpb.Cluster", clusterService(context, { name: options.name ?? "default", clientUrls })],
       ["etcdserverpb.Maintenance", maintenanceService(context)],
     ]);
@@ -118,27 +136,44 @@ export class EtcdServer implements AsyncDisposable {
       metrics,
       cors: options.cors ?? [],
       hosts: options.hosts ?? [],
+      gateway: options.gateway ?? true,
       pages: v2.table,
     });
     opened.defer(() => web.close(EtcdError.refusal("SERVER_STOPPED")));
-    for (const address of options.listen) {
-      const listener = await Listener.open(address, { grpc, http: web.forClients, log }).catch(
-        (cause: unknown) => {
+    const monitored = new GrpcServer({ services: new Map(), mostMessageBytes });
+    const listen = async (addresses: readonly ListenOptions[], parts: ListenerParts): Promise<Listener[]> => {
+      const opening: Listener[] = [];
+      for (const address of addresses) {
+        const listener = await Listener.open(address, parts).catch((cause: unknown) => {
           if (cause instanceof EtcdError) throw cause;
           const reason = cause instanceof Error ? cause.message : String(cause);
           throw new EtcdError("UNAVAILABLE", `cannot listen: ${reason}`, { cause });
-        },
-      );
-      opened.defer(() => listener.close());
-      listeners.push(listener);
-    }
+        });
+        opened.defer(() => listener.close());
+        opening.push(listener);
+      }
+      return opening;
+    };
+    const monitors = await listen(options.metricsListen ?? [], {
+      grpc: monitored,
+      http: web.forMonitoring,
+      log,
+    });
+    listeners.push(...(await listen(options.listen, { grpc, http: web.forClients, log })));
+    const compaction =
+      options.autoCompaction && opened.use(new AutoCompaction(options.autoCompaction, { store, clock, log }));
     opened.move();
-    return new EtcdServer({ store, leases, grpc, web, v2, listeners });
+    return new EtcdServer({ store, leases, compaction, grpc, web, v2, listeners, monitors });
   }
 
   /** Where it listens, with the ports that it got. */
   get addresses(): readonly Address[] {
     return this.#listeners.map(({ address }) => address);
+  }
+
+  /** Where it listens for monitoring alone. */
+  get metricsAddresses(): readonly Address[] {
+    return this.#monitors.map(({ address }) => address);
   }
 
   get status(): EtcdServerStatus {
@@ -158,12 +193,14 @@ export class EtcdServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const listener of this.#listeners) listener.stop();
+    const listeners = [...this.#listeners, ...this.#monitors];
+    for (const listener of listeners) listener.stop();
+    this.#compaction?.[Symbol.dispose]();
     this.#web.close(EtcdError.refusal("SERVER_STOPPED"));
     this.#v2[Symbol.dispose]();
     await this.#grpc.close(EtcdError.refusal("SERVER_STOPPED"));
     this.#leases[Symbol.dispose]();
-    for (const listener of this.#listeners) await listener.close();
+    for (const listener of listeners) await listener.close();
     await this.#store[Symbol.asyncDispose]();
   }
 }

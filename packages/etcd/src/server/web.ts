@@ -14,6 +14,8 @@ import { httpListener, type HttpTable } from "./transport/http.ts";
 export interface WebOptions extends GatewayOptions, AccessOptions {
   readonly measured: Measured;
   readonly metrics: ServerMetrics;
+  /** Whether the JSON gateway is served. */
+  readonly gateway: boolean;
   /** Pages of other parts. */
   readonly pages?: HttpTable;
 }
@@ -42,7 +44,7 @@ export class Web {
       ...monitoring,
       ...versionPage,
       ...debugVarsPage(state),
-      ...this.#gateway.pages,
+      ...(options.gateway ? this.#gateway.pages : []),
       ...pages,
     ]);
     this.forMonitoring = httpListener(monitoring);

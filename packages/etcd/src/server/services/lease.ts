@@ -10,13 +10,15 @@ import {
 } from "../../proto/generated/etcdserverpb/lease_pb.ts";
 import { grantCommand, revokeCommand } from "../commands.ts";
 import type { LeaseKeeper } from "../lease-keeper.ts";
-import { GREATEST_TTL, LEAST_TTL } from "../lessor.ts";
+import { GREATEST_TTL } from "../lessor.ts";
 import { decode, encode } from "../messages/generated.ts";
 import type { Method } from "../transport/call.ts";
 import type { ServiceContext } from "./context.ts";
 
 export interface LeaseServiceOptions {
   readonly keeper: LeaseKeeper;
+  /** Seconds to which shorter TTLs are lengthened. */
+  readonly leastTtl: number;
   /** A random unsigned integer of 64 bits. */
   readonly randomId: () => bigint;
 }
@@ -24,7 +26,7 @@ export interface LeaseServiceOptions {
 /** etcdserverpb.Lease. */
 export function leaseService(
   context: ServiceContext,
-  { keeper, randomId }: LeaseServiceOptions,
+  { keeper, leastTtl, randomId }: LeaseServiceOptions,
 ): Record<string, Method> {
   const { store, header } = context;
   const { keyspace } = store;
@@ -36,7 +38,7 @@ export function leaseService(
         const { ID, TTL } = decode(LeaseGrantRequestSchema, bytes);
         if (TTL > BigInt(GREATEST_TTL)) throw EtcdError.refusal("LEASE_TTL_TOO_LARGE");
         const id = ID === 0n ? unusedId(context, randomId) : ID;
-        const lease = await store.propose(grantCommand(id, Math.max(LEAST_TTL, Number(TTL))));
+        const lease = await store.propose(grantCommand(id, Math.max(leastTtl, Number(TTL))));
         return now() + bigField("\x10", lease.id) + intField("\x18", lease.ttl);
       },
     },
