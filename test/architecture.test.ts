@@ -149,6 +149,11 @@ const places: readonly Place[] = [
     because: "rank 3: asks the scheduler, writes through the registry",
   },
   {
+    folder: `${keelson}/discovery`,
+    may: [...pure, ...of("registry"), "@keelson/etcd"],
+    because: "rank 3: a service of its own, over whatever store is behind",
+  },
+  {
     folder: `${keelson}/local`,
     may: [...of("base", "model", "host"), "@keelson/systemd", "rolldown"],
     because:
@@ -184,9 +189,14 @@ const places: readonly Place[] = [
     because: "rank 5: a store can be served, checked and restored without any cluster around it",
   },
   {
+    folder: `${keelson}/cli/commands/discovery.ts`,
+    may: [...pure, ...of("registry", "discovery", "cli"), "commander", "@keelson/etcd"],
+    because: "rank 5: the discovery service runs without any cluster around it",
+  },
+  {
     folder: `${keelson}/daemons`,
     may: [
-      ...of("base", "model", "registry", "host", "agent", "leader", "api", "store-cluster"),
+      ...of("base", "model", "registry", "host", "agent", "leader", "api", "store-cluster", "discovery"),
       "@keelson/etcd",
     ],
     because: "rank 5: wiring only",

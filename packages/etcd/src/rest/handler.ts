@@ -37,6 +37,8 @@ const BODY_MS = 30_000;
 
 export interface KeysHandlerOptions extends KeysOptions {
   readonly limits?: Partial<KeysLimits>;
+  /** Throws a {@link KeysRefusal} for a request that is not to be answered. */
+  readonly admit?: (request: KeysRequest, response: ServerResponse) => void | Promise<void>;
 }
 
 /** Serves the keys of a store. */
@@ -47,12 +49,14 @@ export class KeysHandler implements Disposable {
   readonly #hub: KeysWatchHub;
   readonly #root: string;
   readonly #limits: KeysLimits;
+  readonly #admit: KeysHandlerOptions["admit"];
   readonly #waiting = new WeakMap<Socket, number>();
 
   constructor(store: KeysStore, options: KeysHandlerOptions) {
     this.#store = store;
     this.#root = options.root ?? "";
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#admit = options.admit;
     this.keys = new Keys(store, options);
     this.#hub = new KeysWatchHub(store, { root: this.#root, wall: options.wall });
   }
@@ -74,6 +78,7 @@ export class KeysHandler implements Disposable {
       if (!METHODS.has(method)) return methodNotAllowed(request, response);
       this.#head(response);
       const parsed = await this.#read(request, method as KeysMethod, path);
+      await this.#admit?.(parsed, response);
       if (parsed.wait) return await this.#watch(parsed, request, response);
       sendAnswer(response, await this.#answer(parsed), { request: parsed, store: this.#store });
     } catch (error) {

@@ -7,5 +7,6 @@ export type { KeysAnswer, KeysOptions } from "./keys.ts";
 export type { KeysStore } from "./keys-store.ts";
 export type { KeysEvent, KeysNode } from "./node.ts";
 export { goJson, KeysRefusal } from "./refusal.ts";
+export { toText } from "./paths.ts";
 export { MOST_PARTS, MOST_PATH_BYTES, readRequest } from "./request.ts";
 export type { KeysMethod, KeysRequest } from "./request.ts";

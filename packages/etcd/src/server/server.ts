@@ -3,6 +3,7 @@
 
 import { performance } from "node:perf_hooks";
 import { EtcdError } from "../errors.ts";
+import type { KeysStore } from "../rest/keys-store.ts";
 import { AutoCompaction } from "./auto-compaction.ts";
 import { ResponseHeaders } from "./headers.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -174,6 +175,11 @@ export class EtcdServer implements AsyncDisposable {
   /** Where it listens for monitoring alone. */
   get metricsAddresses(): readonly Address[] {
     return this.#monitors.map(({ address }) => address);
+  }
+
+  /** The store as the REST keys API sees it: for services of the same process. */
+  get keys(): KeysStore {
+    return this.#v2.store;
   }
 
   get status(): EtcdServerStatus {

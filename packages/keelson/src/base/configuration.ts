@@ -39,6 +39,16 @@ const schema = z.strictObject({
     }),
     { socket: "/run/keelson/api.sock", listen: [] },
   ),
+  /** The discovery service for etcd clusters, over this cluster's store. */
+  discovery: z.optional(
+    z.strictObject({
+      listen: z.array(address).check(z.minLength(1), z.maxLength(16)),
+      /** What tokens' URLs begin with; what the client called unless given. */
+      publicUrl: z.optional(z.string().check(z.regex(/^https?:\/\/[^/\s]+\/?$/))),
+      /** How long a token lives, in seconds. */
+      tokenSeconds: z._default(z.int().check(z.gte(60), z.lte(30 * 86_400)), 86_400),
+    }),
+  ),
   /** Where this keeld keeps what must survive its machine's restart: image archives. */
   stateDir: z._default(z.string(), "/var/lib/keelson"),
   /** Where this keeld keeps what must survive its own restart only. */

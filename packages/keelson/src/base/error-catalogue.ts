@@ -210,6 +210,12 @@ const entries = {
     remedy: "`keel image ls` lists them; `keel image load FILE` adds one.",
     exit: "notFound",
   },
+  "KEEL-521": {
+    title: "No such discovery token",
+    meaning: "The discovery service knows no such token: it was made elsewhere, or it is forgotten.",
+    remedy: "`keel discovery new --size N` makes another.",
+    exit: "notFound",
+  },
   "KEEL-601": {
     title: "No daemon answers",
     meaning: "The command could not reach keeld.",

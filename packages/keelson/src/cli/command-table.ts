@@ -30,6 +30,12 @@ export const commandTable: readonly CommandEntry[] = [
     () => import("./commands/cache.ts"),
   ),
   entry("Cluster", "doctor", "Check the host and the cluster", () => import("./commands/doctor.ts")),
+  entry(
+    "Cluster",
+    "discovery",
+    "Serve and use discovery for etcd clusters",
+    () => import("./commands/discovery.ts"),
+  ),
   entry("Cluster", "store", "Look after the store", () => import("./commands/store.ts")),
   entry(
     "Cluster",

@@ -57,6 +57,7 @@ export class Daemon implements AsyncDisposable {
     const daemon = new Daemon(options, await readFacts());
     try {
       for (const role of ["store", "api", "agent", "leader"] as const) await daemon.#start(role);
+      await daemon.#startDiscovery();
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;
@@ -172,6 +173,22 @@ export class Daemon implements AsyncDisposable {
       signal: this.#lifetime.signal,
     });
     this.#lifetime.own(leader);
+  }
+
+  async #startDiscovery(): Promise<void> {
+    const { configuration, clock, log } = this.#options;
+    if (configuration.discovery === undefined) return;
+    const { DiscoveryService } = await import("../discovery/service.ts");
+    const { listen, publicUrl, tokenSeconds } = configuration.discovery;
+    const service = await DiscoveryService.start({
+      keys: this.#store.keys,
+      listen,
+      publicUrl,
+      limits: { tokenSeconds },
+      clock,
+      log: log.with({ role: "discovery" }),
+    });
+    this.#lifetime.own(service);
   }
 
   async #openAgent(): Promise<void> {

@@ -1,6 +1,8 @@
 // The store behind etcd's protocol: embedded or a real etcd, it makes no difference here.
 import { compare, EtcdClient, EtcdError, op } from "@keelson/etcd/client";
 import type { Comparison, KeyValue, RequestOptions } from "@keelson/etcd/client";
+import { ClientKeysStore } from "@keelson/etcd/rest";
+import type { KeysStore } from "@keelson/etcd/rest";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -38,6 +40,11 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
   /** `Clock.now()` when the store answered last; undefined before the first time. */
   get lastHeardMs(): number | undefined {
     return this.#client.contact.lastOkMs;
+  }
+
+  /** The same store as the REST keys API sees it. */
+  get keys(): KeysStore {
+    return new ClientKeysStore(this.#client);
   }
 
   async range(request: RangeRequest, options: CallOptions = {}): Promise<RangeAnswer> {

@@ -1,5 +1,6 @@
 // Everything below /v2/: the keys API, and what etcd shows beside it of its members and figures.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { KeysStore } from "../../rest/keys-store.ts";
 import { cleanPath } from "../../rest/paths.ts";
 import { percentDecode } from "../../rest/form.ts";
 import { KeysHandler, refuse } from "../../rest/handler.ts";
@@ -27,14 +28,16 @@ const JSON_TYPE = "application/json";
 
 /** `/v2/keys`, `/v2/members`, `/v2/machines`, `/v2/stats`, and a refusal for `/v2/auth`. */
 export class V2Pages implements Disposable {
+  /** What the keys API sees of the store. */
+  readonly store: KeysStore;
   readonly #options: V2Options;
   readonly #keys: KeysHandler;
   readonly #started = new Date();
 
   constructor(options: V2Options) {
     this.#options = options;
-    const store = new EmbeddedKeysStore(options);
-    this.#keys = new KeysHandler(store, { wall: () => Date.now(), randomId: options.randomId });
+    this.store = new EmbeddedKeysStore(options);
+    this.#keys = new KeysHandler(this.store, { wall: () => Date.now(), randomId: options.randomId });
   }
 
   get table(): HttpTable {
