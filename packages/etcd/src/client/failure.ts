@@ -28,6 +28,9 @@ const UNREADABLE = [
   "Too many responses received",
 ] as const;
 
+/** How a sealed store begins its refusal of a write; the words that follow say where it goes on. */
+const SEALED_WORDS = "keelson: the store ";
+
 /** Failures that may pass when the same request is made again. */
 const PASSING: ReadonlySet<EtcdErrorCode> = new Set([
   "REFUSED",
@@ -39,6 +42,7 @@ const PASSING: ReadonlySet<EtcdErrorCode> = new Set([
   "SERVER_TIMEOUT",
   "UNHEALTHY",
   "TOO_MANY_REQUESTS",
+  "SEALED",
 ] satisfies EtcdErrorCode[]);
 
 /** Failures after which a write that was sent may have been carried out all the same. */
@@ -106,6 +110,7 @@ function codeOf(status: number, details: string): EtcdErrorCode {
   if (refusal !== undefined) return refusal;
   // etcd adds its guess at the cause after a comma.
   if (details.startsWith(`${SERVER_REFUSALS.SERVER_TIMEOUT[1]},`)) return "SERVER_TIMEOUT";
+  if (status === GRPC_STATUS.UNAVAILABLE && details.startsWith(SEALED_WORDS)) return "SEALED";
   if (UNREADABLE.some((words) => details.startsWith(words))) return "BAD_RESPONSE";
   return CODE_BY_STATUS[status] ?? "INTERNAL";
 }

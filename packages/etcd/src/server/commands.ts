@@ -6,6 +6,7 @@ import type { LogRecord } from "../disk/frame.ts";
 import type { DeleteRangeRequest, PutRequest, TxnRequest } from "../keyspace/requests.ts";
 import { bigField, intField, WireReader } from "../keyspace/wire.ts";
 import { readCompaction, readDeleteRange, readPut, readTxn } from "./messages/kv.ts";
+import { readSeal, sealBytes, type Seal } from "./seal.ts";
 
 export interface CompactRequest {
   readonly revision: number;
@@ -28,12 +29,28 @@ export type Change =
   | { readonly kind: "revoke"; readonly request: { readonly id: bigint } }
   | { readonly kind: "alarm"; readonly request: AlarmChange }
   /** The server was started: a new term. */
-  | { readonly kind: "start" };
+  | { readonly kind: "start" }
+  | { readonly kind: "seal"; readonly request: Seal }
+  | { readonly kind: "unseal" }
+  /** A transaction through the seal. */
+  | { readonly kind: "lastWrite"; readonly request: TxnRequest };
 
 /** A change with the bytes that the log keeps of it. */
 export type Command = Change & { readonly body: Uint8Array };
 
-const KINDS = { put: 1, delete: 2, txn: 3, compact: 4, grant: 5, revoke: 6, alarm: 7, start: 8 } as const;
+const KINDS = {
+  put: 1,
+  delete: 2,
+  txn: 3,
+  compact: 4,
+  grant: 5,
+  revoke: 6,
+  alarm: 7,
+  start: 8,
+  seal: 20,
+  unseal: 21,
+  lastWrite: 22,
+} as const;
 
 export function toRecord(command: Command): LogRecord {
   return { kind: KINDS[command.kind], body: command.body };
@@ -61,6 +78,12 @@ export function fromRecord({ kind, body }: LogRecord): Change {
     }
     case KINDS.start:
       return { kind: "start" };
+    case KINDS.seal:
+      return { kind: "seal", request: readSeal(Buffer.from(body)) };
+    case KINDS.unseal:
+      return { kind: "unseal" };
+    case KINDS.lastWrite:
+      return { kind: "lastWrite", request: readTxn(reader) };
     default:
       throw new EtcdError(
         "STORE_IO",
@@ -88,6 +111,18 @@ export function compactCommand(revision: number): Command & { kind: "compact" } 
 
 export function startCommand(): Command & { kind: "start" } {
   return { kind: "start", body: new Uint8Array() };
+}
+
+export function sealCommand(request: Seal): Command & { kind: "seal" } {
+  return { kind: "seal", request, body: sealBytes(request) };
+}
+
+export function unsealCommand(): Command & { kind: "unseal" } {
+  return { kind: "unseal", body: new Uint8Array() };
+}
+
+export function lastWriteCommand(request: TxnRequest, body: Uint8Array): Command & { kind: "lastWrite" } {
+  return { kind: "lastWrite", request, body };
 }
 
 function pair(first: number, second: bigint): Uint8Array {

@@ -21,6 +21,11 @@ export class LeaseClock {
     return this.#lived + Math.min(this.#clock.now() - this.#lastBeat, this.#longestBeat);
   }
 
+  /** To be called instead of {@link beat} while time is to stand still. */
+  pause(): void {
+    this.#lastBeat = this.#clock.now();
+  }
+
   /** To be called regularly. Returns the milliseconds of a stall that has just ended, 0 for none. */
   beat(): number {
     const now = this.#clock.now();

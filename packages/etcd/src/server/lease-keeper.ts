@@ -3,6 +3,7 @@ import { revokeCommand, type Change } from "./commands.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { Lessor } from "./lessor.ts";
 import type { LogFunction, MonotonicClock } from "./options.ts";
+import { sealedError } from "./seal.ts";
 import type { Store } from "./store.ts";
 
 const BEAT_MS = 250;
@@ -37,8 +38,13 @@ export class LeaseKeeper implements Disposable {
     if (lease !== undefined) this.#lessor.start(lease, this.#clock.now());
   }
 
-  /** Gives a lease its full time again. Returns its TTL in seconds, 0 if there is no such lease. */
+  /**
+   * Gives a lease its full time again. Returns its TTL in seconds, 0 if there is no such lease. Throws SEALED when
+   * another store is in charge: nobody is to believe that its lease lives on here.
+   */
   renew(id: bigint): number {
+    const { seal } = this.#store;
+    if (seal?.handedOver === true) throw sealedError(seal);
     const ttl = this.#lessor.renew(id, this.#clock.now());
     if (ttl > 0) this.#renewed++;
     return ttl;
@@ -64,6 +70,7 @@ export class LeaseKeeper implements Disposable {
   }
 
   #beat(): void {
+    if (this.#store.seal !== undefined) return this.#clock.pause();
     const stall = this.#clock.beat();
     if (stall > 0) {
       this.#log("warn", "the process was stopped: leases are extended by that time", { milliseconds: stall });

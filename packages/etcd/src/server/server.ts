@@ -18,6 +18,7 @@ import {
 import { clusterService } from "./services/cluster.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { electionService } from "./services/election.ts";
+import { handoverService } from "./services/handover.ts";
 import { kvService } from "./services/kv.ts";
 import { leaseService } from "./services/lease.ts";
 import { lockService } from "./services/lock.ts";
@@ -122,6 +123,7 @@ export class EtcdServer implements AsyncDisposable {
       ["etcdserverpb.Lease", leaseService(context, { keeper: leases, leastTtl, randomId })],
       ["etcdserverpb.Cluster", clusterService(context, { name: options.name ?? "default", clientUrls })],
       ["etcdserverpb.Maintenance", maintenanceService(context)],
+      ["keelson.etcd.Handover", handoverService(context, limits)],
     ]);
     services.set("v3lockpb.Lock", lockService(services));
     services.set("v3electionpb.Election", electionService(services));

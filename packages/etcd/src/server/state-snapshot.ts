@@ -3,6 +3,7 @@
 
 import { bytesField, varint, WireReader } from "../keyspace/wire.ts";
 import { decodeKeyValue } from "../keyspace/version.ts";
+import type { Seal } from "./seal.ts";
 import type { StoreState } from "./state.ts";
 
 const HEAD = "H";
@@ -16,6 +17,8 @@ interface Head {
   readonly alarms: readonly number[];
   /** Id as a decimal number, and TTL in seconds. */
   readonly leases: readonly (readonly [string, number])[];
+  /** Only while the store is sealed. */
+  readonly seal?: Seal | undefined;
 }
 
 /** The state as it is now; what changes while the chunks are taken is not in them. */
@@ -23,7 +26,7 @@ export function snapshotChunks(state: StoreState): Iterable<Buffer> {
   const { keyspace, term } = state;
   const { revision, compactRevision, history } = keyspace;
   const leases = [...keyspace.leases.values()].map(({ id, ttl }) => [String(id), ttl] as const);
-  const head: Head = { revision, compactRevision, term, alarms: [...state.alarms], leases };
+  const head: Head = { revision, compactRevision, term, alarms: [...state.alarms], leases, seal: state.seal };
   const { length } = history;
   return (function* chunks(): Iterable<Buffer> {
     yield Buffer.from(HEAD + JSON.stringify(head));
@@ -57,6 +60,7 @@ export class StateRestore {
   #takeHead(head: Head): void {
     this.#head = head;
     this.#state.term = head.term;
+    this.#state.restoreSeal(head.seal);
     for (const alarm of head.alarms) this.#state.alarms.add(alarm);
     for (const [id, ttl] of head.leases) this.#state.keyspace.leases.add(BigInt(id), ttl);
     this.#state.keyspace.restoreRevisions(head.revision, head.compactRevision);

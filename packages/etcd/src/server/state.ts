@@ -7,6 +7,7 @@ import type { Lease } from "../keyspace/leases.ts";
 import type { DeleteRangeResult, PutResult, TxnResult } from "../keyspace/requests.ts";
 import { deleteRange, put, txn } from "../keyspace/transaction.ts";
 import type { AlarmChange, Change } from "./commands.ts";
+import { sealedError, type Seal } from "./seal.ts";
 
 /** What each kind of change answers. */
 export interface Outcomes {
@@ -18,7 +19,19 @@ export interface Outcomes {
   readonly revoke: undefined;
   readonly alarm: undefined;
   readonly start: undefined;
+  readonly seal: undefined;
+  readonly unseal: undefined;
+  readonly lastWrite: TxnResult;
 }
+
+/** What a sealed store still does. */
+const THROUGH_THE_SEAL: ReadonlySet<Change["kind"]> = new Set([
+  "alarm",
+  "start",
+  "seal",
+  "unseal",
+  "lastWrite",
+] satisfies Change["kind"][]);
 
 export type Outcome = Outcomes[keyof Outcomes];
 
@@ -28,9 +41,26 @@ export class StoreState {
   readonly alarms = new Set<number>();
   /** Starts of the server so far, and one. */
   term = 1;
+  #seal: Seal | undefined;
+
+  /** Set while the store takes no changes, because it moves elsewhere. */
+  get seal(): Seal | undefined {
+    return this.#seal;
+  }
+
+  /** Takes up the seal of a snapshot. */
+  restoreSeal(seal: Seal | undefined): void {
+    this.#seal = seal;
+  }
+
+  /** Throws SEALED for a change that the seal keeps out. */
+  checkSeal(kind: Change["kind"]): void {
+    if (this.#seal !== undefined && !THROUGH_THE_SEAL.has(kind)) throw sealedError(this.#seal);
+  }
 
   /** Carries a change out. Throws EtcdError if it is refused; nothing has changed then. */
   apply(change: Change): Outcome {
+    this.checkSeal(change.kind);
     switch (change.kind) {
       case "put":
         return put(this.keyspace, change.request);
@@ -49,12 +79,25 @@ export class StoreState {
       case "start":
         this.term++;
         return undefined;
+      case "seal":
+        return this.#close(change.request);
+      case "unseal":
+        this.#seal = undefined;
+        return undefined;
+      case "lastWrite":
+        return txn(this.keyspace, change.request);
     }
   }
 
   #grant({ id, ttl }: { readonly id: bigint; readonly ttl: number }): Lease {
     if (this.keyspace.leases.has(id)) throw EtcdError.refusal("LEASE_EXISTS");
     return this.keyspace.leases.add(id, ttl);
+  }
+
+  #close(seal: Seal): undefined {
+    if (this.#seal !== undefined && this.#seal.tokenHash !== seal.tokenHash) throw sealedError(this.#seal);
+    this.#seal = seal;
+    return undefined;
   }
 
   #alarm({ alarm, active }: AlarmChange): undefined {

@@ -7,6 +7,7 @@ import { EtcdError } from "../errors.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { alarmCommand, fromRecord, startCommand, toRecord, type Change, type Command } from "./commands.ts";
 import type { LogFunction, ServerLimits } from "./options.ts";
+import type { Seal } from "./seal.ts";
 import { StateRestore, snapshotChunks } from "./state-snapshot.ts";
 import { StoreState, type Outcomes } from "./state.ts";
 
@@ -88,6 +89,11 @@ export class Store implements AsyncDisposable {
     return this.#state.alarms;
   }
 
+  /** Set while the store takes no changes, because it moves elsewhere. */
+  get seal(): Seal | undefined {
+    return this.#state.seal;
+  }
+
   get term(): number {
     return this.#state.term;
   }
@@ -166,6 +172,7 @@ export class Store implements AsyncDisposable {
 
   #admit(command: Command): void {
     const { limits } = this.#options;
+    this.#state.checkSeal(command.kind);
     if (command.body.length > limits.maxRequestBytes) throw EtcdError.refusal("REQUEST_TOO_LARGE");
     if (this.#directory.log.queuedBytes > MOST_QUEUED_BYTES) throw EtcdError.refusal("TOO_MANY_REQUESTS");
     if (command.kind !== "put" && command.kind !== "txn" && command.kind !== "grant") return;
