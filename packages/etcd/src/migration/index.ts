@@ -1,5 +1,6 @@
 // Moves a live store into an empty one, with identical revisions.
 
+export { migrate, resumeMigration, undoMigration } from "./migrate.ts";
 export { MIGRATION_STEPS } from "./options.ts";
 export type {
   LastWrite,
