@@ -72,6 +72,11 @@ const places: readonly Place[] = [
     because: "a store is moved through the protocol, whichever server holds it",
   },
   { folder: `${etcd}/proto`, may: ["@bufbuild/protobuf"], because: "generated messages" },
+  {
+    folder: `${etcd}/command`,
+    may: [`${etcd}/server`, `${etcd}/errors.ts`, "yaml"],
+    because: "the command turns flags into the server's options; YAML lives only here",
+  },
   { folder: etcd, may: [etcd], because: "a library of its own: it knows nothing of the product" },
   {
     folder: "packages/omaha/src",

@@ -126,6 +126,7 @@ export class AutoCompaction implements Disposable {
 
   async #compact(revision: number): Promise<void> {
     const { store, clock, log } = this.#parts;
+    if (revision <= store.keyspace.compactRevision) return this.#rule.done(revision, clock.now());
     log("info", "starting auto compaction", { revision });
     const began = clock.now();
     try {

@@ -1,8 +1,9 @@
 import type { Register } from "../invocation.ts";
 import { registerCheck } from "./store/check.ts";
+import { registerServe } from "./store/serve.ts";
 
 /** The verbs of `keel store`, in the order of its help. */
-const verbs: readonly Register[] = [registerCheck];
+const verbs: readonly Register[] = [registerServe, registerCheck];
 
 export const register: Register = (program, act) => {
   const group = program.command("store").description("Look after the store.");
