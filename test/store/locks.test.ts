@@ -83,13 +83,13 @@ describe(
         await client.call(Lock.method.lock, { name, lease: 31n });
         await client.call(Election.method.campaign, { name: Buffer.from("election/c"), lease: 31n });
         await using proxy = await TcpProxy.start(Number(client.address.split(":")[1]));
-      using other = new RawClient(proxy.endpoint);
+        using other = new RawClient(proxy.endpoint);
         void other.start(Lock.method.lock, { name, lease: 32n }).answer;
         void other.start(Election.method.campaign, { name: Buffer.from("election/c"), lease: 33n }).answer;
         note(await keys(client, "lock/c/", 2));
         note(await keys(client, "election/c/", 2));
         await proxy.refuse();
-      proxy.cut();
+        proxy.cut();
         note(await keys(client, "lock/c/", 1));
         note(await keys(client, "election/c/", 1));
       }));

@@ -8,8 +8,7 @@ import { CompactionSweep, firstAfter } from "./compaction.ts";
 import { LeaseTable } from "./leases.ts";
 import { OrderedKeys, type KeyEntry } from "./ordered-keys.ts";
 import type { KeyRange } from "./requests.ts";
-import { Slabs } from "./slabs.ts";
-import { Version, writeEncoded, writeKeyValue, writeTombstone, type VersionFields } from "./version.ts";
+import { KeyValueEncoder, Version, type VersionFields } from "./version.ts";
 
 /** Bytes that a version costs besides its encoded message, for the estimate of {@link Keyspace.bytes}. */
 const VERSION_OVERHEAD = 64;
@@ -34,17 +33,13 @@ export class Keyspace {
   readonly counts: OperationCounts = { ranges: 0, puts: 0, deletes: 0, txns: 0 };
   readonly #byKey = new Map<string, KeyEntry>();
   readonly #ordered = new OrderedKeys();
-  readonly #slabs: Slabs;
+  readonly #encoder = new KeyValueEncoder();
   #history: Version[] = [];
   #revision = 1;
   #compactRevision = -1;
   #bytes = 0;
   #changesInTxn = 0;
   #sweep: CompactionSweep | undefined;
-
-  constructor(slabs = new Slabs()) {
-    this.#slabs = slabs;
-  }
 
   /** Revision of the last transaction that changed something. 1 in an empty keyspace. */
   get revision(): number {
@@ -139,7 +134,7 @@ export class Keyspace {
       version: live ? before.version + 1 : 1,
       lease,
     };
-    this.#append(new Version(fields, writeKeyValue(this.#slabs, fields, value), before), entry);
+    this.#append(new Version(fields, this.#encoder.encode(fields, value), before), entry);
     return live ? before : undefined;
   }
 
@@ -152,7 +147,7 @@ export class Keyspace {
       const { key } = version;
       const fields: VersionFields = { key, main, sub: this.#changesInTxn, create: 0, version: 0, lease: 0n };
       const entry = this.#byKey.get(key);
-      this.#append(new Version(fields, writeTombstone(this.#slabs, key, main), version), entry);
+      this.#append(new Version(fields, this.#encoder.encodeTombstone(key, main), version), entry);
     }
     return versions;
   }
@@ -185,9 +180,9 @@ export class Keyspace {
 
   /** Does a part of the compaction, looking at no more than `most` versions. True when nothing is left to do. */
   sweep(most: number): boolean {
-    this.#sweep ??= new CompactionSweep(this.#history, this.#compactRevision, this.#slabs);
+    this.#sweep ??= new CompactionSweep(this.#history, this.#compactRevision);
     for (const dropped of this.#sweep.step(most)) {
-      this.#bytes -= dropped.length + VERSION_OVERHEAD;
+      this.#bytes -= dropped.encoded.length + VERSION_OVERHEAD;
       if (dropped.isTombstone && this.#byKey.get(dropped.key)?.latest === dropped) {
         this.#ordered.remove(dropped.key);
         this.#byKey.delete(dropped.key);
@@ -201,10 +196,10 @@ export class Keyspace {
   }
 
   /** Takes up one version of a snapshot; they come in the order of {@link history}. */
-  restoreVersion(fields: VersionFields, encoded: Buffer): void {
+  restoreVersion(fields: VersionFields, encoded: string): void {
     const entry = this.#byKey.get(fields.key);
     const key = entry?.key ?? fields.key;
-    this.#append(new Version({ ...fields, key }, writeEncoded(this.#slabs, encoded), entry?.latest), entry);
+    this.#append(new Version({ ...fields, key }, encoded, entry?.latest), entry);
     this.#changesInTxn = 0;
   }
 
@@ -232,7 +227,7 @@ export class Keyspace {
       if (wasLive !== isLive) this.#ordered.adjustLive(version.key, isLive ? 1 : -1);
     }
     this.#history.push(version);
-    this.#bytes += version.length + VERSION_OVERHEAD;
+    this.#bytes += version.encoded.length + VERSION_OVERHEAD;
     this.#changesInTxn++;
   }
 

@@ -16,16 +16,6 @@ export function varint(value: number): string {
   return text + String.fromCharCode(rest);
 }
 
-/** The same into a buffer, for what is not negative; returns where it ends. */
-export function writeVarint(bytes: Buffer, at: number, value: number): number {
-  let end = at;
-  let rest = value;
-  for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) bytes[end++] = (rest % 0x80) | 0x80;
-  for (; rest >= 0x80; rest >>>= 7) bytes[end++] = (rest & 0x7f) | 0x80;
-  bytes[end++] = rest;
-  return end;
-}
-
 /** A 64-bit integer; a negative one as its two's complement, in ten bytes. */
 export function bigVarint(value: bigint): string {
   let rest = BigInt.asUintN(64, value);
@@ -61,9 +51,6 @@ export function boolField(tag: string, value: boolean): string {
 export function utf8(text: string): string {
   return Buffer.from(text, "utf8").toString("latin1");
 }
-
-/** Up to here adding up characters is faster than asking Node for the string. */
-const SHORT_BYTES = 12;
 
 /** The bytes are not the message that they should be. */
 export class WireError extends Error {
@@ -124,7 +111,7 @@ export class WireReader {
     const length = this.#length();
     const start = this.#position;
     this.#position = start + length;
-    return length < SHORT_BYTES
+    return length < 24
       ? this.#short(start, this.#position)
       : this.#bytes.toString("latin1", start, this.#position);
   }
@@ -143,6 +130,11 @@ export class WireReader {
   /** For records that are not messages: nothing is left. */
   get atEnd(): boolean {
     return this.#position >= this.#end;
+  }
+
+  /** How the field that `next()` named is written: 0 varint, 1 eight bytes, 2 with its length, 5 four bytes. */
+  get wireType(): number {
+    return this.#wireType;
   }
 
   /** A varint without a tag. */
@@ -169,11 +161,25 @@ export class WireReader {
       case 2:
         this.#advance(this.#lengthOfField());
         break;
+      case 3:
+        this.#skipGroup();
+        break;
       case 5:
         this.#advance(4);
         break;
       default:
         throw new WireError(`illegal wire type ${this.#wireType}`);
+    }
+  }
+
+  /** Groups have not been written for long, but they may stand in a message. */
+  #skipGroup(): void {
+    for (let depth = 1; depth > 0;) {
+      // As with Go's decoder, the numbers of fields in it do not matter.
+      this.#wireType = this.#varint() & 7;
+      if (this.#wireType === 3) depth++;
+      else if (this.#wireType === 4) depth--;
+      else this.skip();
     }
   }
 

@@ -1,8 +1,10 @@
 import { fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
-import { WireError } from "../../keyspace/wire.ts";
+import { WireError, WireReader } from "../../keyspace/wire.ts";
+import { checkWire } from "./strict.ts";
 
 /** Reads a message with the generated code. For those that are rare. Throws WireError. */
 export function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
+  checkWire(schema, new WireReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)));
   try {
     return fromBinary(schema, bytes);
   } catch (error) {

@@ -3,6 +3,7 @@ import { EtcdError } from "../../errors.ts";
 import { bigField, intField, WireReader } from "../../keyspace/wire.ts";
 import {
   LeaseGrantRequestSchema,
+  LeaseLeasesRequestSchema,
   LeaseLeasesResponseSchema,
   LeaseRevokeRequestSchema,
   LeaseTimeToLiveRequestSchema,
@@ -77,7 +78,8 @@ export function leaseService(
     },
     LeaseLeases: {
       kind: "unary",
-      handle: () => {
+      handle: (bytes) => {
+        decode(LeaseLeasesRequestSchema, bytes);
         const leases = keeper.ids().map((ID) => ({ ID }));
         return now() + encode(LeaseLeasesResponseSchema, create(LeaseLeasesResponseSchema, { leases }));
       },
