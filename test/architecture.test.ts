@@ -168,7 +168,7 @@ const places: readonly Place[] = [
     folder: `${keelson}/api`,
     may: [
       ...pure,
-      ...of("registry", "scheduler", "safeguards"),
+      ...of("registry", "scheduler", "safeguards", "store-cluster"),
       "@keelson/systemd",
       "hono",
       "@hono/node-server",

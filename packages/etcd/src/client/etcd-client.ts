@@ -91,6 +91,7 @@ export interface RangeResult {
 }
 
 export interface MemberStatus {
+  readonly clusterId: bigint;
   readonly memberId: bigint;
   readonly version: string;
   readonly revision: number;
@@ -99,6 +100,10 @@ export interface MemberStatus {
   /** Member id of the leader, 0n when there is none. */
   readonly leader: bigint;
   readonly isLearner: boolean;
+  readonly raftTerm: number;
+  /** Entries of raft's log: committed, and carried out. */
+  readonly raftIndex: number;
+  readonly raftAppliedIndex: number;
   readonly errors: readonly string[];
 }
 
@@ -411,6 +416,7 @@ export class EtcdClient implements AsyncDisposable {
     const settings = { ...options, repeatable: true, needsLeader: false };
     const answer = await this.#caller.unary(RPC.status, {}, settings);
     return {
+      clusterId: answer.header?.clusterId ?? 0n,
       memberId: answer.header?.memberId ?? 0n,
       version: answer.version,
       revision: revisionOf(answer.header),
@@ -418,6 +424,9 @@ export class EtcdClient implements AsyncDisposable {
       dbSizeInUseBytes: wholeNumber(answer.dbSizeInUse),
       leader: answer.leader,
       isLearner: answer.isLearner,
+      raftTerm: wholeNumber(answer.raftTerm),
+      raftIndex: wholeNumber(answer.raftIndex),
+      raftAppliedIndex: wholeNumber(answer.raftAppliedIndex),
       errors: answer.errors,
     };
   }

@@ -41,11 +41,11 @@ async function allAreLost(
   return lost.every((isLost) => isLost);
 }
 
-/** Asks over the network. `endpoints` are the store's, `http://host:port`. */
-export function networkProof(endpoints: readonly string[]): ProofSources {
+/** Asks over the network. `endpoints` tells the store's as they are now, `http://host:port`. */
+export function networkProof(endpoints: () => readonly string[]): ProofSources {
   return {
     async storeRefuses(signal) {
-      const answers = await Promise.all(endpoints.map((endpoint) => isRefused(new URL(endpoint), signal)));
+      const answers = await Promise.all(endpoints().map((endpoint) => isRefused(new URL(endpoint), signal)));
       return answers.length > 0 && answers.every((refused) => refused);
     },
     memberIsLost,

@@ -9,6 +9,7 @@ import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { StoreClient } from "../registry/store-client.ts";
+import type { StoreService } from "../store-cluster/service.ts";
 import { ClusterView } from "../registry/cluster-view.ts";
 import { ArchiveStore } from "./archive/archive-store.ts";
 import { ClusterReader } from "./cluster-reader.ts";
@@ -26,6 +27,8 @@ export interface ApiOptions {
   readonly machine: ApiMachine;
   readonly version: string;
   readonly store: StoreClient;
+  /** The store as a subject of its own; without it the API knows nothing of members and moves. */
+  readonly storeService?: StoreService;
   readonly bodies: BodyCache;
   /** When the store last answered this machine; the API asks the store itself when it is left out. */
   readonly contact?: () => { readonly hasContact: boolean; readonly ageMs: number | null };

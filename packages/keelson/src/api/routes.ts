@@ -10,6 +10,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { storeRoutes } from "./routes/store.ts";
 import { whyRoutes } from "./routes/why.ts";
 
 export function createRoutes(context: ApiContext): Answerer {
@@ -32,6 +33,7 @@ export function createRoutes(context: ApiContext): Answerer {
   operationRoutes(routes, context);
   imageRoutes(routes, context);
   archiveRoutes(routes, context);
+  storeRoutes(routes, context);
   dashboardRoutes(routes, context);
   routes.notFound((c) =>
     errorAnswer(

@@ -5,6 +5,9 @@ import type { healthStates } from "../model/schedule.ts";
 import type { ErrorBody } from "../base/errors.ts";
 import type { Change, Impact } from "../model/operation.ts";
 import type { Progress } from "../safeguards/progress.ts";
+export type { GrowthPlan } from "../store-cluster/growth-plan.ts";
+export type { MoveLine } from "../store-cluster/move-run.ts";
+export type { StoreMemberView, StoreStatusView } from "../store-cluster/status.ts";
 import type { InstanceReasons } from "../scheduler/why.ts";
 
 /** `lost`: remembered as a member, but its lease has run out. */

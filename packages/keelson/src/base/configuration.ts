@@ -27,6 +27,8 @@ const schema = z.strictObject({
     /** For the role `store`: where it listens and where its data lies. */
     listen: z.optional(z.array(address)),
     dataDir: z.optional(z.string()),
+    /** In a cluster of its own: how long a machine may be gone before another takes its member over; 300. */
+    replaceAfterSeconds: z.optional(z.int().check(z.gte(10), z.lte(604_800))),
   }),
   api: z._default(
     z.object({

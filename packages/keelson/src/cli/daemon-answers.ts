@@ -1,13 +1,16 @@
 // The form of every answer of the API, as far as `keel` relies on it. Fields that are not named here pass.
 import * as z from "zod/mini";
 import type {
+  GrowthPlan,
   HealthView,
   ImageView,
+  MoveLine,
   OperationSummary,
   OperationView,
   PlanView,
   ProgressView,
   SnapshotView,
+  StoreStatusView,
   WhyView,
 } from "../api/wire.ts";
 
@@ -161,6 +164,50 @@ const why = z.looseObject({
   ),
 });
 
+const storeStatus = z.looseObject({
+  kind: z.enum(["embedded", "etcd"]),
+  epoch: z.number(),
+  endpoints: strings,
+  clusterId: text,
+  revision: z.number(),
+  size: z.number(),
+  healthy: z.number(),
+  members: z.array(
+    z.looseObject({
+      id: text,
+      name: text,
+      machine: text,
+      machineName: text,
+      endpoint: text,
+      role: text,
+      healthy: z.boolean(),
+      reason: text,
+      version: text,
+      lag: z.nullable(z.number()),
+      dbSizeBytes: z.number(),
+      dbInUseBytes: z.number(),
+      quotaBytes: z.number(),
+      alarms: strings,
+    }),
+  ),
+  words: strings,
+});
+
+const growth = z.looseObject({
+  size: z.number(),
+  machines: z.array(z.looseObject({ id: text, name: text, address: text, zone: text })),
+  steps: strings,
+  refusals: strings,
+});
+
+const moveLine = z.looseObject({
+  ms: z.number(),
+  words: text,
+  done: z.boolean(),
+  pauseMs: z.nullable(z.number()),
+  error: z.nullable(z.looseObject({ code: text, message: text })),
+});
+
 const answer = <T>(schema: z.ZodMiniType): Answer<T> => schema as unknown as Answer<T>;
 
 export const answers = {
@@ -203,6 +250,9 @@ export const answers = {
   ),
   progress: answer<ProgressView>(progress),
   why: answer<WhyView>(why),
+  store: answer<StoreStatusView>(storeStatus),
+  growth: answer<GrowthPlan>(growth),
+  moveLine: answer<MoveLine>(moveLine),
   image: answer<ImageView>(image),
   images: answer<{ images: readonly ImageView[] }>(z.looseObject({ images: z.array(image) })),
 };

@@ -15,6 +15,7 @@ import type {
   SnapshotView,
   WhyView,
 } from "../api/wire.ts";
+import type { GrowthPlan, MoveLine, StoreStatusView } from "../api/wire.ts";
 import type { OperationRequest } from "../model/operation.ts";
 import { answers } from "./daemon-answers.ts";
 import type { Answer } from "./daemon-answers.ts";
@@ -125,16 +126,27 @@ export class DaemonClient {
   /** The operation's way to its outcome, one view whenever something moved; the last is `done`. */
   async *progress(id: string): AsyncGenerator<ProgressView> {
     const path = `/v1/operations/${encodeURIComponent(id)}/progress`;
-    const response = await this.#open({ path, patient: true });
-    try {
-      for await (const line of lines(response)) {
-        if (line.trim() !== "") yield check(answers.progress, parseJson(line, path), path);
-      }
-    } catch (error) {
-      throw this.#signal.aborted ? this.#signal.reason : error;
-    } finally {
-      response.destroy();
-    }
+    yield* this.#lines({ path, patient: true }, answers.progress);
+  }
+
+  /** Asks every member of the store. */
+  store(): Promise<StoreStatusView> {
+    return this.#get("/v1/store", answers.store);
+  }
+
+  planGrowth(members: number): Promise<GrowthPlan> {
+    return this.#json({ method: "POST", path: "/v1/store/plan", json: { members } }, answers.growth);
+  }
+
+  /** Begins the growth; one line for each step, the last is `done`. It goes on when nobody reads. */
+  async *growStore(members: number): AsyncGenerator<MoveLine> {
+    const path = "/v1/store/grow";
+    yield* this.#lines({ method: "POST", path, json: { members }, patient: true }, answers.moveLine);
+  }
+
+  /** Asks for a machine's member of the store to be taken elsewhere. */
+  async replaceStoreMember(machine: string): Promise<void> {
+    await readAll(await this.#open({ method: "POST", path: "/v1/store/replace", json: { machine } }));
   }
 
   async images(): Promise<readonly ImageView[]> {
@@ -153,6 +165,19 @@ export class DaemonClient {
     await readAll(
       await this.#open({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}${query}` }),
     );
+  }
+
+  async *#lines<T>(call: Call, answer: Answer<T>): AsyncGenerator<T> {
+    const response = await this.#open(call);
+    try {
+      for await (const line of lines(response)) {
+        if (line.trim() !== "") yield check(answer, parseJson(line, call.path), call.path);
+      }
+    } catch (error) {
+      throw this.#signal.aborted ? this.#signal.reason : error;
+    } finally {
+      response.destroy();
+    }
   }
 
   #get<T>(path: string, answer: Answer<T>): Promise<T> {

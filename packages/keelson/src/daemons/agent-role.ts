@@ -1,18 +1,23 @@
 // The agent with everything that it needs: the machine, the session, the members to ask when the store is away.
+import { join } from "node:path";
 import { Agent } from "../agent/agent.ts";
 import { networkProof } from "../agent/proof.ts";
+import { Identity } from "../authority/identity.ts";
 import type { Lifetime } from "../base/lifetime.ts";
 import { LinuxHost } from "../host/linux-host.ts";
 import type { HostFacts } from "../host/host.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import { MachineSession } from "../registry/machine-session.ts";
-import type { StoreClient } from "../registry/store-client.ts";
+import type { EtcdStore } from "../registry/etcd-store.ts";
+import type { StoreRecords } from "../registry/store-records.ts";
+import { serveAsMember } from "../store-cluster/member.ts";
 import type { DaemonOptions } from "./daemon.ts";
 import { KnownMembers } from "./known-members.ts";
 
 export interface AgentRoleOptions extends DaemonOptions {
-  readonly store: StoreClient;
+  readonly store: EtcdStore;
+  readonly records: StoreRecords;
   readonly bodies: BodyCache;
   /** A view of the machines, for the members. */
   readonly machines: ClusterView;
@@ -60,7 +65,7 @@ export async function openAgent(
     store,
     session,
     bodies,
-    proof: networkProof(configuration.store.endpoints),
+    proof: networkProof(() => store.access.endpoints),
     others: () => members.others(facts.machineId),
     address,
     leaseMs: leaseSeconds * 1000,
@@ -71,5 +76,13 @@ export async function openAgent(
     signal,
   });
   lifetime.own(agent);
+  const identity = await Identity.open({
+    folder: join(stateDir, "store"),
+    use: "member",
+    addresses: [address],
+    clock,
+  });
+  const member = { host, store, records: options.records, identity, machine: facts.machineId, stateDir };
+  lifetime.run("store member", (until) => serveAsMember({ ...member, clock, log }, until));
   return { host, agent };
 }

@@ -2,6 +2,8 @@
 // asked for, so that a machine without it does not pay for it.
 // Invariants: no role waits for the store to be there; what fails to start is tried again; closing leaves the
 // units and the lease as they are.
+import { join } from "node:path";
+import { Authority } from "../authority/authority.ts";
 import { Backoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Configuration, Role } from "../base/configuration.ts";
@@ -17,7 +19,15 @@ import type { LinuxHost } from "../host/linux-host.ts";
 import { BodyCache } from "../registry/body-cache.ts";
 import { ClusterView } from "../registry/cluster-view.ts";
 import { EtcdStore } from "../registry/etcd-store.ts";
+import { StoreRecords } from "../registry/store-records.ts";
+import { careForStore } from "../store-cluster/caretaker.ts";
+import { follow } from "../store-cluster/follower.ts";
+import { issue } from "../store-cluster/issuer.ts";
+import { StoreService } from "../store-cluster/service.ts";
 import { contactOf } from "./contact.ts";
+import { openDiscovery } from "./discovery-place.ts";
+import { openStorePlace } from "./store-place.ts";
+import type { StorePlace } from "./store-place.ts";
 
 export interface DaemonOptions {
   readonly configuration: Configuration;
@@ -31,7 +41,10 @@ export class Daemon implements AsyncDisposable {
   readonly #options: DaemonOptions;
   readonly #lifetime: Lifetime;
   readonly #facts: HostFacts;
+  readonly #place: StorePlace;
   readonly #store: EtcdStore;
+  readonly #records: StoreRecords;
+  readonly #storeService: StoreService;
   readonly #bodies: BodyCache;
   /** Watched for as long as the daemon lives: the leader's candidate and the agent know the machines from it. */
   readonly #machines: ClusterView;
@@ -39,23 +52,35 @@ export class Daemon implements AsyncDisposable {
   #host: LinuxHost | undefined;
   #agent: Agent | undefined;
 
-  private constructor(options: DaemonOptions, facts: HostFacts) {
-    const { configuration, clock, random, log } = options;
+  private constructor(options: DaemonOptions, facts: HostFacts, place: StorePlace) {
+    const { configuration, clock, random, log, version } = options;
     this.#options = options;
     this.#facts = facts;
     this.#lifetime = new Lifetime(log);
-    this.#store = this.#lifetime.own(
-      new EtcdStore({ endpoints: configuration.store.endpoints, clock, random, log }),
-    );
+    this.#place = place;
+    this.#store = this.#lifetime.own(new EtcdStore({ ...place.access, clock, random, log }));
+    this.#records = this.#lifetime.own(StoreRecords.open(this.#store, { clock, random, log }));
     this.#bodies = new BodyCache(this.#store);
     const view = { scope: "machines", log, clock, random, signal: this.#lifetime.signal } as const;
     this.#machines = this.#lifetime.own(ClusterView.open(this.#store, view));
+    this.#storeService = new StoreService({
+      ...this.#aroundStore,
+      cluster: configuration.cluster,
+      stateDir: configuration.stateDir,
+      version,
+      machines: this.#machines,
+      holdsStore: configuration.roles.includes("store"),
+      openDiscovery: (size) => openDiscovery({ configuration, store: this.#store, clock, log }, size),
+      signal: this.#lifetime.signal,
+    });
   }
 
   /** Starts all roles. Rejects when the configuration cannot be carried out: a port is taken, say. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const daemon = new Daemon(options, await readFacts());
+    const place = await openStorePlace(options.configuration, options);
+    const daemon = new Daemon(options, await readFacts(), place);
     try {
+      daemon.#followStore();
       for (const role of ["store", "api", "agent", "leader"] as const) await daemon.#start(role);
       await daemon.#startDiscovery();
     } catch (error) {
@@ -93,6 +118,21 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
+  get #aroundStore() {
+    const { clock, log } = this.#options;
+    const { file, identity } = this.#place;
+    const machine = this.#facts.machineId;
+    return { store: this.#store, records: this.#records, file, identity, machine, clock, log };
+  }
+
+  #followStore(): void {
+    const { configuration, clock } = this.#options;
+    this.#lifetime.run("store follower", (signal) => follow(this.#aroundStore, signal));
+    const folder = join(configuration.stateDir, "authority");
+    const authority = () => Authority.open(folder, clock);
+    this.#lifetime.run("certificate issuer", (signal) => issue({ ...this.#aroundStore, authority }, signal));
+  }
+
   async #startStore(): Promise<void> {
     const { EtcdServer } = await import("@keelson/etcd/server");
     const { configuration } = this.#options;
@@ -125,6 +165,7 @@ export class Daemon implements AsyncDisposable {
       },
       version,
       store: this.#store,
+      storeService: this.#storeService,
       bodies: this.#bodies,
       // Without an agent nothing keeps the contact fresh; the API then asks the store when it is asked.
       ...(configuration.roles.includes("agent") ? { contact } : {}),
@@ -168,6 +209,14 @@ export class Daemon implements AsyncDisposable {
       machines: this.#machines,
       leaseSeconds,
       leaderLeaseSeconds,
+      duty: (leadership) =>
+        careForStore({
+          ...this.#aroundStore,
+          leadership,
+          machines: this.#machines,
+          graceMs: (configuration.store.replaceAfterSeconds ?? 300) * 1000,
+          tell: (words) => this.#storeService.tell(words),
+        }),
       metrics: this.#metrics,
       log: log.with({ role: "leader" }),
       signal: this.#lifetime.signal,
@@ -196,6 +245,7 @@ export class Daemon implements AsyncDisposable {
     const { host, agent } = await openAgent({
       ...this.#options,
       store: this.#store,
+      records: this.#records,
       bodies: this.#bodies,
       machines: this.#machines,
       facts: this.#facts,

@@ -34,6 +34,8 @@ export interface LeaderOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** What else is to be done while this machine leads; to end when the leadership is over. */
+  readonly duty?: (leadership: Leadership) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -87,10 +89,14 @@ export class Leader implements AsyncDisposable {
 
   /** Until the leadership is over, or something went wrong after which nobody knows what is written. */
   async #reign(leadership: Leadership): Promise<void> {
-    const { store, clock, log, random } = this.#options;
+    const { store, clock, log, random, duty } = this.#options;
+    const other = duty?.(leadership).catch((error: unknown) => {
+      log.error("a duty of the leader ended", { error: describeError(error) });
+    });
     // Opened after the election: what it reads first holds all that earlier leaders have written.
     await using view = ClusterView.open(store, { scope: "all", log, clock, random, signal: leadership.over });
     await view.synced(leadership.over);
     await new Reign({ ...this.#options, leadership, view, metrics: this.#metrics }).run();
+    await other;
   }
 }

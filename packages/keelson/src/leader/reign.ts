@@ -39,7 +39,7 @@ const garbageMs = 60_000;
 const seenWithinMs = 5000;
 const ownAlarms = [massFailureAlarm];
 /** Keys whose change alone calls for no pass. */
-const bystanders = [prefixes.operations, prefixes.images, prefixes.cluster];
+const bystanders = [prefixes.operations, prefixes.images, prefixes.cluster, prefixes.store];
 
 export class Reign {
   readonly #options: ReignOptions;

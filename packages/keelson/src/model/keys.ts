@@ -13,6 +13,7 @@ export const prefixes = {
   operations: `${root}operations/`,
   images: `${root}images/`,
   cluster: `${root}cluster/`,
+  store: `${root}store/`,
 } as const;
 
 export const keys = {
@@ -28,6 +29,19 @@ export const keys = {
   image: (name: string) => prefixes.images + encodeURIComponent(name),
   /** Set by the leader while it holds back (mass failure), removed when it goes on. */
   alarm: (name: string) => `${prefixes.cluster}alarms/${name}`,
+  /** Where the store is; absent while it is where the configuration says. */
+  storeLocation: `${prefixes.store}location`,
+  /** The authority whose certificates the store's cluster takes. */
+  storeAuthority: `${prefixes.store}authority`,
+  /** A person wants this machine's member elsewhere. */
+  storeReplacement: (machine: string) => `${prefixes.store}replacements/${machine}`,
+  /** Order to a machine: be a member of the store, or be none any more. */
+  storeMember: (machine: string) => `${prefixes.store}members/${machine}`,
+  storeReport: (machine: string) => `${prefixes.store}reports/${machine}`,
+  /** A machine is ready to speak to a cluster of this authority. */
+  storeClient: (machine: string) => `${prefixes.store}clients/${machine}`,
+  storeRequest: (machine: string, use: string) => `${prefixes.store}requests/${machine}/${use}`,
+  storeCertificate: (machine: string, use: string) => `${prefixes.store}certificates/${machine}/${use}`,
 } as const;
 
 /** The part of a key behind its prefix; `undefined` for another prefix. */

@@ -1,11 +1,21 @@
 // The store behind etcd's protocol: embedded or a real etcd, it makes no difference here.
+// Invariants: when the store moves (`switchTo`), the successor has the same history under the same revisions, so
+// watches go on behind what they have told, and conditions on revisions and leases hold as before; a write that
+// the sealed store refused was not carried out, and is made again where the store is then.
 import { compare, EtcdClient, EtcdError, op } from "@keelson/etcd/client";
-import type { Comparison, KeyValue, RequestOptions } from "@keelson/etcd/client";
+import type {
+  Comparison,
+  KeyValue,
+  RequestOptions,
+  TlsSource,
+  WatchBatch as EtcdWatchBatch,
+} from "@keelson/etcd/client";
 import { ClientKeysStore } from "@keelson/etcd/rest";
 import type { KeysStore } from "@keelson/etcd/rest";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import { storeErrorCode } from "./store-client.ts";
 import type {
   CallOptions,
   Compare,
@@ -20,92 +30,169 @@ import type {
   WatchRequest,
 } from "./store-client.ts";
 
-export interface EtcdStoreOptions {
-  /** `http://host:port` of each member of the store. */
+/** Where the store is, and how it is spoken to. */
+export interface StoreAccess {
+  /** `http://host:port` or `https://host:port` of each member of the store. */
   readonly endpoints: readonly string[];
+  /** Certificates; a function is asked before each connection. */
+  readonly tls?: TlsSource;
+}
+
+export interface EtcdStoreOptions extends StoreAccess {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
 const defaultTimeoutMs = 3000;
+/** How often a call that a sealed store refused is made again: it may be unsealed, or have moved. */
+const sealedRetryMs = 50;
+/** Calls that are under way when the store moves are let come to their end. */
+const farewellMs = 5000;
+
+interface Place {
+  readonly client: EtcdClient;
+  readonly access: StoreAccess;
+  /** Aborts when the store is elsewhere. */
+  readonly left: AbortController;
+}
 
 export class EtcdStore implements StoreClient, AsyncDisposable {
-  readonly #client: EtcdClient;
+  readonly #options: EtcdStoreOptions;
+  readonly #former = new Set<EtcdClient>();
+  #place: Place;
+  #heardBefore: number | undefined;
 
   constructor(options: EtcdStoreOptions) {
-    this.#client = new EtcdClient({ ...options, deadlineMs: defaultTimeoutMs });
+    this.#options = options;
+    this.#place = this.#open(options);
   }
 
   /** `Clock.now()` when the store answered last; undefined before the first time. */
   get lastHeardMs(): number | undefined {
-    return this.#client.contact.lastOkMs;
+    return this.#place.client.contact.lastOkMs ?? this.#heardBefore;
+  }
+
+  get access(): StoreAccess {
+    return this.#place.access;
+  }
+
+  /** Goes on at the store's new place, which has the same history. Throws INVALID_ARGUMENT for no place at all. */
+  switchTo(access: StoreAccess): void {
+    const former = this.#place;
+    this.#heardBefore = this.lastHeardMs;
+    this.#place = this.#open(access);
+    former.left.abort();
+    this.#former.add(former.client);
+    this.#options.clock.timer(farewellMs, () => {
+      this.#former.delete(former.client);
+      void former.client[Symbol.asyncDispose]();
+    });
   }
 
   /** The same store as the REST keys API sees it. */
   get keys(): KeysStore {
-    return new ClientKeysStore(this.#client);
+    return new ClientKeysStore(this.#place.client);
   }
 
   async range(request: RangeRequest, options: CallOptions = {}): Promise<RangeAnswer> {
     const { key, end, revision, limit, keysOnly } = request;
     const selector = end === undefined ? { key } : { from: key, to: end };
-    const answer = await this.#client.range(selector, { revision, limit, keysOnly, ...calling(options) });
+    const answer = await this.#call(options, (client, settings) =>
+      client.range(selector, { revision, limit, keysOnly, ...settings, attempts: 2 }),
+    );
     return { revision: answer.revision, values: answer.kvs.map(toStored), more: answer.more };
   }
 
   async getAll(keys: readonly string[], options: CallOptions = {}): Promise<RangeAnswer> {
     const success = keys.map((key) => op.get({ key }));
-    const answer = await this.#client.txn(
-      { compare: [], success },
-      { idempotent: true, ...calling(options) },
+    const answer = await this.#call(options, (client, settings) =>
+      client.txn({ compare: [], success }, { idempotent: true, ...settings, attempts: 2 }),
     );
     const values = answer.responses.flatMap((one) => (one.type === "get" ? one.kvs.map(toStored) : []));
     return { revision: answer.revision, values, more: false };
   }
 
   async txn(txn: Txn, options: CallOptions = {}): Promise<TxnAnswer> {
-    const { succeeded, revision } = await this.#client.txn(
-      { compare: txn.compare.map(toCompare), success: txn.write.map(toOp) },
-      // Without a condition the same writes again do no harm.
-      { idempotent: txn.compare.length === 0, ...calling(options) },
+    const request = { compare: txn.compare.map(toCompare), success: txn.write.map(toOp) };
+    // Without a condition the same writes again do no harm.
+    const idempotent = txn.compare.length === 0;
+    const { succeeded, revision } = await this.#call(options, (client, settings) =>
+      client.txn(request, { idempotent, ...settings, attempts: 2 }),
     );
     return { succeeded, revision };
   }
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchBatch, void, void> {
-    const { key, end, from } = request;
+    const { key, end } = request;
     const selector = end === undefined ? { key } : { from: key, to: end };
-    const batches = this.#client.watch(selector, { startRevision: from, progressNotify: true, signal });
-    for await (const { revision, events } of batches) {
-      yield {
-        revision,
-        events: events.map(({ type, kv }) => ({
-          type,
-          key: kv.key,
-          value: kv.value,
-          createRevision: kv.createRevision,
-          modRevision: kv.modRevision,
-        })),
-      };
+    let { from } = request;
+    for (;;) {
+      const { client, left } = this.#place;
+      const until = AbortSignal.any([signal, left.signal]);
+      try {
+        const batches = client.watch(selector, { startRevision: from, progressNotify: true, signal: until });
+        for await (const batch of batches) {
+          if (batch.revision < from) continue;
+          from = batch.revision + 1;
+          yield toBatch(batch);
+        }
+      } catch (error) {
+        if (!left.signal.aborted) throw error;
+      }
+      if (signal.aborted || !left.signal.aborted) return;
     }
   }
 
+  // Renewals come again by themselves, and the time of sending counts: never a second try behind the back, except
+  // where the store has certainly not carried it out.
   async grantLease(seconds: number, options: CallOptions = {}): Promise<bigint> {
-    const { id } = await this.#client.grantLease(seconds, 0n, once(options));
+    const { id } = await this.#call(options, (client, settings) =>
+      client.grantLease(seconds, 0n, { ...settings, attempts: 1 }),
+    );
     return id;
   }
 
   async renewLease(lease: bigint, options: CallOptions = {}): Promise<void> {
-    await this.#client.keepAliveOnce(lease, once(options));
+    await this.#call(options, (client, settings) =>
+      client.keepAliveOnce(lease, { ...settings, attempts: 1 }),
+    );
   }
 
   async revokeLease(lease: bigint, options: CallOptions = {}): Promise<void> {
-    await this.#client.revokeLease(lease, once(options));
+    await this.#call(options, (client, settings) => client.revokeLease(lease, { ...settings, attempts: 1 }));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#client[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    const clients = [this.#place.client, ...this.#former];
+    this.#former.clear();
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+  }
+
+  #open(access: StoreAccess): Place {
+    const { clock, random, log } = this.#options;
+    const { endpoints, tls } = access;
+    const client = new EtcdClient({ endpoints, tls, clock, random, log, deadlineMs: defaultTimeoutMs });
+    return { client, access, left: new AbortController() };
+  }
+
+  /** One call, made again for as long as it may last while the store is sealed for its move. */
+  async #call<T>(
+    { signal, timeoutMs = defaultTimeoutMs }: CallOptions,
+    send: (client: EtcdClient, settings: Pick<RequestOptions, "signal" | "deadlineMs">) => Promise<T>,
+  ): Promise<T> {
+    const { clock } = this.#options;
+    const end = clock.now() + timeoutMs;
+    for (;;) {
+      const { client, left } = this.#place;
+      try {
+        return await send(client, { signal, deadlineMs: Math.max(50, end - clock.now()) });
+      } catch (error) {
+        if (storeErrorCode(error) !== "SEALED" || clock.now() + sealedRetryMs >= end) throw error;
+      }
+      const wait = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
+      await clock.sleep(sealedRetryMs, wait).catch(() => signal?.throwIfAborted());
+    }
   }
 }
 
@@ -114,13 +201,17 @@ export function isStoreError(error: unknown): boolean {
   return error instanceof EtcdError;
 }
 
-function calling({ signal, timeoutMs = defaultTimeoutMs }: CallOptions): RequestOptions {
-  return { signal, deadlineMs: timeoutMs, attempts: 2 };
-}
-
-/** Renewals come again by themselves, and the time of sending counts: never a second try behind the back. */
-function once({ signal, timeoutMs = defaultTimeoutMs }: CallOptions): RequestOptions {
-  return { signal, deadlineMs: timeoutMs, attempts: 1 };
+function toBatch({ revision, events }: EtcdWatchBatch): WatchBatch {
+  return {
+    revision,
+    events: events.map(({ type, kv }) => ({
+      type,
+      key: kv.key,
+      value: kv.value,
+      createRevision: kv.createRevision,
+      modRevision: kv.modRevision,
+    })),
+  };
 }
 
 function toStored({ key, value, createRevision, modRevision, lease }: KeyValue): StoredValue {

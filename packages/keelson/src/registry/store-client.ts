@@ -130,5 +130,6 @@ const awayCodes: ReadonlySet<string> = new Set([
   "UNHEALTHY",
   "TOO_MANY_REQUESTS",
   "NOT_LEADER",
+  "SEALED",
   "INTERNAL",
 ]);

@@ -32,16 +32,16 @@ describe("networkProof", () => {
   test("a store that resets connections does not run; one that accepts them may", async () => {
     await using server = await serving("");
     const closed = await closedPort();
-    assert.equal(await networkProof([`http://127.0.0.1:${closed}`]).storeRefuses(signal), true);
+    assert.equal(await networkProof(() => [`http://127.0.0.1:${closed}`]).storeRefuses(signal), true);
     const both = [`http://127.0.0.1:${closed}`, `http://127.0.0.1:${server.port}`];
-    assert.equal(await networkProof(both).storeRefuses(signal), false);
+    assert.equal(await networkProof(() => both).storeRefuses(signal), false);
   });
 
   test("a member is lost only when it says so itself", async () => {
     const lost = JSON.stringify({ machine: machineId(2), hasContact: false, ageMs: 3000 });
     await using lostOne = await serving(lost);
     await using wellOne = await serving(lost.replace("false", "true"));
-    const proof = networkProof([]);
+    const proof = networkProof(() => []);
     assert.equal(await proof.memberIsLost(member(lostOne.port), signal), true);
     assert.equal(await proof.memberIsLost(member(wellOne.port), signal), false);
     assert.equal(await proof.memberIsLost(member(await closedPort()), signal), false);

@@ -1,0 +1,69 @@
+// The store itself: how it is, and its move to a cluster of its own.
+import * as z from "zod/mini";
+import { KeelError } from "../../base/errors.ts";
+import type { MoveRun } from "../../store-cluster/move-run.ts";
+import type { StoreService } from "../../store-cluster/service.ts";
+import { jsonAnswer } from "../answer.ts";
+import { readJson } from "../body.ts";
+import type { ApiContext, ApiRoutes } from "../context.ts";
+import { pulledStream } from "../events/pulled-stream.ts";
+import type { Bindings } from "../listener.ts";
+
+const growth = z.strictObject({ members: z._default(z.int(), 3) });
+const replacement = z.strictObject({ machine: z.string().check(z.minLength(1), z.maxLength(100)) });
+
+/** A looker-on that takes no line for this long is dropped. */
+const stuckMs = 30_000;
+
+export function storeRoutes(routes: ApiRoutes, context: ApiContext): void {
+  const { clock } = context.options;
+
+  routes.get("/v1/store", async () => jsonAnswer(await serviceOf(context).status()));
+
+  routes.post("/v1/store/plan", async (c) => {
+    const { members } = await readJson(c.env.incoming, clock, growth);
+    return jsonAnswer(await serviceOf(context).planGrowth(members));
+  });
+
+  routes.post("/v1/store/grow", async (c) => {
+    const { members } = await readJson(c.env.incoming, clock, growth);
+    return linesOf(context, c.env, await serviceOf(context).grow(members));
+  });
+
+  routes.post("/v1/store/replace", async (c) => {
+    const { machine } = await readJson(c.env.incoming, clock, replacement);
+    await serviceOf(context).replace(machine);
+    return jsonAnswer({ machine }, 202);
+  });
+}
+
+function serviceOf({ options }: ApiContext): StoreService {
+  if (options.storeService) return options.storeService;
+  throw new KeelError("KEEL-104", "this daemon does not look after the store");
+}
+
+/** One line of JSON for each step; the last one is `done`. The move goes on when nobody reads. */
+function linesOf(context: ApiContext, { outgoing }: Bindings, run: MoveRun): Response {
+  const slot = context.streams.take();
+  let index = 0;
+  const stream = pulledStream({
+    async next(signal) {
+      const line = await run.line(index++, signal);
+      return line === undefined ? undefined : `${JSON.stringify(line)}\n`;
+    },
+    clock: context.options.clock,
+    stuckMs,
+    drop: () => outgoing.destroy(),
+    ended: () => slot[Symbol.dispose](),
+    signal: context.signal,
+  });
+  return new Response(stream, {
+    headers: {
+      "content-type": "application/x-ndjson",
+      "cache-control": "no-store",
+      // Said in so many words, the server sends each piece at once and does not gather them.
+      "transfer-encoding": "chunked",
+      "x-accel-buffering": "no",
+    },
+  });
+}

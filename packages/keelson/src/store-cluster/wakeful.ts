@@ -1,0 +1,44 @@
+import { Backoff } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import { describeError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { systemRandom } from "../base/random.ts";
+import type { StoreRecords } from "../registry/store-records.ts";
+
+/** Looks again after this long although nothing was heard: certificates come of age. */
+const restlessMs = 60_000;
+
+/**
+ * Runs a step whenever the store's records have changed, and again after `againMs()`, one at a time, until the
+ * signal aborts. A step that fails is made again a moment later.
+ */
+export async function wakeful(
+  around: { readonly records: StoreRecords; readonly clock: Clock; readonly log: Log },
+  signal: AbortSignal,
+  step: () => Promise<number | void>,
+): Promise<void> {
+  const { records, clock, log } = around;
+  const backoff = new Backoff({ firstMs: 200, maxMs: 5000 }, systemRandom);
+  let wake = Promise.withResolvers<void>();
+  const stop = records.onChange(() => wake.resolve());
+  try {
+    while (!signal.aborted) {
+      wake = Promise.withResolvers<void>();
+      let waitMs = restlessMs;
+      try {
+        if (records.revision > 0) waitMs = (await step()) ?? restlessMs;
+        backoff.reset();
+      } catch (error) {
+        if (signal.aborted) return;
+        log.debug("a step towards the store's cluster failed", { error: describeError(error) });
+        waitMs = backoff.next();
+      }
+      const rest = new AbortController();
+      const until = AbortSignal.any([signal, rest.signal]);
+      await Promise.race([wake.promise, clock.sleep(waitMs, until).catch(() => undefined)]);
+      rest.abort();
+    }
+  } finally {
+    stop();
+  }
+}
