@@ -201,7 +201,8 @@ const places: readonly Place[] = [
   {
     folder: `${keelson}/daemons`,
     may: [
-      ...of("base", "model", "registry", "host", "agent", "leader", "api", "store-cluster", "discovery"),
+      ...of("base", "model", "registry", "host", "authority", "agent", "leader", "api"),
+      ...of("store-cluster", "discovery"),
       "@keelson/etcd",
     ],
     because: "rank 5: wiring only",

@@ -90,9 +90,19 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
     });
   }
 
-  /** The same store as the REST keys API sees it. */
+  /** The same store as the REST keys API sees it, wherever it is at the time of a call. */
   get keys(): KeysStore {
-    return new ClientKeysStore(this.#place.client);
+    const at = (): KeysStore => new ClientKeysStore(this.#place.client);
+    return {
+      identity: {},
+      read: (spans, revision) => at().read(spans, revision),
+      write: (transaction) => at().write(transaction),
+      watch: (span, from, signal) => at().watch(span, from, signal),
+      grant: (lease, seconds) => at().grant(lease, seconds),
+      renew: (lease) => at().renew(lease),
+      revoke: (lease) => at().revoke(lease),
+      lease: (lease) => at().lease(lease),
+    };
   }
 
   async range(request: RangeRequest, options: CallOptions = {}): Promise<RangeAnswer> {

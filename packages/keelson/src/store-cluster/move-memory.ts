@@ -40,7 +40,10 @@ export async function unfinishedMove(
   const { memory, journal } = place(stateDir);
   if (!existsSync(memory)) return undefined;
   // Without a journal nothing was sealed yet, or all is done.
-  if (!existsSync(journal)) return void (await forgetMove(stateDir));
+  if (!existsSync(journal)) {
+    await forgetMove(stateDir);
+    return undefined;
+  }
   const { from, location } = JSON.parse(await readFile(memory, "utf8")) as {
     readonly from: readonly string[];
     readonly location: unknown;
