@@ -37,6 +37,18 @@ const places: readonly Place[] = [
     because: "a file format, pure: it knows pages, not what etcd keeps in them",
   },
   {
+    folder: `${etcd}/server/auth`,
+    may: [
+      `${etcd}/server`,
+      `${etcd}/keyspace`,
+      `${etcd}/errors.ts`,
+      `${etcd}/proto`,
+      "@bufbuild/protobuf",
+      "bcryptjs",
+    ],
+    because: "passwords are hashed in one place, and what it needs of the rest of the server is little",
+  },
+  {
     folder: `${etcd}/server`,
     may: [
       `${etcd}/keyspace`,

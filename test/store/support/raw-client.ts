@@ -2,8 +2,8 @@
 // compared through it.
 import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethod, JsonValue, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials } from "@grpc/grpc-js";
-import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import type { ChannelCredentials, ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 
 type Unary<I extends DescMessage, O extends DescMessage> = DescMethod & {
   readonly methodKind: "unary";
@@ -29,10 +29,19 @@ const MOST_BYTES = 64 << 20;
 export class RawClient implements Disposable {
   readonly address: string;
   readonly #client: Client;
+  readonly #metadata: Readonly<Record<string, string>>;
 
-  constructor(address: string) {
+  constructor(
+    address: string,
+    options: {
+      readonly credentials?: ChannelCredentials;
+      /** Goes with every call. */
+      readonly metadata?: Readonly<Record<string, string>>;
+    } = {},
+  ) {
     this.address = address;
-    this.#client = new Client(address, credentials.createInsecure(), {
+    this.#metadata = options.metadata ?? {};
+    this.#client = new Client(address, options.credentials ?? credentials.createInsecure(), {
       "grpc.max_receive_message_length": MOST_BYTES,
       "grpc.max_send_message_length": MOST_BYTES,
     });
@@ -58,6 +67,7 @@ export class RawClient implements Disposable {
         (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
         (bytes) => fromBinary(method.output, bytes),
         create(method.input, request),
+        this.#sent(),
         { deadline },
         (error, answer) => {
           if (error !== null) resolve({ refused: refusalOf(error) });
@@ -78,6 +88,7 @@ export class RawClient implements Disposable {
       pathOf(method),
       (message: MessageShape<I>) => Buffer.from(toBinary(method.input, message)),
       (bytes) => fromBinary(method.output, bytes),
+      this.#sent(),
     );
     stream.on("data", (answer: MessageShape<O>) => take.message(answer));
     stream.on("error", () => undefined);
@@ -87,6 +98,12 @@ export class RawClient implements Disposable {
       halfClose: () => void stream.end(),
       cancel: () => stream.cancel(),
     };
+  }
+
+  #sent(): Metadata {
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(this.#metadata)) metadata.set(name, value);
+    return metadata;
   }
 
   [Symbol.dispose](): void {

@@ -4,7 +4,9 @@
 import { EtcdError } from "../errors.ts";
 import type { LogRecord } from "../disk/frame.ts";
 import type { DeleteRangeRequest, PutRequest, TxnRequest } from "../keyspace/requests.ts";
-import { bigField, intField, WireReader } from "../keyspace/wire.ts";
+import { bigField, bytesField, intField, utf8, varint, WireError, WireReader } from "../keyspace/wire.ts";
+import { type AuthChange, decodeAuthChange, encodeAuthChange } from "./auth/changes.ts";
+import type { Requester } from "./auth/requester.ts";
 import { readCompaction, readDeleteRange, readPut, readTxn } from "./messages/kv.ts";
 import { readSeal, sealBytes, type Seal } from "./seal.ts";
 
@@ -20,7 +22,10 @@ export interface AlarmChange {
   readonly active: boolean;
 }
 
-export type Change =
+/** What is changed, and for whom if the store asks that. */
+export type Change = ChangeOf & { readonly by?: Requester | undefined };
+
+type ChangeOf =
   | { readonly kind: "put"; readonly request: PutRequest }
   | { readonly kind: "delete"; readonly request: DeleteRangeRequest }
   | { readonly kind: "txn"; readonly request: TxnRequest }
@@ -28,6 +33,7 @@ export type Change =
   | { readonly kind: "grant"; readonly request: { readonly id: bigint; readonly ttl: number } }
   | { readonly kind: "revoke"; readonly request: { readonly id: bigint } }
   | { readonly kind: "alarm"; readonly request: AlarmChange }
+  | { readonly kind: "auth"; readonly request: AuthChange }
   /** The server was started: a new term. */
   | { readonly kind: "start" }
   | { readonly kind: "seal"; readonly request: Seal }
@@ -47,13 +53,19 @@ const KINDS = {
   revoke: 6,
   alarm: 7,
   start: 8,
+  auth: 9,
   seal: 20,
   unseal: 21,
   lastWrite: 22,
 } as const;
+/** A record of another kind inside, with the one who asked for it before it. */
+const KIND_BY = 10;
 
 export function toRecord(command: Command): LogRecord {
-  return { kind: KINDS[command.kind], body: command.body };
+  const { kind, body, by } = command;
+  return by === undefined
+    ? { kind: KINDS[kind], body }
+    : { kind: KIND_BY, body: madeFor(by, KINDS[kind], body) };
 }
 
 /** The change that a record stands for. Throws WireError if it is none of this version's. */
@@ -78,6 +90,10 @@ export function fromRecord({ kind, body }: LogRecord): Change {
     }
     case KINDS.start:
       return { kind: "start" };
+    case KINDS.auth:
+      return { kind: "auth", request: decodeAuthChange(reader) };
+    case KIND_BY:
+      return readMadeFor(reader);
     case KINDS.seal:
       return { kind: "seal", request: readSeal(Buffer.from(body)) };
     case KINDS.unseal:
@@ -109,6 +125,10 @@ export function compactCommand(revision: number): Command & { kind: "compact" } 
   return { kind: "compact", request: { revision, physical: false }, body };
 }
 
+export function authCommand(request: AuthChange): Command & { kind: "auth" } {
+  return { kind: "auth", request, body: encodeAuthChange(request) };
+}
+
 export function startCommand(): Command & { kind: "start" } {
   return { kind: "start", body: new Uint8Array() };
 }
@@ -138,4 +158,23 @@ function readGrant(reader: WireReader): { readonly id: bigint; readonly ttl: num
     else reader.skip();
   }
   return { id, ttl };
+}
+
+function madeFor({ user, revision }: Requester, kind: number, body: Uint8Array): Uint8Array {
+  const head = bytesField("\x0a", utf8(user)) + intField("\x10", revision) + intField("\x18", kind);
+  return Buffer.concat([Buffer.from(`${head}\x22${varint(body.length)}`, "latin1"), body]);
+}
+
+function readMadeFor(reader: WireReader): Change {
+  let [user, revision, kind, body] = ["", 0, 0, ""];
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 1) user = reader.bytes();
+    else if (field === 2) revision = reader.int();
+    else if (field === 3) kind = reader.int();
+    else if (field === 4) body = reader.bytes();
+    else reader.skip();
+  }
+  if (kind === KIND_BY) throw new WireError("a record inside a record inside a record");
+  const by = { user: Buffer.from(user, "latin1").toString("utf8"), revision };
+  return { ...fromRecord({ kind, body: Buffer.from(body, "latin1") }), by };
 }

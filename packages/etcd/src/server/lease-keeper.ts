@@ -1,4 +1,5 @@
 import type { EtcdError } from "../errors.ts";
+import { theServer } from "./auth/requester.ts";
 import { revokeCommand, type Change } from "./commands.ts";
 import { LeaseClock } from "./lease-clock.ts";
 import { Lessor } from "./lessor.ts";
@@ -75,8 +76,10 @@ export class LeaseKeeper implements Disposable {
     if (stall > 0) {
       this.#log("warn", "the process was stopped: leases are extended by that time", { milliseconds: stall });
     }
+    const { auth } = this.#store;
+    const by = auth.enabled ? theServer(auth) : undefined;
     for (const id of this.#lessor.due(this.#clock.now(), MOST_ENDS_A_BEAT)) {
-      this.#store.propose(revokeCommand(id)).then(
+      this.#store.propose({ ...revokeCommand(id), by }).then(
         () => void this.#expired++,
         (error: unknown) => {
           if ((error as EtcdError).code === "LEASE_NOT_FOUND") return;

@@ -50,6 +50,19 @@ export type AutoCompactionOptions =
   | { readonly mode: "periodic"; readonly periodMs: number }
   | { readonly mode: "revision"; readonly keepRevisions: number };
 
+/** Users of the store: whether they are asked for is said by the AuthEnable call, not here. */
+export interface AuthOptions {
+  /**
+   * How tokens are made, as etcd's `--auth-token` has it: "simple" (the default), or "jwt," with the options
+   * sign-method, pub-key, priv-key (files in PEM) and ttl.
+   */
+  readonly token?: string;
+  /** Seconds that an unused simple token lasts. 300. */
+  readonly tokenTtl?: number;
+  /** Cost of hashing a password, 4 to 31; each step doubles the time. 10. */
+  readonly bcryptCost?: number;
+}
+
 export interface EtcdServerOptions {
   /** Directory for everything that the server keeps; made if it is not there. */
   readonly dataDir: string;
@@ -79,6 +92,7 @@ export interface EtcdServerOptions {
   readonly metrics?: "basic" | "extensive";
   readonly log?: LogFunction;
   readonly limits?: ServerLimits;
+  readonly auth?: AuthOptions;
   readonly clock?: MonotonicClock;
   /** Uniform in [0, 1). */
   readonly random?: () => number;

@@ -4,6 +4,9 @@
 import { performance } from "node:perf_hooks";
 import { EtcdError } from "../errors.ts";
 import type { KeysStore } from "../rest/keys-store.ts";
+import { Access, guardedServices } from "./auth/access.ts";
+import { Passwords } from "./auth/passwords.ts";
+import { tokenProvider } from "./auth/token-options.ts";
 import { AutoCompaction } from "./auto-compaction.ts";
 import { ResponseHeaders } from "./headers.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
@@ -15,6 +18,7 @@ import {
   type EtcdServerOptions,
   type ListenOptions,
 } from "./options.ts";
+import { authService } from "./services/auth.ts";
 import { clusterService } from "./services/cluster.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { electionService } from "./services/election.ts";
@@ -51,6 +55,7 @@ export class EtcdServer implements AsyncDisposable {
   readonly #grpc: GrpcServer;
   readonly #web: Web;
   readonly #v2: V2Pages;
+  readonly #passwords: Passwords;
   readonly #listeners: readonly Listener[];
   readonly #monitors: readonly Listener[];
   #closing: Promise<void> | undefined;
@@ -62,6 +67,7 @@ export class EtcdServer implements AsyncDisposable {
     grpc: GrpcServer;
     web: Web;
     v2: V2Pages;
+    passwords: Passwords;
     listeners: readonly Listener[];
     monitors: readonly Listener[];
   }) {
@@ -71,6 +77,7 @@ export class EtcdServer implements AsyncDisposable {
     this.#grpc = parts.grpc;
     this.#web = parts.web;
     this.#v2 = parts.v2;
+    this.#passwords = parts.passwords;
     this.#listeners = parts.listeners;
     this.#monitors = parts.monitors;
   }
@@ -99,9 +106,13 @@ export class EtcdServer implements AsyncDisposable {
     );
     const leases = opened.use(new LeaseKeeper(store, { clock, log }));
     const hub = new WatchHub(store.keyspace);
+    const { auth } = store;
+    const tokens = tokenProvider(auth, options.auth ?? {}, clock);
+    const passwords = opened.use(new Passwords(options.auth?.bcryptCost));
     store.listen({
       applied: (change) => {
         leases.applied(change);
+        if (change.kind === "auth") tokens.applied(change.request);
         metrics.applied(change);
         hub.changed();
       },
@@ -111,10 +122,20 @@ export class EtcdServer implements AsyncDisposable {
       options.advertiseClientUrls ?? listeners.map(({ address }) => address.url);
     const mostMessageBytes = limits.maxRequestBytes + REQUEST_OVERHEAD_BYTES;
     const headers = new ResponseHeaders(store.clusterId, store.memberId);
-    const context: ServiceContext = { store, header: (revision) => headers.at(revision, store.term) };
+    const access = new Access({
+      auth,
+      leases: store.keyspace.leases,
+      tokens,
+      byCertificate: options.listen.some(({ tls }) => tls?.clientCertAuth === true),
+    });
+    const context: ServiceContext = {
+      store,
+      access,
+      header: (revision) => headers.at(revision, store.term),
+    };
     const { leastLeaseTtl: leastTtl = LEAST_TTL, watchProgressMs: progressMs = PROGRESS_INTERVAL_MS } =
       options;
-    const services = new Map<string, Readonly<Record<string, Method>>>([
+    const open = new Map<string, Readonly<Record<string, Method>>>([
       ["etcdserverpb.KV", kvService(context, limits)],
       [
         "etcdserverpb.Watch",
@@ -124,14 +145,27 @@ export class EtcdServer implements AsyncDisposable {
       ["etcdserverpb.Cluster", clusterService(context, { name: options.name ?? "default", clientUrls })],
       ["etcdserverpb.Maintenance", maintenanceService(context)],
       ["keelson.etcd.Handover", handoverService(context, limits)],
+      ["etcdserverpb.Auth", authService(context, { tokens, passwords })],
     ]);
+    const services = new Map(guardedServices(open, access));
     services.set("v3lockpb.Lock", lockService(services));
     services.set("v3electionpb.Election", electionService(services));
     const counted = metrics.count(services);
     const grpc = new GrpcServer({ services: counted, mostMessageBytes });
     const name = options.name ?? "default";
     const mostOps = limits.maxTxnOps;
-    const v2 = opened.use(new V2Pages({ store, leases, hub, mostOps, randomId, name, clientUrls }));
+    const v2 = opened.use(
+      new V2Pages({
+        store,
+        leases,
+        hub,
+        mostOps,
+        randomId,
+        name,
+        clientUrls,
+        isAuthEnabled: () => auth.enabled,
+      }),
+    );
     const web = new Web({
       services: counted,
       mostMessageBytes,
@@ -166,7 +200,7 @@ export class EtcdServer implements AsyncDisposable {
     const compaction =
       options.autoCompaction && opened.use(new AutoCompaction(options.autoCompaction, { store, clock, log }));
     opened.move();
-    return new EtcdServer({ store, leases, compaction, grpc, web, v2, listeners, monitors });
+    return new EtcdServer({ store, leases, compaction, grpc, web, v2, passwords, listeners, monitors });
   }
 
   /** Where it listens, with the ports that it got. */
@@ -206,6 +240,7 @@ export class EtcdServer implements AsyncDisposable {
     this.#compaction?.[Symbol.dispose]();
     this.#web.close(EtcdError.refusal("SERVER_STOPPED"));
     this.#v2[Symbol.dispose]();
+    await this.#passwords[Symbol.asyncDispose]();
     await this.#grpc.close(EtcdError.refusal("SERVER_STOPPED"));
     this.#leases[Symbol.dispose]();
     for (const listener of listeners) await listener.close();

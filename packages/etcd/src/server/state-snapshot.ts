@@ -1,8 +1,11 @@
 // The state as the chunks of a snapshot: a head in JSON, then the history in its order. Chunks are made as they
 // are written, while the state goes on changing: what they are made of does not change.
 
+import { toBinary } from "@bufbuild/protobuf";
 import { bytesField, varint, WireReader } from "../keyspace/wire.ts";
 import { decodeKeyValue } from "../keyspace/version.ts";
+import { RoleSchema, UserSchema } from "../proto/generated/authpb_pb.ts";
+import { decode } from "./messages/generated.ts";
 import type { Seal } from "./seal.ts";
 import type { StoreState } from "./state.ts";
 
@@ -19,6 +22,13 @@ interface Head {
   readonly leases: readonly (readonly [string, number])[];
   /** Only while the store is sealed. */
   readonly seal?: Seal | undefined;
+  /** Missing in snapshots of versions that knew no users. Messages of authpb in base64. */
+  readonly auth?: {
+    readonly enabled: boolean;
+    readonly revision: number;
+    readonly users: readonly string[];
+    readonly roles: readonly string[];
+  };
 }
 
 /** The state as it is now; what changes while the chunks are taken is not in them. */
@@ -26,7 +36,15 @@ export function snapshotChunks(state: StoreState): Iterable<Buffer> {
   const { keyspace, term } = state;
   const { revision, compactRevision, history } = keyspace;
   const leases = [...keyspace.leases.values()].map(({ id, ttl }) => [String(id), ttl] as const);
-  const head: Head = { revision, compactRevision, term, alarms: [...state.alarms], leases, seal: state.seal };
+  const head: Head = {
+    revision,
+    compactRevision,
+    term,
+    alarms: [...state.alarms],
+    leases,
+    seal: state.seal,
+    auth: authHead(state),
+  };
   const { length } = history;
   return (function* chunks(): Iterable<Buffer> {
     yield Buffer.from(HEAD + JSON.stringify(head));
@@ -41,6 +59,17 @@ export function snapshotChunks(state: StoreState): Iterable<Buffer> {
     }
     if (text.length > 1) yield Buffer.from(text, "latin1");
   })();
+}
+
+function authHead({ auth }: StoreState): NonNullable<Head["auth"]> {
+  const { enabled, revision, users, roles } = auth.data;
+  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  return {
+    enabled,
+    revision,
+    users: users.map((user) => base64(toBinary(UserSchema, user))),
+    roles: roles.map((role) => base64(toBinary(RoleSchema, role))),
+  };
 }
 
 /** Takes a snapshot's chunks, in order, into an empty state. */
@@ -64,6 +93,15 @@ export class StateRestore {
     for (const alarm of head.alarms) this.#state.alarms.add(alarm);
     for (const [id, ttl] of head.leases) this.#state.keyspace.leases.add(BigInt(id), ttl);
     this.#state.keyspace.restoreRevisions(head.revision, head.compactRevision);
+    if (head.auth !== undefined) {
+      const { enabled, revision, users, roles } = head.auth;
+      this.#state.auth.restore({
+        enabled,
+        revision,
+        users: users.map((text) => decode(UserSchema, Buffer.from(text, "base64"))),
+        roles: roles.map((text) => decode(RoleSchema, Buffer.from(text, "base64"))),
+      });
+    }
   }
 
   #takeHistory(reader: WireReader, chunk: Buffer): void {

@@ -1,4 +1,4 @@
-// Everything that the log makes: keys, leases, alarms, the term. Deterministic: the same commands in the same
+// Everything that the log makes: keys, leases, users, alarms, the term. Deterministic: the same commands in the same
 // order give the same state, whether they arrive from clients or from the log.
 
 import { EtcdError } from "../errors.ts";
@@ -6,6 +6,8 @@ import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Lease } from "../keyspace/leases.ts";
 import type { DeleteRangeResult, PutResult, TxnResult } from "../keyspace/requests.ts";
 import { deleteRange, put, txn } from "../keyspace/transaction.ts";
+import { AuthState } from "./auth/auth-state.ts";
+import { permitChange } from "./auth/permit-change.ts";
 import type { AlarmChange, Change } from "./commands.ts";
 import { sealedError, type Seal } from "./seal.ts";
 
@@ -18,6 +20,7 @@ export interface Outcomes {
   readonly grant: Lease;
   readonly revoke: undefined;
   readonly alarm: undefined;
+  readonly auth: undefined;
   readonly start: undefined;
   readonly seal: undefined;
   readonly unseal: undefined;
@@ -37,6 +40,7 @@ export type Outcome = Outcomes[keyof Outcomes];
 
 export class StoreState {
   readonly keyspace = new Keyspace();
+  readonly auth = new AuthState();
   /** Active alarms, as etcdserverpb.AlarmType. */
   readonly alarms = new Set<number>();
   /** Starts of the server so far, and one. */
@@ -61,6 +65,7 @@ export class StoreState {
   /** Carries a change out. Throws EtcdError if it is refused; nothing has changed then. */
   apply(change: Change): Outcome {
     this.checkSeal(change.kind);
+    if (this.auth.enabled) this.permit(change);
     switch (change.kind) {
       case "put":
         return put(this.keyspace, change.request);
@@ -76,6 +81,8 @@ export class StoreState {
         return this.keyspace.revoke(change.request.id) as undefined;
       case "alarm":
         return this.#alarm(change.request);
+      case "auth":
+        return this.auth.apply(change.request) as undefined;
       case "start":
         this.term++;
         return undefined;
@@ -87,6 +94,11 @@ export class StoreState {
       case "lastWrite":
         return txn(this.keyspace, change.request);
     }
+  }
+
+  /** Throws EtcdError if the one who asks for a change may not have it. */
+  permit(change: Change): void {
+    permitChange({ auth: this.auth, leases: this.keyspace.leases }, change);
   }
 
   #grant({ id, ttl }: { readonly id: bigint; readonly ttl: number }): Lease {

@@ -5,6 +5,7 @@ import { StoreDirectory } from "../disk/directory.ts";
 import { errnoOf } from "../disk/failure.ts";
 import { EtcdError } from "../errors.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { AuthState } from "./auth/auth-state.ts";
 import { alarmCommand, fromRecord, startCommand, toRecord, type Change, type Command } from "./commands.ts";
 import type { LogFunction, ServerLimits } from "./options.ts";
 import type { Seal } from "./seal.ts";
@@ -83,6 +84,10 @@ export class Store implements AsyncDisposable {
 
   get keyspace(): Keyspace {
     return this.#state.keyspace;
+  }
+
+  get auth(): AuthState {
+    return this.#state.auth;
   }
 
   get alarms(): ReadonlySet<number> {
@@ -175,6 +180,8 @@ export class Store implements AsyncDisposable {
     this.#state.checkSeal(command.kind);
     if (command.body.length > limits.maxRequestBytes) throw EtcdError.refusal("REQUEST_TOO_LARGE");
     if (this.#directory.log.queuedBytes > MOST_QUEUED_BYTES) throw EtcdError.refusal("TOO_MANY_REQUESTS");
+    // What is refused now need not be recorded; what is not may still be refused when its turn comes.
+    if (this.#state.auth.enabled) this.#state.permit(command);
     if (command.kind !== "put" && command.kind !== "txn" && command.kind !== "grant") return;
     if (this.#state.alarms.has(ALARM_NO_SPACE)) throw EtcdError.refusal("NO_SPACE");
     if (this.#state.keyspace.bytes + command.body.length > limits.quotaBytes) {

@@ -19,52 +19,56 @@ import type { ServiceContext } from "./context.ts";
 
 /** etcdserverpb.KV. */
 export function kvService(context: ServiceContext, limits: Required<ServerLimits>): Record<string, Method> {
-  const { store, header } = context;
+  const { store, header, access } = context;
   const { keyspace } = store;
   return {
     Range: {
       kind: "unary",
-      handle: (bytes) => {
+      handle: (bytes, call) => {
         const request = readRange(new WireReader(bytes));
         checkRange(request);
+        access.read(call, request);
         const result = range(keyspace, request);
         return writeRange(header(result.revision), result);
       },
     },
     Put: {
       kind: "unary",
-      handle: async (body) => {
+      handle: async (body, call) => {
         const request = readPut(new WireReader(body));
         checkPut(request);
-        const result = await store.propose({ kind: "put", request, body });
+        const result = await store.propose({ kind: "put", request, body, by: access.requester(call) });
         return writePut(header(result.revision), result);
       },
     },
     DeleteRange: {
       kind: "unary",
-      handle: async (body) => {
+      handle: async (body, call) => {
         const request = readDeleteRange(new WireReader(body));
         checkDeleteRange(request);
-        const result = await store.propose({ kind: "delete", request, body });
+        const result = await store.propose({ kind: "delete", request, body, by: access.requester(call) });
         return writeDeleteRange(header(result.revision), result);
       },
     },
     Txn: {
       kind: "unary",
-      handle: async (body) => {
+      handle: async (body, call) => {
         const request = readTxn(new WireReader(body));
         checkTxn(request, limits.maxTxnOps);
-        const result = isReadOnly(request)
-          ? txn(keyspace, request)
-          : await store.propose({ kind: "txn", request, body });
+        if (isReadOnly(request)) {
+          access.txn(call, request);
+          const result = txn(keyspace, request);
+          return writeTxn(header(result.revision), result);
+        }
+        const result = await store.propose({ kind: "txn", request, body, by: access.requester(call) });
         return writeTxn(header(result.revision), result);
       },
     },
     Compact: {
       kind: "unary",
-      handle: async (body) => {
+      handle: async (body, call) => {
         const request = readCompaction(new WireReader(body));
-        await store.propose({ kind: "compact", request, body });
+        await store.propose({ kind: "compact", request, body, by: access.requester(call) });
         if (request.physical) await store.swept();
         return header(keyspace.revision);
       },

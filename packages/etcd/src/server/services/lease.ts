@@ -29,24 +29,28 @@ export function leaseService(
   context: ServiceContext,
   { keeper, leastTtl, randomId }: LeaseServiceOptions,
 ): Record<string, Method> {
-  const { store, header } = context;
+  const { store, header, access } = context;
   const { keyspace } = store;
   const now = (): string => header(keyspace.revision);
   return {
     LeaseGrant: {
       kind: "unary",
-      handle: async (bytes) => {
+      handle: async (bytes, call) => {
         const { ID, TTL } = decode(LeaseGrantRequestSchema, bytes);
         if (TTL > BigInt(GREATEST_TTL)) throw EtcdError.refusal("LEASE_TTL_TOO_LARGE");
         const id = ID === 0n ? unusedId(context, randomId) : ID;
-        const lease = await store.propose(grantCommand(id, Math.max(leastTtl, Number(TTL))));
+        const lease = await store.propose({
+          ...grantCommand(id, Math.max(leastTtl, Number(TTL))),
+          by: access.requester(call),
+        });
         return now() + bigField("\x10", lease.id) + intField("\x18", lease.ttl);
       },
     },
     LeaseRevoke: {
       kind: "unary",
-      handle: async (bytes) => {
-        await store.propose(revokeCommand(decode(LeaseRevokeRequestSchema, bytes).ID));
+      handle: async (bytes, call) => {
+        const { ID } = decode(LeaseRevokeRequestSchema, bytes);
+        await store.propose({ ...revokeCommand(ID), by: access.requester(call) });
         return now();
       },
     },
@@ -64,8 +68,9 @@ export function leaseService(
     },
     LeaseTimeToLive: {
       kind: "unary",
-      handle: (bytes) => {
+      handle: (bytes, call) => {
         const { ID, keys } = decode(LeaseTimeToLiveRequestSchema, bytes);
+        if (keys) access.leaseKeys(call, ID);
         const lease = keyspace.leases.get(ID);
         const answer = create(LeaseTimeToLiveResponseSchema, { ID, TTL: -1n });
         if (lease !== undefined) {

@@ -17,7 +17,7 @@ import type { ServiceContext } from "./context.ts";
 const ALARM_NAMES: Readonly<Record<number, string>> = { 1: "NOSPACE", 2: "CORRUPT" };
 
 /** etcdserverpb.Maintenance. */
-export function maintenanceService({ store, header }: ServiceContext): Record<string, Method> {
+export function maintenanceService({ store, header, access }: ServiceContext): Record<string, Method> {
   const { memberId } = store;
   return {
     Status: {
@@ -39,7 +39,8 @@ export function maintenanceService({ store, header }: ServiceContext): Record<st
     },
     Alarm: {
       kind: "unary",
-      handle: async (bytes) => {
+      handle: async (bytes, call) => {
+        access.requester(call);
         const { action, memberID, alarm } = decode(AlarmRequestSchema, bytes);
         const changed: number[] = [];
         if (action === AlarmRequest_AlarmAction.GET) {

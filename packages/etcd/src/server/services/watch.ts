@@ -8,7 +8,7 @@ export const PROGRESS_INTERVAL_MS = 10 * 60_000;
 
 /** etcdserverpb.Watch. `jitter` is uniform in [0, 1): streams that began together report at different times. */
 export function watchService(
-  { header }: ServiceContext,
+  { header, access }: ServiceContext,
   options: {
     readonly hub: WatchHub;
     readonly fragmentBytes: number;
@@ -22,7 +22,7 @@ export function watchService(
       kind: "stream",
       open: (call) => {
         const progressInterval = progressMs * (1 + jitter() / 10);
-        return new WatchStream({ hub, header, fragmentBytes, progressInterval }, call);
+        return new WatchStream({ hub, header, access, fragmentBytes, progressInterval }, call);
       },
     },
   };

@@ -2,9 +2,11 @@
 // Events leave in the order of their revisions; a stream whose client reads slowly falls behind and is served
 // from the history when it reads again, so that nothing is queued for it without bound.
 
+import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 import { keyRange, type KeyRange } from "../../keyspace/requests.ts";
 import type { Version } from "../../keyspace/version.ts";
 import { utf8, WireReader } from "../../keyspace/wire.ts";
+import type { Access } from "../auth/access.ts";
 import { readWatchRequest, type WatchCreateRequest } from "../messages/watch.ts";
 import type { StreamCall, StreamHandler } from "../transport/call.ts";
 import { encodeWatchResponse, passes, type WatchResponse } from "./events.ts";
@@ -17,6 +19,7 @@ export interface WatchStreamOptions {
   readonly hub: WatchHub;
   /** Encoded header field for a revision, 0 for none. */
   readonly header: (revision: number) => string;
+  readonly access: Pick<Access, "read">;
   /** Bytes of an answer above which events are split, where the watcher allows it. */
   readonly fragmentBytes: number;
   /** Milliseconds between progress reports. */
@@ -99,7 +102,12 @@ export class WatchStream implements StreamHandler {
     if (!watcher.isCurrent) this.#catchUp(watcher);
   }
 
-  #refusal({ watchId }: WatchCreateRequest, range: KeyRange): string | undefined {
+  #refusal({ key, rangeEnd, watchId }: WatchCreateRequest, range: KeyRange): string | undefined {
+    try {
+      this.#options.access.read(this.#call, { key: key === "" ? "\0" : key, rangeEnd });
+    } catch (error) {
+      return cancelReason(error);
+    }
     if (!range.point && range.end !== undefined && range.start >= range.end) {
       return "mvcc: watcher range is empty";
     }
@@ -250,4 +258,18 @@ function split(events: readonly string[], most: number): readonly string[] {
   }
   parts.push(part);
   return parts;
+}
+
+/** A refusal as etcd writes it into an answer: as its own language prints it. */
+function cancelReason(error: unknown): string {
+  if (!(error instanceof EtcdError)) throw error;
+  const { INVALID_ARGUMENT, UNAUTHENTICATED } = GRPC_STATUS;
+  const status = error.grpcStatus;
+  const name =
+    status === INVALID_ARGUMENT
+      ? "InvalidArgument"
+      : status === UNAUTHENTICATED
+        ? "Unauthenticated"
+        : "PermissionDenied";
+  return `rpc error: code = ${name} desc = ${error.message}`;
 }
