@@ -36,8 +36,7 @@ export class V2Client implements Disposable {
   /** Resolves with the head of the answer. */
   open({ method, path, form }: V2Call, signal?: AbortSignal): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const { promise, ...options } = {
-        promise: undefined,
+      const options = {
         agent: signal === undefined ? this.#agent : new Agent(),
         host: this.#host,
         port: this.#port,
