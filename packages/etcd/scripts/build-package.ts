@@ -20,7 +20,8 @@ const entries = [...Object.values(manifest.exports), ...Object.values(manifest.b
 
 rmSync(out, { recursive: true, force: true });
 await using build = await rolldown({
-  input: entries.map((entry) => join(home, entry)),
+  // Workers are found beside the code that starts them.
+  input: [...entries, ...globSync("src/**/*-worker.ts", { cwd: home })].map((entry) => join(home, entry)),
   platform: "node",
   external: [/^node:/, ...Object.keys(manifest.dependencies).map((name) => new RegExp(`^${name}(?:/|$)`))],
   transform: { target: "node24" },

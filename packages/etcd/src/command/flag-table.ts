@@ -41,6 +41,7 @@ const BACKEND = no("there is no bbolt file: the store keeps a log and snapshots"
 const DISCOVERY = no("the store has one member and needs none to find; leave it out");
 const TRACING = no("requests are not traced; see /metrics");
 const PROXY = no("there is no proxy");
+const LIMITS = no("every connection has the default");
 const GONE = no("does nothing in etcd either; leave it out");
 const LOCAL_URL = "http://localhost:2380";
 
@@ -109,11 +110,23 @@ const ROWS: Readonly<Record<FlagGroup, readonly Row[]>> = {
     ["backend-batch-limit", "int", "0", "Operations of a batch.", BACKEND],
     ["max-txn-ops", "uint", "128", "Operations of a transaction."],
     ["max-request-bytes", "uint", "1572864", "Bytes of a request."],
-    ["max-concurrent-streams", "uint32", "4294967295", "Streams that one client may have open at a time."],
+    [
+      "max-concurrent-streams",
+      "uint32",
+      "4294967295",
+      "Streams that one client may have open at a time.",
+      LIMITS,
+    ],
     ["enable-grpc-gateway", "bool", "true", "Whether to serve the JSON gateway."],
-    ["grpc-keepalive-min-time", "duration", "5s", "Least time between two pings of a client."],
-    ["grpc-keepalive-interval", "duration", "2h0m0s", "Time between two pings of the server; 0 for none."],
-    ["grpc-keepalive-timeout", "duration", "20s", "Time for the answer to a ping."],
+    ["grpc-keepalive-min-time", "duration", "5s", "Least time between two pings of a client.", LIMITS],
+    [
+      "grpc-keepalive-interval",
+      "duration",
+      "2h0m0s",
+      "Time between two pings of the server; 0 for none.",
+      LIMITS,
+    ],
+    ["grpc-keepalive-timeout", "duration", "20s", "Time for the answer to a ping.", LIMITS],
     [
       "socket-reuse-port",
       "bool",

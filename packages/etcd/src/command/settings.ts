@@ -53,6 +53,11 @@ export function settingsOf(given: GivenFlags): Settings {
       ...(compaction === undefined ? {} : { autoCompaction: compaction }),
       leastLeaseTtl: leastTtl(flags),
       watchProgressMs: flags.duration("experimental-watch-progress-notify-interval"),
+      auth: {
+        token: flags.text("auth-token"),
+        tokenTtl: flags.number("auth-token-ttl"),
+        bcryptCost: bcryptCost(flags),
+      },
       limits: {
         maxTxnOps: flags.number("max-txn-ops"),
         maxRequestBytes: flags.number("max-request-bytes"),
@@ -239,6 +244,12 @@ function autoCompaction(flags: Flags): AutoCompactionOptions | undefined {
       `error parsing CompactionRetention: time: invalid duration ${JSON.stringify(retention)}`,
     );
   return periodMs <= 0 ? undefined : { mode: "periodic", periodMs };
+}
+
+function bcryptCost(flags: Flags): number {
+  const cost = flags.number("bcrypt-cost");
+  if (cost >= 4 && cost <= 31) return cost;
+  throw new FlagError(`--bcrypt-cost is a number from 4 to 31, not ${cost}`);
 }
 
 /** One and a half elections in whole beats, in seconds, rounded up. */

@@ -122,11 +122,12 @@ export class EtcdServer implements AsyncDisposable {
       options.advertiseClientUrls ?? listeners.map(({ address }) => address.url);
     const mostMessageBytes = limits.maxRequestBytes + REQUEST_OVERHEAD_BYTES;
     const headers = new ResponseHeaders(store.clusterId, store.memberId);
+    const byCertificate = options.listen.some(({ tls }) => tls?.clientCertAuth === true);
     const access = new Access({
       auth,
       leases: store.keyspace.leases,
       tokens,
-      byCertificate: options.listen.some(({ tls }) => tls?.clientCertAuth === true),
+      byCertificate,
     });
     const context: ServiceContext = {
       store,
@@ -173,6 +174,7 @@ export class EtcdServer implements AsyncDisposable {
       metrics,
       cors: options.cors ?? [],
       hosts: options.hosts ?? [],
+      usesCertificates: () => auth.enabled && byCertificate,
       gateway: options.gateway ?? true,
       pages: v2.table,
     });

@@ -98,6 +98,7 @@ export class ServerMetrics implements HealthRecord {
       [{ server_version: ETCD_VERSION }, 1],
     ]);
     out.gauge("etcd_server_id", "Id of the member in hexadecimal, as a label.", [[{ server_id: id }, 1]]);
+    out.gauge("etcd_debugging_auth_revision", "Revision of users and roles.", store.auth.revision);
     out.gauge("etcd_server_has_leader", "Whether there is a leader: always, in a cluster of one.", 1);
     out.gauge("etcd_server_is_leader", "Whether this member leads: always, in a cluster of one.", 1);
     out.gauge("etcd_server_is_learner", "Whether this member only learns.", 0);
