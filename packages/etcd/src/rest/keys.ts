@@ -132,7 +132,8 @@ export class Keys {
 
   async #carryOut(plan: Plan, refresh: boolean): Promise<number | undefined> {
     const { action, path, dir, expires } = plan;
-    const record = writeEntry({ action, path, dir, refresh, expires });
+    // Creating is never a refresh, whatever was asked for.
+    const record = writeEntry({ action, path, dir, refresh: refresh && action !== "create", expires });
     const answer = await this.#store
       .write({
         when: plan.when,

@@ -1,0 +1,156 @@
+// The same random calls of the keys API go to a real etcd 3.4 and to ours, over both of its stores, and every
+// status, header and body is compared. KEELSON_TEST_SEED replays a run, KEELSON_TEST_REQUESTS sets its length.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, test } from "node:test";
+import { promisify } from "node:util";
+import { EtcdClient } from "../../packages/etcd/src/client/index.ts";
+import { ClientKeysStore, KeysHandler } from "../../packages/etcd/src/rest/index.ts";
+import { seeded } from "./support/random-requests.ts";
+import { embedded, realEtcd } from "./support/servers.ts";
+import type { TestServer } from "./support/servers.ts";
+import { Comparison } from "./support/v2-comparison.ts";
+import type { Body } from "./support/v2-comparison.ts";
+import { V2Client } from "./support/v2-client.ts";
+import type { V2Call } from "./support/v2-client.ts";
+import { callFor, V2Histories } from "./support/v2-histories.ts";
+import type { RandomCall } from "./support/v2-histories.ts";
+
+const SEED = Number(process.env["KEELSON_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const CALLS = Number(process.env["KEELSON_TEST_REQUESTS"] ?? 1500);
+const WAITS = 100;
+
+const version = await promisify(execFile)("etcd", ["--version"]).then(
+  ({ stdout }) => stdout,
+  () => "",
+);
+const skip = /etcd Version: 3\.4/.test(version) ? false : "no etcd 3.4 here: it is the last that serves v2";
+
+/** The keys API in front of a real etcd, through the client. */
+async function inFront(): Promise<TestServer> {
+  const etcd = await realEtcd("etcd");
+  const client = new EtcdClient({ endpoints: [etcd.address] });
+  const store = new ClientKeysStore(client);
+  let ids = 1n;
+  const handler = new KeysHandler(store, { wall: () => Date.now(), randomId: () => ids++ });
+  const server = createServer((request, response) => {
+    const [path = ""] = (request.url ?? "").split("?");
+    void handler.serve(request, response, path.slice("/v2/keys".length));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      handler[Symbol.dispose]();
+      server.closeAllConnections();
+      server.close();
+      await client[Symbol.asyncDispose]();
+      await etcd[Symbol.asyncDispose]();
+    },
+  };
+}
+
+class Side implements Disposable {
+  readonly client: V2Client;
+  readonly base: number;
+  readonly comparison: Comparison;
+
+  constructor(client: V2Client, base: number) {
+    this.client = client;
+    this.base = base;
+    this.comparison = new Comparison(base);
+  }
+
+  static async open(server: TestServer): Promise<Side> {
+    const client = new V2Client(server.address);
+    const { headers } = await client.call({ method: "GET", path: "/v2/keys" });
+    return new Side(client, Number(headers["x-etcd-index"]));
+  }
+
+  async answer(call: RandomCall): Promise<unknown> {
+    return this.comparison.answer(await this.client.call(callFor(call, this.base)));
+  }
+
+  /** What a request that waits is told, or "nothing". */
+  async told(call: V2Call, withinMs: number): Promise<unknown> {
+    const signal = AbortSignal.timeout(withinMs);
+    try {
+      const response = await this.client.open(call, signal);
+      let body = "";
+      for await (const chunk of response) body += String(chunk);
+      return { status: response.statusCode, body: this.comparison.body(body) };
+    } catch (error) {
+      if (signal.aborted) return "nothing";
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.client[Symbol.dispose]();
+  }
+}
+
+const ours = { "over the embedded store": () => embedded(), "over a real etcd": inFront } as const;
+
+for (const [name, start] of Object.entries(ours)) {
+  describe(`the keys API ${name}`, { skip }, () => {
+    test("answers random calls, and tells their history, as etcd 3.4 does", async (t) => {
+      t.diagnostic(`KEELSON_TEST_SEED=${SEED}`);
+      await using real = await realEtcd("etcd", ["--enable-v2"]);
+      await using mine = await start();
+      using theirs = await Side.open(real);
+      using own = await Side.open(mine);
+      const histories = new V2Histories(seeded(SEED));
+      const first = await compareCalls({ theirs, own, histories }, CALLS);
+      await compareWaits({ theirs, own, histories }, first);
+    });
+  });
+}
+
+interface Pair {
+  readonly theirs: Side;
+  readonly own: Side;
+  readonly histories: V2Histories;
+}
+
+/** Resolves with the last index. */
+async function compareCalls({ theirs, own, histories }: Pair, calls: number): Promise<number> {
+  let index = 0;
+  for (let place = 0; place < calls; place++) {
+    const call = histories.next(index);
+    if (await changesTimeOfDirectory(theirs, call)) continue;
+    const expected = await theirs.answer(call);
+    const got = await own.answer(call);
+    assert.deepEqual(got, expected, `call ${place} of seed ${SEED}: ${JSON.stringify(callFor(call, 0))}`);
+    index = Math.max(index, Number((expected as { readonly index?: unknown }).index ?? 0));
+  }
+  return index;
+}
+
+/**
+ * Nodes in a directory hang on its lease: when it gets another, they are written anew, and their modifiedIndex is
+ * not etcd's any more. That is documented, and not compared here.
+ */
+async function changesTimeOfDirectory(theirs: Side, call: RandomCall): Promise<boolean> {
+  if (call.method !== "PUT" || call.fields["prevExist"] !== "true") return false;
+  const { body } = await theirs.client.call({ method: "GET", path: `/v2/keys${call.path}` });
+  return (JSON.parse(body) as Body).node?.dir === true;
+}
+
+async function compareWaits({ theirs, own, histories }: Pair, last: number): Promise<void> {
+  for (let place = 0; place < WAITS; place++) {
+    const path = histories.path();
+    const recursive = histories.chance(0.5);
+    // etcd keeps the last thousand events.
+    const index = last - histories.int(Math.min(last, 900));
+    const call = (base: number): V2Call => ({
+      method: "GET",
+      path: `/v2/keys${path}?wait=true&recursive=${recursive}&waitIndex=${index + base}`,
+    });
+    const expected = await theirs.told(call(theirs.base), 80);
+    const got = await own.told(call(own.base), expected === "nothing" ? 50 : 5000);
+    assert.deepEqual(got, expected, `wait ${place} of seed ${SEED}: ${JSON.stringify(call(0))}`);
+  }
+}
