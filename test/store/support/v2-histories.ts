@@ -92,9 +92,13 @@ export class V2Histories {
       "prevExist",
       "refresh",
       "prevValue",
-      "sorted",
+      "stream",
     ];
-    return { [this.#pick(names)]: this.#pick(GARBAGE), [this.#pick(names)]: this.#pick(GARBAGE) };
+    return {
+      sorted: "true",
+      [this.#pick(names)]: this.#pick(GARBAGE),
+      [this.#pick(names)]: this.#pick(GARBAGE),
+    };
   }
 
   #prevIndex(index: number): Readonly<Record<string, number>> {
