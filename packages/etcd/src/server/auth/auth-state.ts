@@ -4,7 +4,6 @@ import { create } from "@bufbuild/protobuf";
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 import {
   PermissionSchema,
-  Permission_Type,
   RoleSchema,
   UserAddOptionsSchema,
   UserSchema,
@@ -188,8 +187,9 @@ export class AuthState {
 
   #roleGrantPermission(name: string, given: Permission | undefined): void {
     if (given === undefined) throw EtcdError.refusal("PERMISSION_NOT_GIVEN");
-    const role = this.#knownRole(name);
     const { permType, key, rangeEnd } = given;
+    if (!isRange(key, rangeEnd)) throw EtcdError.refusal("INVALID_AUTH_MANAGEMENT");
+    const role = this.#knownRole(name);
     const permission = create(PermissionSchema, { permType, key, rangeEnd });
     // As etcd does, only the first permission of a key is looked at; another one of the same range is added.
     const place = role.keyPermission.findIndex((one) => Buffer.compare(one.key, key) >= 0);
@@ -228,16 +228,17 @@ export class AuthState {
   }
 }
 
-/** What the role `root` may do, as RoleGet tells it. */
-export const ROOT_PERMISSION: Permission = create(PermissionSchema, {
-  permType: Permission_Type.READWRITE,
-  rangeEnd: Uint8Array.of(0),
-});
-
 type KeyBytes = Pick<Permission, "key" | "rangeEnd">;
 
 function isSameRange(a: KeyBytes, b: KeyBytes): boolean {
   return Buffer.compare(a.key, b.key) === 0 && Buffer.compare(a.rangeEnd, b.rangeEnd) === 0;
+}
+
+/** Is there a key that a permission could be for? */
+function isRange(key: Uint8Array, rangeEnd: Uint8Array): boolean {
+  if (key.length === 0) return false;
+  const isOpen = rangeEnd.length === 0 || (rangeEnd.length === 1 && rangeEnd[0] === 0);
+  return isOpen || Buffer.compare(key, rangeEnd) < 0;
 }
 
 function userWith(user: User, changed: { readonly password?: Uint8Array; readonly roles?: string[] }): User {

@@ -86,10 +86,11 @@ function permitOperation(on: Guarded, by: Requester, operation: Operation): void
   }
 }
 
-/** @throws EtcdError USER_EMPTY, ACCESS_DENIED */
+/** The auth revision does not count here, with etcd either. @throws EtcdError USER_EMPTY, USER_NOT_FOUND, ACCESS_DENIED */
 export function permitAdmin(auth: AuthState, { user }: Requester): void {
   if (!auth.enabled) return;
   if (user === "") throw EtcdError.refusal("USER_EMPTY");
+  if (auth.user(user) === undefined) throw EtcdError.refusal("USER_NOT_FOUND");
   if (!auth.hasRole(user, ROOT)) throw EtcdError.refusal("ACCESS_DENIED");
 }
 

@@ -21,7 +21,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export interface TokenSettings {
   /** As etcd's --auth-token has it. Default: "simple". */
   readonly token?: string | undefined;
-  /** How long an unused simple token lasts, in seconds. Default: 300. */
+  /** How long an unused simple token lasts, in seconds. Default, and what 0 stands for: 300. */
   readonly tokenTtl?: number | undefined;
 }
 
@@ -34,7 +34,7 @@ export function tokenProvider(
   settings: TokenSettings,
   clock: MonotonicClock,
 ): TokenProvider {
-  const { token = "simple", tokenTtl = DEFAULT_TTL_MS / 1000 } = settings;
+  const { token = "simple", tokenTtl = 0 } = settings;
   const [type = "", ...rest] = token.split(",");
   const options = new Map<string, string>();
   for (const part of rest) {
@@ -46,8 +46,8 @@ export function tokenProvider(
   }
   if (type === "simple") {
     if (rest.length > 0) throw refuse(token, "simple tokens have no options");
-    if (!(tokenTtl > 0)) throw refuse(token, `${tokenTtl} s is not a time to live`);
-    return new SimpleTokens(auth, { clock, ttlMs: tokenTtl * 1000 });
+    if (!(tokenTtl >= 0)) throw refuse(token, `${tokenTtl} s is not a time to live`);
+    return new SimpleTokens(auth, { clock, ttlMs: tokenTtl * 1000 || DEFAULT_TTL_MS });
   }
   if (type !== "jwt") throw refuse(token, `${JSON.stringify(type)} is neither simple nor jwt`);
   const unknown = [...options.keys()].find((name) => !JWT_OPTIONS.has(name));

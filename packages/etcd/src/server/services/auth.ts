@@ -11,7 +11,6 @@ import {
   AuthUserGetResponseSchema,
   AuthUserListResponseSchema,
 } from "../../proto/generated/etcdserverpb/auth_pb.ts";
-import { ROOT, ROOT_PERMISSION } from "../auth/auth-state.ts";
 import { authChange, withHash, type AuthChange, type AuthChangeName } from "../auth/changes.ts";
 import type { Passwords } from "../auth/passwords.ts";
 import { NOBODY, permitAdmin, type Requester } from "../auth/requester.ts";
@@ -123,8 +122,7 @@ export function authService(context: ServiceContext, options: AuthServiceOptions
         forThose(call, ({ user }) => auth.hasRole(user, name));
         const role = auth.role(name);
         if (role === undefined) throw EtcdError.refusal("ROLE_NOT_FOUND");
-        const perm = name === ROOT ? [ROOT_PERMISSION] : role.keyPermission;
-        const answer = create(AuthRoleGetResponseSchema, { perm });
+        const answer = create(AuthRoleGetResponseSchema, { perm: role.keyPermission });
         return await Promise.resolve(now() + encode(AuthRoleGetResponseSchema, answer));
       },
     },
