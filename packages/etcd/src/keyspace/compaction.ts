@@ -1,3 +1,4 @@
+import type { Slabs } from "./slabs.ts";
 import type { Version } from "./version.ts";
 
 /** Place of the first version whose revision is above `revision`. */
@@ -15,28 +16,33 @@ export function firstAfter(history: readonly Version[], revision: number): numbe
 /**
  * Goes through the history up to a compacted revision and drops what no read at or after that revision can
  * see, a part at a time. Of each key stays the newest version at or before the revision, unless that is a
- * tombstone of an earlier revision. Since etcd 3.5.16 a tombstone of exactly that revision stays.
+ * tombstone of an earlier revision. Since etcd 3.5.16 a tombstone of exactly that revision stays. Then what was
+ * kept is gone through once more: it leaves slabs that hold little else.
  */
 export class CompactionSweep {
   readonly revision: number;
   readonly #history: readonly Version[];
+  readonly #slabs: Slabs;
   readonly #end: number;
   readonly #kept: Version[] = [];
   #place = 0;
+  #settled = 0;
 
-  constructor(history: readonly Version[], revision: number) {
+  constructor(history: readonly Version[], revision: number, slabs: Slabs) {
     this.#history = history;
     this.revision = revision;
+    this.#slabs = slabs;
     this.#end = firstAfter(history, revision);
   }
 
   get done(): boolean {
-    return this.#place === this.#end;
+    return this.#place === this.#end && this.#settled === this.#kept.length;
   }
 
   /** Looks at up to `most` versions and returns those that go. */
   step(most: number): readonly Version[] {
     const dropped: Version[] = [];
+    if (this.#place === this.#end) this.#settle(most);
     const until = Math.min(this.#end, this.#place + most);
     for (; this.#place < until; this.#place++) {
       const version = this.#history[this.#place] as Version;
@@ -44,7 +50,10 @@ export class CompactionSweep {
       version.previous = undefined;
       const isNewest = version.supersededBy === 0 || version.supersededBy > this.revision;
       if (isNewest && (!version.isTombstone || version.main === this.revision)) this.#kept.push(version);
-      else dropped.push(version);
+      else {
+        version.drop();
+        dropped.push(version);
+      }
     }
     return dropped;
   }
@@ -52,5 +61,10 @@ export class CompactionSweep {
   /** The history without what was dropped, with what has been added meanwhile. */
   finish(history: readonly Version[]): Version[] {
     return this.#kept.concat(history.slice(this.#end));
+  }
+
+  #settle(most: number): void {
+    const until = Math.min(this.#kept.length, this.#settled + most);
+    for (; this.#settled < until; this.#settled++) this.#kept[this.#settled]?.settle(this.#slabs);
   }
 }

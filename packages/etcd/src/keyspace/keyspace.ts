@@ -8,7 +8,8 @@ import { CompactionSweep, firstAfter } from "./compaction.ts";
 import { LeaseTable } from "./leases.ts";
 import { OrderedKeys, type KeyEntry } from "./ordered-keys.ts";
 import type { KeyRange } from "./requests.ts";
-import { KeyValueEncoder, Version, type VersionFields } from "./version.ts";
+import { Slabs } from "./slabs.ts";
+import { Version, writeEncoded, writeKeyValue, writeTombstone, type VersionFields } from "./version.ts";
 
 /** Bytes that a version costs besides its encoded message, for the estimate of {@link Keyspace.bytes}. */
 const VERSION_OVERHEAD = 64;
@@ -33,13 +34,17 @@ export class Keyspace {
   readonly counts: OperationCounts = { ranges: 0, puts: 0, deletes: 0, txns: 0 };
   readonly #byKey = new Map<string, KeyEntry>();
   readonly #ordered = new OrderedKeys();
-  readonly #encoder = new KeyValueEncoder();
+  readonly #slabs: Slabs;
   #history: Version[] = [];
   #revision = 1;
   #compactRevision = -1;
   #bytes = 0;
   #changesInTxn = 0;
   #sweep: CompactionSweep | undefined;
+
+  constructor(slabs = new Slabs()) {
+    this.#slabs = slabs;
+  }
 
   /** Revision of the last transaction that changed something. 1 in an empty keyspace. */
   get revision(): number {
@@ -134,7 +139,7 @@ export class Keyspace {
       version: live ? before.version + 1 : 1,
       lease,
     };
-    this.#append(new Version(fields, this.#encoder.encode(fields, value), before), entry);
+    this.#append(new Version(fields, writeKeyValue(this.#slabs, fields, value), before), entry);
     return live ? before : undefined;
   }
 
@@ -147,7 +152,7 @@ export class Keyspace {
       const { key } = version;
       const fields: VersionFields = { key, main, sub: this.#changesInTxn, create: 0, version: 0, lease: 0n };
       const entry = this.#byKey.get(key);
-      this.#append(new Version(fields, this.#encoder.encodeTombstone(key, main), version), entry);
+      this.#append(new Version(fields, writeTombstone(this.#slabs, key, main), version), entry);
     }
     return versions;
   }
@@ -180,9 +185,9 @@ export class Keyspace {
 
   /** Does a part of the compaction, looking at no more than `most` versions. True when nothing is left to do. */
   sweep(most: number): boolean {
-    this.#sweep ??= new CompactionSweep(this.#history, this.#compactRevision);
+    this.#sweep ??= new CompactionSweep(this.#history, this.#compactRevision, this.#slabs);
     for (const dropped of this.#sweep.step(most)) {
-      this.#bytes -= dropped.encoded.length + VERSION_OVERHEAD;
+      this.#bytes -= dropped.length + VERSION_OVERHEAD;
       if (dropped.isTombstone && this.#byKey.get(dropped.key)?.latest === dropped) {
         this.#ordered.remove(dropped.key);
         this.#byKey.delete(dropped.key);
@@ -196,10 +201,10 @@ export class Keyspace {
   }
 
   /** Takes up one version of a snapshot; they come in the order of {@link history}. */
-  restoreVersion(fields: VersionFields, encoded: string): void {
+  restoreVersion(fields: VersionFields, encoded: Buffer): void {
     const entry = this.#byKey.get(fields.key);
     const key = entry?.key ?? fields.key;
-    this.#append(new Version({ ...fields, key }, encoded, entry?.latest), entry);
+    this.#append(new Version({ ...fields, key }, writeEncoded(this.#slabs, encoded), entry?.latest), entry);
     this.#changesInTxn = 0;
   }
 
@@ -227,7 +232,7 @@ export class Keyspace {
       if (wasLive !== isLive) this.#ordered.adjustLive(version.key, isLive ? 1 : -1);
     }
     this.#history.push(version);
-    this.#bytes += version.encoded.length + VERSION_OVERHEAD;
+    this.#bytes += version.length + VERSION_OVERHEAD;
     this.#changesInTxn++;
   }
 

@@ -1,8 +1,12 @@
-import { bigField, bytesField, intField, WireReader } from "./wire.ts";
+import { took, type Place, type Slab, type Slabs } from "./slabs.ts";
+import { bigField, WireReader, writeVarint } from "./wire.ts";
+
+const TAG = { key: 0x0a, create: 0x10, mod: 0x18, version: 0x20, value: 0x2a } as const;
 
 /**
  * One key's state from one revision on: a link in the key's history. Immutable but for the links, which
- * compaction cuts. `version` 0 marks a tombstone, the revision at which the key was deleted.
+ * compaction cuts, and the place of its bytes. `version` 0 marks a tombstone, the revision at which the key was
+ * deleted.
  */
 export class Version {
   readonly key: string;
@@ -15,21 +19,25 @@ export class Version {
   /** Changes since the key was created, from 1; 0 for a tombstone. */
   readonly version: number;
   readonly lease: bigint;
-  /** The mvccpb.KeyValue message, encoded; of a tombstone only key and mod_revision. */
-  readonly encoded: string;
+  #slab: Slab;
+  #offset: number;
+  /** Bytes of the encoded message. */
+  readonly length: number;
   /** The key's state before. */
   previous: Version | undefined;
   /** Revision of the change that followed, 0 while there is none. */
   supersededBy = 0;
 
-  constructor(fields: VersionFields, encoded: string, previous: Version | undefined) {
+  constructor(fields: VersionFields, place: Place, previous: Version | undefined) {
     this.key = fields.key;
     this.main = fields.main;
     this.sub = fields.sub;
     this.create = fields.create;
     this.version = fields.version;
     this.lease = fields.lease;
-    this.encoded = encoded;
+    this.#slab = place.slab;
+    this.#offset = place.offset;
+    this.length = place.length;
     this.previous = previous;
   }
 
@@ -37,8 +45,34 @@ export class Version {
     return this.version === 0;
   }
 
+  /** The mvccpb.KeyValue message, encoded; of a tombstone only key and mod_revision. */
+  get encoded(): string {
+    return this.#slab.bytes.toString("latin1", this.#offset, this.#offset + this.length);
+  }
+
   get value(): string {
     return valueOf(this.encoded);
+  }
+
+  /** Copies the encoded message; returns where it ends. */
+  copyTo(target: Buffer, at: number): number {
+    this.#slab.bytes.copy(target, at, this.#offset, this.#offset + this.length);
+    return at + this.length;
+  }
+
+  /** Its bytes are not kept any longer. They can still be read while somebody holds on to it. */
+  drop(): void {
+    this.#slab.kept -= this.length;
+  }
+
+  /** Moves the bytes if few others are left beside them. */
+  settle(slabs: Slabs): void {
+    if (!slabs.isSparse(this.#slab)) return;
+    const slab = slabs.withRoom(this.length);
+    this.copyTo(slab.bytes, slab.used);
+    this.drop();
+    this.#slab = slab;
+    this.#offset = took(slab, this.length).offset;
   }
 }
 
@@ -51,42 +85,72 @@ export interface VersionFields {
   readonly lease: bigint;
 }
 
-/** Builds the encoded KeyValue messages that the keyspace keeps. Holds a buffer that it uses again. */
-export class KeyValueEncoder {
-  #scratch = Buffer.allocUnsafe(4096);
+/** Most bytes of a KeyValue besides its key and its value. */
+const FIELDS_BYTES = 64;
 
-  /** The mvccpb.KeyValue of a live key as one flat string. */
-  encode(fields: VersionFields, value: string): string {
-    const head =
-      bytesField("\x0a", fields.key) +
-      intField("\x10", fields.create) +
-      intField("\x18", fields.main) +
-      intField("\x20", fields.version);
-    const tail = bigField("\x30", fields.lease);
-    const text = value === "" ? head + tail : head + bytesField("\x2a", value) + tail;
-    return this.#flatten(text);
-  }
+/** Writes the mvccpb.KeyValue of a live key. */
+export function writeKeyValue(slabs: Slabs, fields: VersionFields, value: string): Place {
+  const { key, create, main, version, lease } = fields;
+  const slab = slabs.withRoom(key.length + value.length + FIELDS_BYTES);
+  const { bytes } = slab;
+  let at = writeText(bytes, slab.used, { tag: TAG.key, text: key });
+  if (create !== 0) at = writeNumber(bytes, at, { tag: TAG.create, value: create });
+  if (main !== 0) at = writeNumber(bytes, at, { tag: TAG.mod, value: main });
+  if (version !== 0) at = writeNumber(bytes, at, { tag: TAG.version, value: version });
+  if (value !== "") at = writeText(bytes, at, { tag: TAG.value, text: value });
+  if (lease !== 0n) at += bytes.write(bigField("\x30", lease), at, "latin1");
+  return took(slab, at - slab.used);
+}
 
-  /** The mvccpb.KeyValue of a tombstone. */
-  encodeTombstone(key: string, main: number): string {
-    return this.#flatten(bytesField("\x0a", key) + intField("\x18", main));
-  }
+/** Writes the mvccpb.KeyValue of a tombstone. */
+export function writeTombstone(slabs: Slabs, key: string, main: number): Place {
+  const slab = slabs.withRoom(key.length + FIELDS_BYTES);
+  const at = writeText(slab.bytes, slab.used, { tag: TAG.key, text: key });
+  return took(slab, writeNumber(slab.bytes, at, { tag: TAG.mod, value: main }) - slab.used);
+}
 
-  /** A concatenated string keeps its parts alive; what stays for long is stored as one piece. */
-  #flatten(text: string): string {
-    if (text.length > this.#scratch.length) this.#scratch = Buffer.allocUnsafe(text.length * 2);
-    const length = this.#scratch.write(text, 0, "latin1");
-    return this.#scratch.toString("latin1", 0, length);
-  }
+/** Takes up a message that is encoded already. */
+export function writeEncoded(slabs: Slabs, encoded: Buffer): Place {
+  const slab = slabs.withRoom(encoded.length);
+  encoded.copy(slab.bytes, slab.used);
+  return took(slab, encoded.length);
+}
+
+function writeText(
+  bytes: Buffer,
+  at: number,
+  { tag, text }: { readonly tag: number; readonly text: string },
+): number {
+  bytes[at] = tag;
+  const start = writeVarint(bytes, at + 1, text.length);
+  return start + bytes.write(text, start, "latin1");
+}
+
+function writeNumber(
+  bytes: Buffer,
+  at: number,
+  { tag, value }: { readonly tag: number; readonly value: number },
+): number {
+  bytes[at] = tag;
+  return writeVarint(bytes, at + 1, value);
 }
 
 /** Reads an encoded KeyValue back, as from a snapshot. */
 export function decodeKeyValue(bytes: Buffer): VersionFields & { readonly value: string } {
+  let value = "";
+  const fields = decodeFields(bytes, (reader) => (value = reader.bytes()));
+  return { ...fields, value };
+}
+
+/** The same without reading the value. */
+export function decodeFields(
+  bytes: Buffer,
+  takeValue: (reader: WireReader) => void = (reader) => reader.skip(),
+): VersionFields {
   let key = "";
   let create = 0;
   let main = 0;
   let version = 0;
-  let value = "";
   let lease = 0n;
   const reader = new WireReader(bytes);
   for (let field = reader.next(); field !== 0; field = reader.next()) {
@@ -94,11 +158,11 @@ export function decodeKeyValue(bytes: Buffer): VersionFields & { readonly value:
     else if (field === 2) create = reader.int();
     else if (field === 3) main = reader.int();
     else if (field === 4) version = reader.int();
-    else if (field === 5) value = reader.bytes();
+    else if (field === 5) takeValue(reader);
     else if (field === 6) lease = reader.big();
     else reader.skip();
   }
-  return { key, main, sub: 0, create, version, lease, value };
+  return { key, main, sub: 0, create, version, lease };
 }
 
 /** The same message without its value, for a range that asked for keys only. */
@@ -125,7 +189,7 @@ function locateValue(encoded: string): { tag: number; start: number; end: number
       if (byte < 0x80) break;
       scale *= 128;
     }
-    if (kind === 0x2a) return { tag, start: position, end: position + value };
+    if (kind === TAG.value) return { tag, start: position, end: position + value };
     if ((kind & 7) === 2) position += value;
   }
   return undefined;

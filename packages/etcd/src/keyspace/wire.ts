@@ -16,6 +16,16 @@ export function varint(value: number): string {
   return text + String.fromCharCode(rest);
 }
 
+/** The same into a buffer, for what is not negative; returns where it ends. */
+export function writeVarint(bytes: Buffer, at: number, value: number): number {
+  let end = at;
+  let rest = value;
+  for (; rest >= 2 ** 31; rest = Math.floor(rest / 0x80)) bytes[end++] = (rest % 0x80) | 0x80;
+  for (; rest >= 0x80; rest >>>= 7) bytes[end++] = (rest & 0x7f) | 0x80;
+  bytes[end++] = rest;
+  return end;
+}
+
 /** A 64-bit integer; a negative one as its two's complement, in ten bytes. */
 export function bigVarint(value: bigint): string {
   let rest = BigInt.asUintN(64, value);
@@ -51,6 +61,9 @@ export function boolField(tag: string, value: boolean): string {
 export function utf8(text: string): string {
   return Buffer.from(text, "utf8").toString("latin1");
 }
+
+/** Up to here adding up characters is faster than asking Node for the string. */
+const SHORT_BYTES = 12;
 
 /** The bytes are not the message that they should be. */
 export class WireError extends Error {
@@ -111,7 +124,7 @@ export class WireReader {
     const length = this.#length();
     const start = this.#position;
     this.#position = start + length;
-    return length < 24
+    return length < SHORT_BYTES
       ? this.#short(start, this.#position)
       : this.#bytes.toString("latin1", start, this.#position);
   }

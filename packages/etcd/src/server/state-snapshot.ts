@@ -2,8 +2,8 @@
 // are written, while the state goes on changing: what they are made of does not change.
 
 import { toBinary } from "@bufbuild/protobuf";
-import { bytesField, varint, WireReader } from "../keyspace/wire.ts";
-import { decodeKeyValue } from "../keyspace/version.ts";
+import { WireReader, writeVarint } from "../keyspace/wire.ts";
+import { decodeFields, type Version } from "../keyspace/version.ts";
 import { RoleSchema, UserSchema } from "../proto/generated/authpb_pb.ts";
 import { decode } from "./messages/generated.ts";
 import type { Seal } from "./seal.ts";
@@ -12,6 +12,8 @@ import type { StoreState } from "./state.ts";
 const HEAD = "H";
 const HISTORY = "V";
 const CHUNK_BYTES = 1 << 18;
+/** Of two varints. */
+const MOST_HEAD_BYTES = 20;
 
 interface Head {
   readonly revision: number;
@@ -48,16 +50,16 @@ export function snapshotChunks(state: StoreState): Iterable<Buffer> {
   const { length } = history;
   return (function* chunks(): Iterable<Buffer> {
     yield Buffer.from(HEAD + JSON.stringify(head));
-    let text = HISTORY;
+    let chunk = new HistoryChunk();
     for (let place = 0; place < length; place++) {
       const version = history[place];
       if (version === undefined) break;
-      text += varint(version.sub) + bytesField("", version.encoded);
-      if (text.length < CHUNK_BYTES) continue;
-      yield Buffer.from(text, "latin1");
-      text = HISTORY;
+      chunk.add(version);
+      if (chunk.length < CHUNK_BYTES) continue;
+      yield chunk.bytes;
+      chunk = new HistoryChunk();
     }
-    if (text.length > 1) yield Buffer.from(text, "latin1");
+    if (chunk.length > 1) yield chunk.bytes;
   })();
 }
 
@@ -70,6 +72,27 @@ function authHead({ auth }: StoreState): NonNullable<Head["auth"]> {
     users: users.map((user) => base64(toBinary(UserSchema, user))),
     roles: roles.map((role) => base64(toBinary(RoleSchema, role))),
   };
+}
+
+/** Versions one behind the other, each with its place in its transaction and its length before it. */
+class HistoryChunk {
+  #bytes = Buffer.allocUnsafe(CHUNK_BYTES + (CHUNK_BYTES >> 2));
+  length = 1;
+
+  constructor() {
+    this.#bytes.write(HISTORY, 0, "latin1");
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.length);
+  }
+
+  add(version: Version): void {
+    const end = this.length + version.length + MOST_HEAD_BYTES;
+    if (end > this.#bytes.length) this.#bytes = Buffer.concat([this.bytes], end);
+    const start = writeVarint(this.#bytes, this.length, version.sub);
+    this.length = version.copyTo(this.#bytes, writeVarint(this.#bytes, start, version.length));
+  }
 }
 
 /** Takes a snapshot's chunks, in order, into an empty state. */
@@ -109,8 +132,8 @@ export class StateRestore {
     while (!reader.atEnd) {
       const sub = reader.rawInt();
       const [start, end] = reader.rawBytes();
-      const fields = decodeKeyValue(chunk.subarray(start, end));
-      this.#state.keyspace.restoreVersion({ ...fields, sub }, chunk.toString("latin1", start, end));
+      const encoded = chunk.subarray(start, end);
+      this.#state.keyspace.restoreVersion({ ...decodeFields(encoded), sub }, encoded);
     }
   }
 }

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { OrderedKeys, type KeyEntry } from "../../src/keyspace/ordered-keys.ts";
-import { Version } from "../../src/keyspace/version.ts";
+import { Slabs } from "../../src/keyspace/slabs.ts";
+import { Version, writeEncoded } from "../../src/keyspace/version.ts";
+
+const slabs = new Slabs();
 
 function entry(key: string, isLive: boolean): KeyEntry {
   const fields = { key, main: 1, sub: 0, create: 1, version: isLive ? 1 : 0, lease: 0n };
-  return { key, latest: new Version(fields, "", undefined) };
+  return { key, latest: new Version(fields, writeEncoded(slabs, Buffer.alloc(0)), undefined) };
 }
 
 test("counts and visits as a sorted list would, through many blocks", () => {

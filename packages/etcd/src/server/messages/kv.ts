@@ -15,8 +15,8 @@ import type {
   TxnResult,
 } from "../../keyspace/requests.ts";
 import { COMPARE_TARGET } from "../../keyspace/requests.ts";
-import { withoutValue } from "../../keyspace/version.ts";
-import { boolField, bytesField, intField, WireReader } from "../../keyspace/wire.ts";
+import { withoutValue, type Version } from "../../keyspace/version.ts";
+import { boolField, bytesField, intField, WireReader, writeVarint } from "../../keyspace/wire.ts";
 
 export function readRange(reader: WireReader): RangeRequest {
   const request = {
@@ -146,11 +146,32 @@ function readCompare(reader: WireReader): Compare {
 
 /** `header` is an encoded ResponseHeader field, tag and all; so in all of the following. */
 export function writeRange(header: string, result: RangeResult): string {
+  const { versions, keysOnly } = result;
   let text = header;
-  for (const version of result.versions) {
-    text += bytesField("\x12", result.keysOnly ? withoutValue(version.encoded) : version.encoded);
+  if (versions.length > FEW && !keysOnly) text += joined(versions);
+  else {
+    for (const version of versions) {
+      text += bytesField("\x12", keysOnly ? withoutValue(version.encoded) : version.encoded);
+    }
   }
   return text + boolField("\x18", result.more) + intField("\x20", result.count);
+}
+
+/** From here on it is cheaper to put the fields together in a buffer than as strings. */
+const FEW = 4;
+/** Of a tag and a length. */
+const MOST_HEAD_BYTES = 11;
+
+/** Versions as fields 2 of an answer. */
+function joined(versions: readonly Version[]): string {
+  const most = versions.reduce((sum, { length }) => sum + length + MOST_HEAD_BYTES, 0);
+  const bytes = Buffer.allocUnsafe(most);
+  let at = 0;
+  for (const version of versions) {
+    bytes[at] = 0x12;
+    at = version.copyTo(bytes, writeVarint(bytes, at + 1, version.length));
+  }
+  return bytes.toString("latin1", 0, at);
 }
 
 export function writePut(header: string, result: PutResult): string {
