@@ -60,7 +60,7 @@ export function parseConfigFile(text: string, path: string): GivenFlags {
     const flag = flagText(name, value, path);
     if (flag !== undefined) given.set(name, flag);
   };
-  for (const [name, value] of entries(document.toJS({ maxAliasCount: 0 }), path)) {
+  for (const [name, value] of entries(contents(document, path), path)) {
     const section = SECTIONS[name];
     if (section === undefined) take(OTHER_NAMES[name] ?? name, value);
     else
@@ -68,6 +68,15 @@ export function parseConfigFile(text: string, path: string): GivenFlags {
         take(section[key] ?? `${name}.${key}`, inner);
   }
   return given;
+}
+
+/** Without what one part would borrow from another: no configuration needs it, and it can grow without bound. */
+function contents(document: ReturnType<typeof parseDocument>, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (cause) {
+    throw new FlagError(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
 }
 
 function entries(value: unknown, where: string): readonly (readonly [string, unknown])[] {
