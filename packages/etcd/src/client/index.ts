@@ -20,6 +20,11 @@ export { compare, op } from "./transaction.ts";
 export type { Compare, Comparison, Op, OpResult, PutOptions, Transaction } from "./transaction.ts";
 export type { WatchBatch, WatchEvent, WatchOptions, WireBatch } from "./watch.ts";
 export { RPC } from "./rpc.ts";
+export {
+  Compare_CompareResult as CompareResult,
+  Compare_CompareTarget as CompareTarget,
+} from "../proto/generated/etcdserverpb/kv_pb.ts";
+export { Event_EventType as EventType } from "../proto/generated/mvccpb_pb.ts";
 export type { Rpc } from "./rpc.ts";
 export { EtcdError, GRPC_STATUS } from "../errors.ts";
 export type { EtcdErrorCode } from "../errors.ts";

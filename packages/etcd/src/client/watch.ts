@@ -39,6 +39,8 @@ export interface WatchOptions {
    * missed), and whenever the server reports it (etcd: every ten minutes without events).
    */
   readonly progressNotify?: boolean | undefined;
+  /** Ask the server this often, in milliseconds, how far it is: with `progressNotify`, to see where "now" is. */
+  readonly askProgressMs?: number | undefined;
   /** Leave out puts, or deletions. */
   readonly without?: "put" | "delete" | undefined;
   /** Ends the watch: the iteration is over, without an error. */
@@ -73,7 +75,8 @@ export async function* watchWire(
     try {
       connection = await caller.connector.acquire(undefined, options.signal);
       pass = await caller.login?.pass(connection, options.signal);
-      const creation = { request: request(range, options, position.next), token: pass?.token };
+      const { askProgressMs } = options;
+      const creation = { request: request(range, options, position.next), token: pass?.token, askProgressMs };
       for await (const response of responses(connection, creation, options.signal)) {
         caller.heard();
         pause.reset();
@@ -110,7 +113,11 @@ function request(range: ReturnType<typeof rangeOf>, options: WatchOptions, start
 /** The responses of one stream. */
 async function* responses(
   connection: Connection,
-  creation: { readonly request: ReturnType<typeof request>; readonly token: string | undefined },
+  creation: {
+    readonly request: ReturnType<typeof request>;
+    readonly token: string | undefined;
+    readonly askProgressMs: number | undefined;
+  },
   signal: AbortSignal,
 ): AsyncGenerator<WatchResponse, void, void> {
   const call = connection.stream(RPC.watch, creation.token);
@@ -118,10 +125,13 @@ async function* responses(
   // The iteration takes its listener away when it ends; a cancelled call reports an error after that.
   call.on("error", () => {});
   signal.addEventListener("abort", cancel, { once: true });
+  const ask = () => void call.write({ requestUnion: { case: "progressRequest", value: {} } });
+  const asking = creation.askProgressMs === undefined ? undefined : setInterval(ask, creation.askProgressMs);
   try {
     call.write({ requestUnion: { case: "createRequest", value: creation.request } });
     yield* call as AsyncIterable<WatchResponse>;
   } finally {
+    clearInterval(asking);
     signal.removeEventListener("abort", cancel);
     call.cancel();
   }
