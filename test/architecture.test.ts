@@ -202,8 +202,8 @@ const places: readonly Place[] = [
   },
   {
     folder: `${keelson}/cli/commands/store`,
-    may: [...pure, ...of("local", "api", "cli"), "commander", "zod", "@keelson/etcd"],
-    because: "rank 5: a store can be served, checked and restored without any cluster around it",
+    may: [...pure, ...of("registry", "local", "api", "cli"), "commander", "zod", "@keelson/etcd"],
+    because: "rank 5: a store can be served, read, checked and restored without any cluster around it",
   },
   {
     folder: `${keelson}/cli/commands/discovery.ts`,

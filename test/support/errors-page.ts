@@ -12,6 +12,7 @@ const families: readonly [string, string][] = [
   ["4", "The store"],
   ["5", "Units, machines, operations"],
   ["6", "Reaching the daemon"],
+  ["7", "Stores, keys and backups"],
   ["9", "Inside"],
 ];
 

@@ -11,6 +11,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { storeRoutes } from "./routes/store.ts";
+import { storeKeyRoutes } from "./routes/store-keys.ts";
 import { whyRoutes } from "./routes/why.ts";
 
 export function createRoutes(context: ApiContext): Answerer {
@@ -34,6 +35,7 @@ export function createRoutes(context: ApiContext): Answerer {
   imageRoutes(routes, context);
   archiveRoutes(routes, context);
   storeRoutes(routes, context);
+  storeKeyRoutes(routes, context);
   dashboardRoutes(routes, context);
   routes.notFound((c) =>
     errorAnswer(

@@ -268,6 +268,65 @@ const entries = {
     remedy: "The message names the file and the reason: rights, space, a read-only disk, a version.",
     exit: "failed",
   },
+  "KEEL-711": {
+    title: "Keelson’s own key",
+    meaning:
+      "A key below /keelson/ was to be written or deleted by hand. There Keelson keeps units, orders, machines and leadership; a wrong record can stop work on every machine.",
+    remedy: "Use the command for what you want to change. If you know what the record means: --force.",
+    exit: "refused",
+  },
+  "KEEL-712": {
+    title: "No such key",
+    meaning: "The store has no such key, or had none at that revision.",
+    remedy: "`keel store ls PREFIX` lists keys, `keel store history KEY` what became of one.",
+    exit: "notFound",
+  },
+  "KEEL-713": {
+    title: "That revision cannot be read",
+    meaning: "The revision was compacted, so that nothing older is known, or it does not exist yet.",
+    remedy: "`keel store history KEY` shows the revisions that can be read.",
+    exit: "notFound",
+  },
+  "KEEL-714": {
+    title: "The key was changed meanwhile",
+    meaning: "Someone else wrote between your look at the key and your change. Nothing was changed.",
+    remedy: "Look again, then repeat the command.",
+    exit: "conflict",
+  },
+  "KEEL-715": {
+    title: "The store refuses",
+    meaning: "The store answered with an error of its own, which the message quotes.",
+    remedy: "The message names the reason: rights, space, a limit of the store.",
+    exit: "failed",
+  },
+  "KEEL-716": {
+    title: "Not confirmed",
+    meaning:
+      "The command changes what it has shown only when someone agrees, and nobody did. Nothing was changed.",
+    remedy: "Answer y, or repeat the command with --yes.",
+    exit: "refused",
+  },
+  "KEEL-721": {
+    title: "The backup cannot be used",
+    meaning:
+      "The file is no backup of a store, was cut off or changed since it was written, or its manifest tells of another file.",
+    remedy: "Use another backup; `keel store backup list DIR` shows which ones are proven.",
+    exit: "failed",
+  },
+  "KEEL-722": {
+    title: "The backup is not proven",
+    meaning:
+      "A store restored from the backup does not have the HashKV that the backup’s source had, or it could not be restored.",
+    remedy:
+      "Do not rely on this file. Take another backup; if that fails too, look at the source with `keel store status`.",
+    exit: "failed",
+  },
+  "KEEL-723": {
+    title: "The directory is not empty",
+    meaning: "A store is restored into a new directory only: nothing that is there is overwritten.",
+    remedy: "Name another directory, or move the old one away.",
+    exit: "conflict",
+  },
   "KEEL-900": {
     title: "Internal error",
     meaning: "Something that should not be possible happened.",

@@ -89,6 +89,11 @@ export class DaemonClient {
     return new DaemonClient(this.endpoint, AbortSignal.any([this.#signal, AbortSignal.timeout(ms)]));
   }
 
+  /** The same daemon until this signal fires, too. */
+  until(signal: AbortSignal): DaemonClient {
+    return new DaemonClient(this.endpoint, AbortSignal.any([this.#signal, signal]));
+  }
+
   health(): Promise<HealthView> {
     return this.#get("/v1/health", answers.health);
   }
@@ -147,6 +152,21 @@ export class DaemonClient {
   /** Asks for a machine's member of the store to be taken elsewhere. */
   async replaceStoreMember(machine: string): Promise<void> {
     await readAll(await this.#open({ method: "POST", path: "/v1/store/replace", json: { machine } }));
+  }
+
+  /** What a path answers, in the form that is expected of it. */
+  read<T>(path: string, answer: Answer<T>): Promise<T> {
+    return this.#get(path, answer);
+  }
+
+  /** What a path answers to a JSON body. */
+  post<T>(path: string, json: unknown, answer: Answer<T>): Promise<T> {
+    return this.#json({ method: "POST", path, json }, answer);
+  }
+
+  /** A path's lines of JSON, as they come. */
+  stream<T>(path: string, answer: Answer<T>): AsyncGenerator<T> {
+    return this.#lines({ path, patient: true }, answer);
   }
 
   async images(): Promise<readonly ImageView[]> {

@@ -166,6 +166,7 @@ export class Daemon implements AsyncDisposable {
       version,
       store: this.#store,
       storeService: this.#storeService,
+      storeKeys: this.#store.allKeys,
       bodies: this.#bodies,
       // Without an agent nothing keeps the contact fresh; the API then asks the store when it is asked.
       ...(configuration.roles.includes("agent") ? { contact } : {}),

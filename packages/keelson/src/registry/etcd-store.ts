@@ -16,6 +16,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { storeErrorCode } from "./store-client.ts";
+import type { StoreKeys } from "../model/stored-key.ts";
 import type {
   CallOptions,
   Compare,
@@ -29,6 +30,7 @@ import type {
   WatchBatch,
   WatchRequest,
 } from "./store-client.ts";
+import { EtcdStoreKeys } from "./store-keys.ts";
 
 /** Where the store is, and how it is spoken to. */
 export interface StoreAccess {
@@ -103,6 +105,11 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
       revoke: (lease) => at().revoke(lease),
       lease: (lease) => at().lease(lease),
     };
+  }
+
+  /** All its keys, as bytes. */
+  get allKeys(): StoreKeys {
+    return new EtcdStoreKeys(() => this.#place.client);
   }
 
   async range(request: RangeRequest, options: CallOptions = {}): Promise<RangeAnswer> {

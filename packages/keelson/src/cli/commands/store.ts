@@ -1,15 +1,29 @@
 import type { Register } from "../invocation.ts";
 import { registerCheck } from "./store/check.ts";
+import { registerDel } from "./store/del.ts";
+import { registerGet } from "./store/get.ts";
 import { registerGrow } from "./store/grow.ts";
+import { registerHistory } from "./store/history.ts";
+import { registerLs } from "./store/ls.ts";
+import { registerPut } from "./store/put.ts";
 import { registerReplace } from "./store/replace.ts";
+import { registerRestoreValue } from "./store/restore-value.ts";
 import { registerServe } from "./store/serve.ts";
 import { registerStatus } from "./store/status.ts";
+import { registerWatch } from "./store/watch.ts";
 
 /** The verbs of `keel store`, in the order of its help. */
 const verbs: readonly Register[] = [
   registerStatus,
   registerGrow,
   registerReplace,
+  registerGet,
+  registerPut,
+  registerDel,
+  registerLs,
+  registerWatch,
+  registerHistory,
+  registerRestoreValue,
   registerServe,
   registerCheck,
 ];
