@@ -10,7 +10,7 @@
 
 import { join } from "node:path";
 import { Crc32c } from "./crc32c.ts";
-import { systemDisk, type Disk } from "./disk.ts";
+import { giveBack, systemDisk, type Disk } from "./disk.ts";
 import { ioError } from "./failure.ts";
 import { readIdentity, writeIdentity, type Identity, type Place } from "./identity.ts";
 import { DirectoryLock } from "./lock.ts";
@@ -141,9 +141,11 @@ async function restoreSnapshot(path: string, recovery: Recovery, medium: Medium)
   const [newest] = await listSnapshots(path, medium.disk);
   if (newest === undefined) return { index: 0, bytes: 0 };
   let bytes = 0;
-  for (const chunk of await readSnapshot(newest, medium)) {
+  const content = await readSnapshot(newest, medium);
+  for (const chunk of content.chunks) {
     bytes += chunk.length;
     recovery.snapshot(chunk);
   }
+  giveBack(content.bytes);
   return { index: newest.index, bytes };
 }

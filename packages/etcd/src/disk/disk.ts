@@ -111,3 +111,12 @@ export async function replaceFile(
     throw error;
   }
 }
+
+/**
+ * Frees a large file that was read, now and not when the collector comes to it: a start reads as much as the store
+ * holds. Nobody may look at `bytes` or a part of them after that.
+ */
+export function giveBack({ buffer, length }: Buffer): void {
+  // Small ones share their memory with others.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length && length > 1 << 16) buffer.transfer(0);
+}

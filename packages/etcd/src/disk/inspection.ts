@@ -108,10 +108,10 @@ class Inspector {
   async #snapshots(recovery: Recovery): Promise<readonly InspectedSnapshot[]> {
     const snapshots: InspectedSnapshot[] = [];
     for (const file of await listSnapshots(this.#place.path, this.#medium.disk)) {
-      const chunks = await this.#noting(readSnapshot(file, this.#medium));
+      const { chunks } = (await this.#noting(readSnapshot(file, this.#medium))) ?? { chunks: [] };
       // Only the newest counts.
-      if (snapshots.length === 0) for (const chunk of chunks ?? []) recovery.snapshot(chunk);
-      const bytes = (chunks ?? []).reduce((sum, chunk) => sum + chunk.length, 0);
+      if (snapshots.length === 0) for (const chunk of chunks) recovery.snapshot(chunk);
+      const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       snapshots.push({ path: file.path, index: file.index, bytes });
     }
     return snapshots;

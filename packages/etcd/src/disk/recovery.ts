@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { damaged, ioError } from "./failure.ts";
+import { giveBack } from "./disk.ts";
 import type { Frame, LogRecord } from "./frame.ts";
 import type { SegmentState } from "./log.ts";
 import {
@@ -15,7 +16,7 @@ import {
   type SegmentContent,
 } from "./segment.ts";
 
-/** Takes what a directory holds: the chunks of the snapshot, then the log's records behind it. */
+/** Takes what a directory holds, during the call only: the chunks of the snapshot, then the log's records behind it. */
 export interface Recovery {
   snapshot(chunk: Buffer): void;
   record(record: LogRecord, index: number): void;
@@ -69,6 +70,7 @@ export async function scanLog(
       records += frame.records.length;
       next = frame.index + frame.records.length;
     }
+    giveBack(content.bytes);
     if (content.hasRemains) torn = content;
     if (records > 0) last = content;
     const { path, salt, size, end } = content;

@@ -59,7 +59,9 @@ export interface SegmentContent extends SegmentHeader {
   readonly frames: readonly Frame[];
   /** Where the next frame goes. */
   readonly end: number;
-  /** The last frame as it was read. */
+  /** The whole file, which the frames are parts of. */
+  readonly bytes: Buffer;
+  /** The last frame as it was read, in memory of its own. */
   readonly lastFrame: { readonly offset: number; readonly bytes: Buffer } | undefined;
   /** Bytes after `end` that are not zero: a frame that a crash tore, or damage. */
   readonly hasRemains: boolean;
@@ -80,15 +82,20 @@ export async function readSegment(
   const checksum = { crc, salt };
   const frames: Frame[] = [];
   let end = SEGMENT_HEADER_BYTES;
-  let lastFrame: SegmentContent["lastFrame"];
+  let lastOffset = 0;
   for (let frame = readFrame(bytes, end, checksum); frame; frame = readFrame(bytes, end, checksum)) {
     frames.push(frame);
-    lastFrame = { offset: end, bytes: bytes.subarray(end, frame.end) };
+    lastOffset = end;
     end = frame.end;
   }
+  const lastFrame =
+    lastOffset === 0
+      ? undefined
+      : { offset: lastOffset, bytes: Buffer.concat([bytes.subarray(lastOffset, end)]) };
   const hasRemains = !isZero(bytes, end);
   const intactBehind = hasRemains ? findFrame(bytes, end + 8, checksum) : undefined;
-  return { path, sequence, salt, size: bytes.length, frames, end, lastFrame, hasRemains, intactBehind };
+  const size = bytes.length;
+  return { path, sequence, salt, size, frames, end, bytes, lastFrame, hasRemains, intactBehind };
 }
 
 /** Overwrites a torn frame with zeros, so that nothing of it can be taken for something later. Throws STORE_IO. */

@@ -31,7 +31,8 @@ export async function listSnapshots(directory: string, disk: Disk): Promise<read
 }
 
 /**
- * Writes a snapshot, a chunk at a time so that nobody waits for it, and removes the older ones once it is on
+ * Writes a snapshot, a chunk at a time so that nobody waits for it (the next is asked for when the one before is
+ * written, and may lie in the same memory), and removes the older ones once it is on
  * disk. Returns its size in bytes. Throws STORE_IO; the older ones are still there then.
  */
 export async function writeSnapshot(
@@ -45,9 +46,9 @@ export async function writeSnapshot(
     await replaceFile(disk, path, async (file) => {
       await writeFully(file, encodeHeader(index, crc), 0);
       for (const chunk of withEnd(chunks)) {
-        const bytes = encodeChunk(chunk, { position: size, crc });
-        await writeFully(file, bytes, size);
-        size += bytes.length;
+        await writeFully(file, chunkHeader(chunk, { position: size, crc }), size);
+        await writeFully(file, chunk, size + CHUNK_HEADER_BYTES);
+        size += CHUNK_HEADER_BYTES + chunk.length;
       }
     });
   } catch (cause) {
@@ -64,16 +65,22 @@ function* withEnd(chunks: Iterable<Buffer>): Iterable<Buffer> {
   yield Buffer.alloc(0);
 }
 
-function encodeChunk(chunk: Buffer, { position, crc }: { position: number; crc: Crc32c }): Buffer {
+function chunkHeader(chunk: Buffer, { position, crc }: { position: number; crc: Crc32c }): Buffer {
   const header = Buffer.alloc(CHUNK_HEADER_BYTES);
   header.writeUInt32LE(chunk.length, 0);
   // The place is under the checksum too: chunks cannot change places.
   header.writeUInt32LE(crc.of(chunk, 0, chunk.length, position >>> 0), 4);
-  return Buffer.concat([header, chunk]);
+  return header;
 }
 
-/** The chunks of a snapshot. Throws STORE_DAMAGED with the place where it is not intact. */
-export async function readSnapshot(file: SnapshotFile, { disk, crc }: Medium): Promise<readonly Buffer[]> {
+export interface SnapshotContent {
+  /** The whole file, which the chunks are parts of. */
+  readonly bytes: Buffer;
+  readonly chunks: readonly Buffer[];
+}
+
+/** Reads a snapshot. Throws STORE_DAMAGED with the place where it is not intact. */
+export async function readSnapshot(file: SnapshotFile, { disk, crc }: Medium): Promise<SnapshotContent> {
   const bytes = await disk.read(file.path).catch((cause: unknown) => {
     throw ioError(file.path, "read", cause);
   });
@@ -85,7 +92,7 @@ export async function readSnapshot(file: SnapshotFile, { disk, crc }: Medium): P
     const end = start + bytes.readUInt32LE(at);
     const intact = end <= bytes.length && crc.of(bytes, start, end, at >>> 0) === bytes.readUInt32LE(at + 4);
     if (!intact) throw damaged(file.path, at, "the checksum is wrong");
-    if (end === start) return chunks;
+    if (end === start) return { bytes, chunks };
     chunks.push(bytes.subarray(start, end));
     at = end;
   }

@@ -33,7 +33,10 @@ interface Head {
   };
 }
 
-/** The state as it is now; what changes while the chunks are taken is not in them. */
+/**
+ * The state as it is now; what changes while the chunks are taken is not in them. A chunk is valid until the next
+ * one is taken.
+ */
 export function snapshotChunks(state: StoreState): Iterable<Buffer> {
   const { keyspace, term } = state;
   const { revision, compactRevision, history } = keyspace;
@@ -50,14 +53,14 @@ export function snapshotChunks(state: StoreState): Iterable<Buffer> {
   const { length } = history;
   return (function* chunks(): Iterable<Buffer> {
     yield Buffer.from(HEAD + JSON.stringify(head));
-    let chunk = new HistoryChunk();
+    const chunk = new HistoryChunk();
     for (let place = 0; place < length; place++) {
       const version = history[place];
       if (version === undefined) break;
       chunk.add(version);
       if (chunk.length < CHUNK_BYTES) continue;
       yield chunk.bytes;
-      chunk = new HistoryChunk();
+      chunk.length = 1;
     }
     if (chunk.length > 1) yield chunk.bytes;
   })();
