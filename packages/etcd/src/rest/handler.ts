@@ -6,7 +6,7 @@ import { Counts } from "./counts.ts";
 import { percentDecode, readForm } from "./form.ts";
 import { Keys, type KeysAnswer, type KeysOptions } from "./keys.ts";
 import type { KeysStore } from "./keys-store.ts";
-import { eventJson } from "./node.ts";
+import { eventJson, type KeysEvent, type KeysNode } from "./node.ts";
 import { everything, journalKey } from "./paths.ts";
 import { goJson, KeysRefusal } from "./refusal.ts";
 import { readRequest, type KeysMethod, type KeysRequest } from "./request.ts";
@@ -37,6 +37,11 @@ const BODY_MS = 30_000;
 
 export interface KeysHandlerOptions extends KeysOptions {
   readonly limits?: Partial<KeysLimits>;
+  /**
+   * Answers a request whose history was compacted from what is there now, instead of refusing it: with the files
+   * that were written since. For clients to whom nothing else matters, and who give up when they are refused.
+   */
+  readonly bridgesCompaction?: boolean;
   /** Throws a {@link KeysRefusal} for a request that is not to be answered. */
   readonly admit?: (request: KeysRequest, response: ServerResponse) => void | Promise<void>;
 }
@@ -50,6 +55,7 @@ export class KeysHandler implements Disposable {
   readonly #root: string;
   readonly #limits: KeysLimits;
   readonly #admit: KeysHandlerOptions["admit"];
+  readonly #bridges: boolean;
   readonly #waiting = new WeakMap<Socket, number>();
 
   constructor(store: KeysStore, options: KeysHandlerOptions) {
@@ -57,6 +63,7 @@ export class KeysHandler implements Disposable {
     this.#root = options.root ?? "";
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#admit = options.admit;
+    this.#bridges = options.bridgesCompaction ?? false;
     this.keys = new Keys(store, options);
     this.#hub = new KeysWatchHub(store, { root: this.#root, wall: options.wall });
   }
@@ -137,16 +144,40 @@ export class KeysHandler implements Disposable {
 
   async #wait(parsed: KeysRequest, response: ServerResponse, signal: AbortSignal): Promise<void> {
     const { path, recursive, stream, waitIndex } = parsed;
-    const index = await this.#readable(waitIndex);
+    const { index, since } = await this.#history(parsed);
     writeHead(response, 200, { index, store: this.#store });
     response.flushHeaders();
     if (response.req.method === "HEAD") return void response.end();
-    const from = waitIndex === 0n ? index + 1 : Number(waitIndex);
+    const isNow = waitIndex === 0n || since !== undefined;
+    const from = isNow ? index + 1 : Number(waitIndex);
+    for (const event of stream ? (since ?? []) : (since ?? []).slice(0, 1))
+      response.write(goJson(eventJson(event)));
+    if (!stream && since !== undefined && since.length > 0) return void response.end();
     for await (const event of this.#hub.watch({ path, recursive, from, signal })) {
       response.write(goJson(eventJson(event)));
       if (!stream || response.writableLength > MOST_UNREAD_BYTES) break;
     }
     response.end();
+  }
+
+  /** The store's index; and if the history from `waitIndex` on is gone, what was written since, if that will do. */
+  async #history(
+    request: KeysRequest,
+  ): Promise<{ readonly index: number; readonly since?: readonly KeysEvent[] }> {
+    try {
+      return { index: await this.#readable(request.waitIndex) };
+    } catch (error) {
+      if (!this.#bridges || !(error instanceof KeysRefusal) || error.refused !== "indexCleared") throw error;
+    }
+    const { event, index } = await this.keys.answer({ ...request, wait: false });
+    const since = filesOf(event.node)
+      .filter(({ modifiedIndex }) => BigInt(modifiedIndex) >= request.waitIndex)
+      .toSorted((a, b) => a.modifiedIndex - b.modifiedIndex)
+      .map((node): KeysEvent => {
+        const action = node.createdIndex === node.modifiedIndex ? "create" : "set";
+        return { action, node, prevNode: undefined };
+      });
+    return { index, since };
   }
 
   /** The store's index. Refused if the history from `waitIndex` on is gone. */
@@ -181,6 +212,10 @@ export class KeysHandler implements Disposable {
     }
     return from + 1;
   }
+}
+
+function filesOf(node: KeysNode): readonly KeysNode[] {
+  return node.dir ? (node.nodes ?? []).flatMap(filesOf) : [node];
 }
 
 /** The body of a form, as text. Refused: invalidForm for one that is too large. */

@@ -69,6 +69,8 @@ export class DiscoveryService implements AsyncDisposable {
       wall: () => options.clock.wall(),
       randomId: () => randomBytes(8).readBigUInt64BE(),
       limits: { maxBodyBytes: limits.maxBodyBytes, maxWatchers: limits.maxWaits },
+      // A member that is told of lost history gives up for good.
+      bridgesCompaction: true,
       admit: (request, response) => this.#admit(request, response),
     });
   }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { EtcdClient } from "@keelson/etcd/client";
 import { EtcdServer } from "@keelson/etcd/server";
 import fc from "fast-check";
 import { systemClock } from "../../src/base/clock.ts";
@@ -17,11 +18,13 @@ interface Running extends AsyncDisposable {
   readonly service: DiscoveryService;
   readonly server: EtcdServer;
   readonly url: string;
+  compact(): Promise<void>;
 }
 
 async function running(limits: DiscoveryLimits = {}, publicUrl?: string): Promise<Running> {
   const dataDir = await mkdtemp(join(tmpdir(), "keelson-discovery-"));
-  const server = await EtcdServer.start({ dataDir, listen: [] });
+  const server = await EtcdServer.start({ dataDir, listen: [{ host: "127.0.0.1", port: 0 }] });
+  const client = new EtcdClient({ endpoints: [`127.0.0.1:${server.addresses[0]?.port}`] });
   const service = await DiscoveryService.start({
     keys: server.keys,
     listen: [{ host: "127.0.0.1", port: 0 }],
@@ -34,8 +37,10 @@ async function running(limits: DiscoveryLimits = {}, publicUrl?: string): Promis
     service,
     server,
     url: service.url,
+    compact: async () => client.compact((await client.range({ key: "x" })).revision, { physical: true }),
     async [Symbol.asyncDispose]() {
       await service[Symbol.asyncDispose]();
+      await client[Symbol.asyncDispose]();
       await server.close();
       await rm(dataDir, { recursive: true });
     },
@@ -142,6 +147,23 @@ describe("the discovery service", () => {
     assert.equal(it.server.status.leases, 0);
     // What is left is the record of the last write.
     assert.equal(it.server.status.keys, 1);
+  });
+
+  test("tells who came, also when the history of it is gone", async () => {
+    await using it = await running();
+    const { url } = await it.service.mint(3);
+    const before = Number((await fetch(url)).headers.get("x-etcd-index"));
+    await join2(url, "a");
+    await join2(url, "b");
+    await it.compact();
+    const next = JSON.parse((await ask(`${url}?recursive=true&wait=true&waitIndex=${before + 1}`)).body) as {
+      readonly action: string;
+      readonly node: { readonly key: string; readonly modifiedIndex: number };
+    };
+    assert.deepEqual([next.action, next.node.key.slice(-2)], ["create", "/a"]);
+    const waiting = await fetch(`${url}?recursive=true&wait=true&waitIndex=${next.node.modifiedIndex + 2}`);
+    await join2(url, "c");
+    assert.match(await waiting.text(), /"value":"c=http/);
   });
 
   test("names the URL that it is told, or that was called", async () => {
