@@ -10,8 +10,8 @@ import { toJson } from "@bufbuild/protobuf";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { TcpProxy } from "../../packages/etcd/test/client/tcp-proxy.ts";
 import { plain, RawClient, withoutIds } from "./support/raw-client.ts";
-import { embedded, etcd35, realEtcd } from "./support/servers.ts";
-import type { TestServer } from "./support/servers.ts";
+import { etcd35 } from "./support/servers.ts";
+import { SideBySide } from "./support/side-by-side.ts";
 
 const tools = await etcd35();
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString();
@@ -20,27 +20,12 @@ describe(
   "locks and elections are those of etcd",
   { skip: "unavailable" in tools && tools.unavailable },
   () => {
-    const servers: TestServer[] = [];
+    let pair: SideBySide;
     before(async () => {
-      if ("unavailable" in tools) return;
-      servers.push(await realEtcd(tools.etcd), await embedded());
+      if (!("unavailable" in tools)) pair = await SideBySide.start(tools);
     });
-    after(async () => {
-      for (const server of servers) await server[Symbol.asyncDispose]();
-    });
-
-    /** Runs the steps on both, compares what they noted, and returns it. */
-    async function compare(steps: (client: RawClient, note: Note) => Promise<void>): Promise<void> {
-      const notes: JsonValue[][] = [];
-      for (const { address } of servers) {
-        const noted: JsonValue[] = [];
-        using client = new RawClient(address);
-        await steps(client, (value) => void noted.push(value));
-        notes.push(noted);
-      }
-      assert.deepEqual(notes[1], notes[0]);
-      assert.ok((notes[0]?.length ?? 0) > 0);
-    }
+    after(() => pair[Symbol.asyncDispose]());
+    const compare: SideBySide["compare"] = (steps) => pair.compare(steps);
 
     it("takes, keeps, waits for and gives back a lock", () =>
       compare(async (client, note) => {
@@ -201,8 +186,6 @@ describe(
       }));
   },
 );
-
-type Note = (value: JsonValue) => void;
 
 /** The keys of a queue and their values, once there are that many. */
 async function keys(client: RawClient, prefix: string, count: number): Promise<JsonValue> {

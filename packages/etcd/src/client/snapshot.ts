@@ -28,6 +28,7 @@ export async function* snapshot(
   call.on("error", () => {});
   signal?.addEventListener("abort", cancel, { once: true });
   try {
+    signal?.throwIfAborted();
     call.write({});
     call.end();
     const check = new DigestCheck();

@@ -14,10 +14,22 @@ export function firstAfter(history: readonly Version[], revision: number): numbe
 }
 
 /**
+ * Whether a version at or before a compacted revision stays: the newest of its key, unless it is a tombstone of an
+ * earlier revision. Since etcd 3.5.16 a tombstone of exactly that revision stays.
+ */
+export function survives(version: Version, revision: number): boolean {
+  const isNewest = version.supersededBy === 0 || version.supersededBy > revision;
+  return isNewest && (!version.isTombstone || version.main === revision);
+}
+
+/** Sees every version that a compaction goes through, in order. */
+export interface CompactionVisitor {
+  visit(version: Version, isKept: boolean): void;
+}
+
+/**
  * Goes through the history up to a compacted revision and drops what no read at or after that revision can
- * see, a part at a time. Of each key stays the newest version at or before the revision, unless that is a
- * tombstone of an earlier revision. Since etcd 3.5.16 a tombstone of exactly that revision stays. Then what was
- * kept is gone through once more: it leaves slabs that hold little else.
+ * see, a part at a time. Then what was kept is gone through once more: it leaves slabs that hold little else.
  */
 export class CompactionSweep {
   readonly revision: number;
@@ -40,7 +52,7 @@ export class CompactionSweep {
   }
 
   /** Looks at up to `most` versions and returns those that go. */
-  step(most: number): readonly Version[] {
+  step(most: number, visitor?: CompactionVisitor): readonly Version[] {
     const dropped: Version[] = [];
     if (this.#place === this.#end) this.#settle(most);
     const until = Math.min(this.#end, this.#place + most);
@@ -48,8 +60,9 @@ export class CompactionSweep {
       const version = this.#history[this.#place] as Version;
       // Nothing that is kept may hold on to what is dropped.
       version.previous = undefined;
-      const isNewest = version.supersededBy === 0 || version.supersededBy > this.revision;
-      if (isNewest && (!version.isTombstone || version.main === this.revision)) this.#kept.push(version);
+      const isKept = survives(version, this.revision);
+      visitor?.visit(version, isKept);
+      if (isKept) this.#kept.push(version);
       else {
         version.drop();
         dropped.push(version);

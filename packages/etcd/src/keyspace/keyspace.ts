@@ -4,7 +4,7 @@
 // a chain to its older ones; `revision` grows by one for each transaction that changed something.
 
 import { EtcdError } from "../errors.ts";
-import { CompactionSweep, firstAfter } from "./compaction.ts";
+import { CompactionSweep, firstAfter, type CompactionVisitor } from "./compaction.ts";
 import { LeaseTable } from "./leases.ts";
 import { OrderedKeys, type KeyEntry } from "./ordered-keys.ts";
 import type { KeyRange } from "./requests.ts";
@@ -183,10 +183,20 @@ export class Keyspace {
     this.#compactRevision = revision;
   }
 
+  /** Revision to which a sweep goes on, or the next one would go. */
+  get sweepRevision(): number {
+    return this.#sweep?.revision ?? this.#compactRevision;
+  }
+
+  /** A sweep has begun and is not through. */
+  get isSweeping(): boolean {
+    return this.#sweep !== undefined;
+  }
+
   /** Does a part of the compaction, looking at no more than `most` versions. True when nothing is left to do. */
-  sweep(most: number): boolean {
+  sweep(most: number, visitor?: CompactionVisitor): boolean {
     this.#sweep ??= new CompactionSweep(this.#history, this.#compactRevision, this.#slabs);
-    for (const dropped of this.#sweep.step(most)) {
+    for (const dropped of this.#sweep.step(most, visitor)) {
       this.#bytes -= dropped.length + VERSION_OVERHEAD;
       if (dropped.isTombstone && this.#byKey.get(dropped.key)?.latest === dropped) {
         this.#ordered.remove(dropped.key);

@@ -4,7 +4,17 @@
 import { EtcdError } from "../errors.ts";
 import type { LogRecord } from "../disk/frame.ts";
 import type { DeleteRangeRequest, PutRequest, TxnRequest } from "../keyspace/requests.ts";
-import { bigField, bytesField, intField, utf8, varint, WireError, WireReader } from "../keyspace/wire.ts";
+import {
+  bigField,
+  boolField,
+  bytesField,
+  intField,
+  utf8,
+  varint,
+  WireError,
+  WireReader,
+} from "../keyspace/wire.ts";
+import type { RaisedAlarm } from "./alarms.ts";
 import { type AuthChange, decodeAuthChange, encodeAuthChange } from "./auth/changes.ts";
 import type { Requester } from "./auth/requester.ts";
 import { readCompaction, readDeleteRange, readPut, readTxn } from "./messages/kv.ts";
@@ -15,10 +25,8 @@ export interface CompactRequest {
   readonly physical: boolean;
 }
 
-/** An alarm of this member, raised or taken back. */
-export interface AlarmChange {
-  /** etcdserverpb.AlarmType: 1 NOSPACE, 2 CORRUPT. */
-  readonly alarm: number;
+/** An alarm of a member, raised or taken back. */
+export interface AlarmChange extends RaisedAlarm {
   readonly active: boolean;
 }
 
@@ -84,10 +92,8 @@ export function fromRecord({ kind, body }: LogRecord): Change {
       return { kind: "grant", request: readGrant(reader) };
     case KINDS.revoke:
       return { kind: "revoke", request: { id: readGrant(reader).id } };
-    case KINDS.alarm: {
-      const { id, ttl } = readGrant(reader);
-      return { kind: "alarm", request: { alarm: ttl, active: id === 1n } };
-    }
+    case KINDS.alarm:
+      return { kind: "alarm", request: readAlarm(reader) };
     case KINDS.start:
       return { kind: "start" };
     case KINDS.auth:
@@ -117,7 +123,8 @@ export function revokeCommand(id: bigint): Command & { kind: "revoke" } {
 }
 
 export function alarmCommand(request: AlarmChange): Command & { kind: "alarm" } {
-  return { kind: "alarm", request, body: pair(request.alarm, request.active ? 1n : 0n) };
+  const text = intField("\x08", request.alarm) + boolField("\x10", request.active);
+  return { kind: "alarm", request, body: Buffer.from(text + bigField("\x18", request.member), "latin1") };
 }
 
 export function compactCommand(revision: number): Command & { kind: "compact" } {
@@ -177,4 +184,15 @@ function readMadeFor(reader: WireReader): Change {
   if (kind === KIND_BY) throw new WireError("a record inside a record inside a record");
   const by = { user: Buffer.from(user, "latin1").toString("utf8"), revision };
   return { ...fromRecord({ kind, body: Buffer.from(body, "latin1") }), by };
+}
+
+function readAlarm(reader: WireReader): AlarmChange {
+  let [alarm, active, member] = [0, false, 0n];
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 1) alarm = reader.int();
+    else if (field === 2) active = reader.bool();
+    else if (field === 3) member = reader.big();
+    else reader.skip();
+  }
+  return { alarm, active, member: BigInt.asUintN(64, member) };
 }

@@ -1,6 +1,7 @@
 // The embedded etcd server.
 
 export { checkStore, type StoreCheck } from "./check.ts";
+export { restoreSnapshot, type Restored, type RestoreOptions } from "./backend/restore.ts";
 export { EtcdServer, type EtcdServerStatus } from "./server.ts";
 export type {
   AutoCompactionOptions,

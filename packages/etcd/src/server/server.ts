@@ -136,6 +136,8 @@ export class EtcdServer implements AsyncDisposable {
     };
     const { leastLeaseTtl: leastTtl = LEAST_TTL, watchProgressMs: progressMs = PROGRESS_INTERVAL_MS } =
       options;
+    const name = options.name ?? "default";
+    const membership = { name, clientUrls };
     const open = new Map<string, Readonly<Record<string, Method>>>([
       ["etcdserverpb.KV", kvService(context, limits)],
       [
@@ -143,8 +145,8 @@ export class EtcdServer implements AsyncDisposable {
         watchService(context, { hub, fragmentBytes: mostMessageBytes, progressMs, jitter: random }),
       ],
       ["etcdserverpb.Lease", leaseService(context, { keeper: leases, leastTtl, randomId })],
-      ["etcdserverpb.Cluster", clusterService(context, { name: options.name ?? "default", clientUrls })],
-      ["etcdserverpb.Maintenance", maintenanceService(context)],
+      ["etcdserverpb.Cluster", clusterService(context, membership)],
+      ["etcdserverpb.Maintenance", maintenanceService(context, membership)],
       ["keelson.etcd.Handover", handoverService(context, limits)],
       ["etcdserverpb.Auth", authService(context, { tokens, passwords })],
     ]);
@@ -153,7 +155,6 @@ export class EtcdServer implements AsyncDisposable {
     services.set("v3electionpb.Election", electionService(services));
     const counted = metrics.count(services);
     const grpc = new GrpcServer({ services: counted, mostMessageBytes });
-    const name = options.name ?? "default";
     const mostOps = limits.maxTxnOps;
     const v2 = opened.use(
       new V2Pages({

@@ -19,7 +19,8 @@ interface Head {
   readonly revision: number;
   readonly compactRevision: number;
   readonly term: number;
-  readonly alarms: readonly number[];
+  /** Kind and member; a kind alone is of member 0. */
+  readonly alarms: readonly (number | readonly [number, string])[];
   /** Id as a decimal number, and TTL in seconds. */
   readonly leases: readonly (readonly [string, number])[];
   /** Only while the store is sealed. */
@@ -45,7 +46,7 @@ export function snapshotChunks(state: StoreState): Iterable<Buffer> {
     revision,
     compactRevision,
     term,
-    alarms: [...state.alarms],
+    alarms: state.alarms.raised.map(({ alarm, member }) => [alarm, String(member)] as const),
     leases,
     seal: state.seal,
     auth: authHead(state),
@@ -116,7 +117,10 @@ export class StateRestore {
     this.#head = head;
     this.#state.term = head.term;
     this.#state.restoreSeal(head.seal);
-    for (const alarm of head.alarms) this.#state.alarms.add(alarm);
+    for (const raised of head.alarms) {
+      const [alarm, member] = typeof raised === "number" ? [raised, 0] : raised;
+      this.#state.alarms.raise({ alarm, member: BigInt(member) });
+    }
     for (const [id, ttl] of head.leases) this.#state.keyspace.leases.add(BigInt(id), ttl);
     this.#state.keyspace.restoreRevisions(head.revision, head.compactRevision);
     if (head.auth !== undefined) {

@@ -6,6 +6,7 @@ import { Keyspace } from "../keyspace/keyspace.ts";
 import type { Lease } from "../keyspace/leases.ts";
 import type { DeleteRangeResult, PutResult, TxnResult } from "../keyspace/requests.ts";
 import { deleteRange, put, txn } from "../keyspace/transaction.ts";
+import { AlarmTable } from "./alarms.ts";
 import { AuthState } from "./auth/auth-state.ts";
 import { permitChange } from "./auth/permit-change.ts";
 import type { AlarmChange, Change } from "./commands.ts";
@@ -41,8 +42,7 @@ export type Outcome = Outcomes[keyof Outcomes];
 export class StoreState {
   readonly keyspace = new Keyspace();
   readonly auth = new AuthState();
-  /** Active alarms, as etcdserverpb.AlarmType. */
-  readonly alarms = new Set<number>();
+  readonly alarms = new AlarmTable();
   /** Starts of the server so far, and one. */
   term = 1;
   #seal: Seal | undefined;
@@ -112,9 +112,9 @@ export class StoreState {
     return undefined;
   }
 
-  #alarm({ alarm, active }: AlarmChange): undefined {
-    if (active) this.alarms.add(alarm);
-    else this.alarms.delete(alarm);
+  #alarm({ active, member, alarm }: AlarmChange): undefined {
+    if (active) this.alarms.raise({ member, alarm });
+    else this.alarms.lower({ member, alarm });
     return undefined;
   }
 }

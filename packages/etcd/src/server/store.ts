@@ -4,8 +4,11 @@
 import { StoreDirectory } from "../disk/directory.ts";
 import { errnoOf } from "../disk/failure.ts";
 import { EtcdError } from "../errors.ts";
+import { Crc32c } from "../disk/crc32c.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { AuthState } from "./auth/auth-state.ts";
+import type { TxnRequest } from "../keyspace/requests.ts";
+import { HistoryHasher } from "./backend/history-hash.ts";
 import { alarmCommand, fromRecord, startCommand, toRecord, type Change, type Command } from "./commands.ts";
 import type { LogFunction, ServerLimits } from "./options.ts";
 import type { Seal } from "./seal.ts";
@@ -14,6 +17,17 @@ import { StoreState, type Outcomes } from "./state.ts";
 
 /** etcdserverpb.AlarmType.NOSPACE. */
 export const ALARM_NO_SPACE = 1;
+/** etcdserverpb.AlarmType.CORRUPT. */
+const ALARM_CORRUPT = 2;
+/** What a store whose keys differ from those of other members goes on doing: nothing that touches them. */
+const REFUSED_WHEN_CORRUPT: ReadonlySet<Command["kind"]> = new Set([
+  "put",
+  "delete",
+  "txn",
+  "compact",
+  "grant",
+  "revoke",
+]);
 const SEGMENT_BYTES = 16 << 20;
 const MOST_QUEUED_BYTES = 64 << 20;
 const SWEEP_STEP = 20_000;
@@ -37,10 +51,13 @@ export interface StoreListener {
 export class Store implements AsyncDisposable {
   readonly #options: StoreOptions;
   readonly #state: StoreState;
+  readonly #hasher: HistoryHasher;
   #directory!: StoreDirectory;
   #listener: StoreListener | undefined;
   #sweeping: Promise<void> | undefined;
   #snapshotting: Promise<void> | undefined;
+  /** Revision to which the last compaction was carried through. */
+  #sweptRevision = -1;
   #appliedIndex = 0;
   #closed = false;
   #pending = 0;
@@ -49,6 +66,7 @@ export class Store implements AsyncDisposable {
   private constructor(options: StoreOptions, state: StoreState) {
     this.#options = options;
     this.#state = state;
+    this.#hasher = new HistoryHasher(state.keyspace, new Crc32c());
   }
 
   /** Recovers what the directory holds. Throws STORE_IN_USE, STORE_DAMAGED or STORE_IO. */
@@ -70,6 +88,7 @@ export class Store implements AsyncDisposable {
     if (cutOff !== undefined) options.log("warn", "cut off a torn last write", { ...cutOff });
     while (!state.keyspace.sweep(SWEEP_STEP));
     state.keyspace.forgetCounts();
+    store.#sweptRevision = state.keyspace.compactRevision;
     try {
       await store.propose(startCommand());
     } catch (error) {
@@ -90,8 +109,19 @@ export class Store implements AsyncDisposable {
     return this.#state.auth;
   }
 
+  /** What the log makes. To be looked at only. */
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  /** Kinds of alarms that are raised, as etcdserverpb.AlarmType. */
   get alarms(): ReadonlySet<number> {
-    return this.#state.alarms;
+    return this.#state.alarms.kinds;
+  }
+
+  /** Checksums of the history. */
+  get hasher(): HistoryHasher {
+    return this.#hasher;
   }
 
   /** Set while the store takes no changes, because it moves elsewhere. */
@@ -182,8 +212,11 @@ export class Store implements AsyncDisposable {
     if (this.#directory.log.queuedBytes > MOST_QUEUED_BYTES) throw EtcdError.refusal("TOO_MANY_REQUESTS");
     // What is refused now need not be recorded; what is not may still be refused when its turn comes.
     if (this.#state.auth.enabled) this.#state.permit(command);
-    if (command.kind !== "put" && command.kind !== "txn" && command.kind !== "grant") return;
-    if (this.#state.alarms.has(ALARM_NO_SPACE)) throw EtcdError.refusal("NO_SPACE");
+    if (this.alarms.has(ALARM_CORRUPT) && REFUSED_WHEN_CORRUPT.has(command.kind)) {
+      throw EtcdError.refusal("CORRUPT");
+    }
+    if (!needsSpace(command)) return;
+    if (this.alarms.has(ALARM_NO_SPACE)) throw EtcdError.refusal("NO_SPACE");
     if (this.#state.keyspace.bytes + command.body.length > limits.quotaBytes) {
       this.#raiseNoSpace();
       throw EtcdError.refusal("NO_SPACE");
@@ -194,7 +227,8 @@ export class Store implements AsyncDisposable {
     this.#options.log("warn", "the quota is used up: writes are refused until space is freed", {
       quotaBytes: this.#options.limits.quotaBytes,
     });
-    this.propose(alarmCommand({ alarm: ALARM_NO_SPACE, active: true })).catch((error: unknown) => {
+    const raised = { alarm: ALARM_NO_SPACE, member: this.memberId, active: true };
+    this.propose(alarmCommand(raised)).catch((error: unknown) => {
       this.#options.log("error", "the alarm could not be recorded", { error: String(error) });
     });
   }
@@ -207,9 +241,20 @@ export class Store implements AsyncDisposable {
   }
 
   async #sweep(): Promise<void> {
-    do {
-      await new Promise((resolve) => setImmediate(resolve));
-    } while (!this.#state.keyspace.sweep(SWEEP_STEP));
+    const { keyspace } = this.#state;
+    let isDone = false;
+    while (!isDone) {
+      await pause();
+      const revision = keyspace.sweepRevision;
+      const sum = this.#hasher.compaction(revision, this.#sweptRevision);
+      isDone = keyspace.sweep(SWEEP_STEP, sum);
+      while (!isDone && keyspace.isSweeping) {
+        await pause();
+        isDone = keyspace.sweep(SWEEP_STEP, sum);
+      }
+      sum.compacted();
+      this.#sweptRevision = revision;
+    }
     this.#sweeping = undefined;
   }
 
@@ -231,6 +276,23 @@ export class Store implements AsyncDisposable {
     else
       this.#options.log("error", "the log cannot be written: writes are refused", { error: failure.message });
   }
+}
+
+/** Lets everything else that waits have its turn. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Whether a command adds to the keys. Deletions, compactions and what only reads go on when space is used up. */
+function needsSpace(command: Command): boolean {
+  if (command.kind === "txn") return putsAnything(command.request);
+  return command.kind === "put" || command.kind === "grant";
+}
+
+function putsAnything({ success, failure }: TxnRequest): boolean {
+  return [...success, ...failure].some(
+    (operation) => operation.kind === "put" || (operation.kind === "txn" && putsAnything(operation.request)),
+  );
 }
 
 /** A refused command is in the log too; it is refused again. */

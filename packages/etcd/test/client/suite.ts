@@ -6,6 +6,7 @@ import { electionCases } from "./election-cases.ts";
 import { networkFaultCases } from "./fault-cases.ts";
 import { kvCases } from "./kv-cases.ts";
 import { leaseCases } from "./lease-cases.ts";
+import { maintenanceCases } from "./maintenance-cases.ts";
 import type { TestStore } from "./test-store.ts";
 import { watchCases } from "./watch-cases.ts";
 
@@ -31,6 +32,7 @@ export function clientSuite(
       watchCases(() => client);
       electionCases(() => client);
     });
+    maintenanceCases(() => client);
     // These take seconds, but mostly wait.
     describe("over time", { concurrency: true }, () => {
       leaseCases(() => client);

@@ -1,6 +1,13 @@
 import { create } from "@bufbuild/protobuf";
-import { MemberListResponseSchema } from "../../proto/generated/etcdserverpb/cluster_pb.ts";
-import { encode } from "../messages/generated.ts";
+import { EtcdError, GRPC_STATUS, SERVER_REFUSALS } from "../../errors.ts";
+import {
+  MemberAddRequestSchema,
+  MemberListResponseSchema,
+  MemberPromoteRequestSchema,
+  MemberRemoveRequestSchema,
+  MemberUpdateRequestSchema,
+} from "../../proto/generated/etcdserverpb/cluster_pb.ts";
+import { decode, encode } from "../messages/generated.ts";
 import type { Method } from "../transport/call.ts";
 import type { ServiceContext } from "./context.ts";
 
@@ -9,12 +16,19 @@ export interface Membership {
   readonly clientUrls: () => readonly string[];
 }
 
-/** etcdserverpb.Cluster: a cluster of one. */
+/** host:port behind http and https, anything behind unix; never a path. */
+const PEER_URL = /^\s*(https?:\/\/(\[[^\]\s]*\]|[^\s[\]:/?#]*):[^\s:/?#]*|unixs?:\/\/.*)\s*$/;
+
+/** etcdserverpb.Cluster: a cluster of one, which stays one. What is asked is checked as etcd checks it. */
 export function clusterService(
   { store, header }: ServiceContext,
   { name, clientUrls }: Membership,
 ): Record<string, Method> {
+  const checkMember = (id: bigint): void => {
+    if (id !== store.memberId) throw EtcdError.refusal("MEMBER_NOT_FOUND");
+  };
   return {
+    // Linearizable or not: what one member knows is what all know.
     MemberList: {
       kind: "unary",
       handle: () => {
@@ -24,5 +38,46 @@ export function clusterService(
         return header(0) + encode(MemberListResponseSchema, answer);
       },
     },
+    MemberAdd: {
+      kind: "unary",
+      handle: (bytes) => {
+        const { peerURLs } = decode(MemberAddRequestSchema, bytes);
+        const areValid = peerURLs.length > 0 && peerURLs.every((url) => PEER_URL.test(url));
+        if (!areValid) throw EtcdError.refusal("MEMBER_BAD_URLS");
+        throw alone("a member cannot be added");
+      },
+    },
+    MemberRemove: {
+      kind: "unary",
+      handle: (bytes) => {
+        checkMember(decode(MemberRemoveRequestSchema, bytes).ID);
+        // As etcd answers for its only member: the words of the refusal, without its status.
+        const [, message] = SERVER_REFUSALS.MEMBER_NOT_ENOUGH_STARTED;
+        throw new EtcdError("MEMBER_NOT_ENOUGH_STARTED", message, { grpcStatus: GRPC_STATUS.UNKNOWN });
+      },
+    },
+    MemberUpdate: {
+      kind: "unary",
+      handle: (bytes) => {
+        checkMember(decode(MemberUpdateRequestSchema, bytes).ID);
+        throw alone("it has no peer URLs");
+      },
+    },
+    MemberPromote: {
+      kind: "unary",
+      handle: (bytes) => {
+        checkMember(decode(MemberPromoteRequestSchema, bytes).ID);
+        throw EtcdError.refusal("MEMBER_NOT_LEARNER");
+      },
+    },
   };
+}
+
+function alone(consequence: string): EtcdError {
+  return new EtcdError(
+    "INVALID_ARGUMENT",
+    `the embedded server is a cluster of one, without peers: ${consequence}. ` +
+      "To have more members, restore a snapshot of it into a cluster of etcd.",
+    { grpcStatus: GRPC_STATUS.FAILED_PRECONDITION },
+  );
 }
