@@ -145,7 +145,12 @@ const ROWS: Readonly<Record<FlagGroup, readonly Row[]>> = {
     ["raft-write-timeout", "duration", "5s", "Time for a write to another member.", "peers"],
   ],
   Clustering: [
-    ["initial-advertise-peer-urls", "urls", LOCAL_URL, "Where other members would find this one.", "peers"],
+    [
+      "initial-advertise-peer-urls",
+      "urls",
+      LOCAL_URL,
+      "Where other members would find this one, as MemberList tells it.",
+    ],
     ["initial-cluster", "string", "", "NAME=URL of the members. One, and it must be this one."],
     ["initial-cluster-state", "new|existing", "new", 'Whether the cluster is new. Only "new".'],
     ["initial-cluster-token", "string", "etcd-cluster", "Keeps clusters apart that are made alike.", "peers"],

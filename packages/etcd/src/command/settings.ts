@@ -45,7 +45,8 @@ export function settingsOf(given: GivenFlags): Settings {
       ...(walDir === "" ? {} : { walDir }),
       listen,
       metricsListen,
-      advertiseClientUrls: advertisedUrls(flags),
+      advertiseClientUrls: flags.list("advertise-client-urls"),
+      peerUrls: flags.list("initial-advertise-peer-urls"),
       cors: flags.list("cors"),
       hosts: flags.list("host-whitelist"),
       gateway: flags.bool("enable-grpc-gateway"),
@@ -217,10 +218,6 @@ function tlsOptions(flags: Flags): TlsOptions | undefined {
     ...(allowedHostname === undefined ? {} : { allowedHostname }),
     ...(cipherSuites.length === 0 ? {} : { cipherSuites }),
   };
-}
-
-function advertisedUrls(flags: Flags): readonly string[] {
-  return flags.list("advertise-client-urls");
 }
 
 function autoCompaction(flags: Flags): AutoCompactionOptions | undefined {

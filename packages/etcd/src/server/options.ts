@@ -74,6 +74,8 @@ export interface EtcdServerOptions {
   readonly name?: string;
   /** URLs at which clients reach it, as MemberList tells them. By default where it listens. */
   readonly advertiseClientUrls?: readonly string[];
+  /** URLs at which other members would find it, as MemberList tells them. None; nothing listens there. */
+  readonly peerUrls?: readonly string[];
   /** Origins whose pages may ask over HTTP. By default all. */
   readonly cors?: readonly string[];
   /** Host names by which HTTP without TLS may call the server. By default all. */

@@ -137,7 +137,7 @@ export class EtcdServer implements AsyncDisposable {
     const { leastLeaseTtl: leastTtl = LEAST_TTL, watchProgressMs: progressMs = PROGRESS_INTERVAL_MS } =
       options;
     const name = options.name ?? "default";
-    const membership = { name, clientUrls };
+    const membership = { name, clientUrls, peerUrls: options.peerUrls };
     const open = new Map<string, Readonly<Record<string, Method>>>([
       ["etcdserverpb.KV", kvService(context, limits)],
       [

@@ -14,6 +14,8 @@ import type { ServiceContext } from "./context.ts";
 export interface Membership {
   readonly name: string;
   readonly clientUrls: () => readonly string[];
+  /** Under which other members would find it. */
+  readonly peerUrls?: readonly string[] | undefined;
 }
 
 /** host:port behind http and https, anything behind unix; never a path. */
@@ -22,7 +24,7 @@ const PEER_URL = /^\s*(https?:\/\/(\[[^\]\s]*\]|[^\s[\]:/?#]*):[^\s:/?#]*|unixs?
 /** etcdserverpb.Cluster: a cluster of one, which stays one. What is asked is checked as etcd checks it. */
 export function clusterService(
   { store, header }: ServiceContext,
-  { name, clientUrls }: Membership,
+  { name, clientUrls, peerUrls = [] }: Membership,
 ): Record<string, Method> {
   const checkMember = (id: bigint): void => {
     if (id !== store.memberId) throw EtcdError.refusal("MEMBER_NOT_FOUND");
@@ -32,7 +34,7 @@ export function clusterService(
     MemberList: {
       kind: "unary",
       handle: () => {
-        const member = { ID: store.memberId, name, clientURLs: [...clientUrls()] };
+        const member = { ID: store.memberId, name, peerURLs: [...peerUrls], clientURLs: [...clientUrls()] };
         const answer = create(MemberListResponseSchema, { members: [member] });
         // As etcd's, this header names no revision.
         return header(0) + encode(MemberListResponseSchema, answer);
