@@ -59,7 +59,7 @@ const places: readonly Place[] = [
       `${etcd}/proto`,
       "@bufbuild/protobuf",
     ],
-    because: "the server speaks gRPC on node:http2 and needs no gRPC library",
+    because: "the server frames HTTP/2 itself and needs no gRPC library",
   },
   {
     folder: `${etcd}/client`,

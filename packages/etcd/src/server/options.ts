@@ -1,3 +1,5 @@
+import type { TransportLimits } from "./transport/limits.ts";
+
 /** Passes at the same rate whatever the calendar does; milliseconds from an arbitrary start. */
 export interface MonotonicClock {
   now(): number;
@@ -95,6 +97,8 @@ export interface EtcdServerOptions {
   readonly log?: LogFunction;
   readonly limits?: ServerLimits;
   readonly auth?: AuthOptions;
+  /** What one client may ask; see docs/operations/store-limits.md for defaults. */
+  readonly transport?: Partial<TransportLimits>;
   readonly clock?: MonotonicClock;
   /** Uniform in [0, 1). */
   readonly random?: () => number;

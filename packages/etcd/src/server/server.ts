@@ -31,6 +31,7 @@ import { PROGRESS_INTERVAL_MS, watchService } from "./services/watch.ts";
 import { Store } from "./store.ts";
 import type { Method } from "./transport/call.ts";
 import { GrpcServer } from "./transport/grpc.ts";
+import { DEFAULT_TRANSPORT_LIMITS } from "./transport/limits.ts";
 import { Listener, type Address, type ListenerParts } from "./transport/listener.ts";
 import { V2Pages } from "./v2/pages.ts";
 import { WatchHub } from "./watch/hub.ts";
@@ -90,6 +91,7 @@ export class EtcdServer implements AsyncDisposable {
   static async start(options: EtcdServerOptions): Promise<EtcdServer> {
     const { clock = performance, log = () => undefined, random = Math.random } = options;
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const transport = { ...DEFAULT_TRANSPORT_LIMITS, ...options.transport };
     const randomId = (): bigint => randomBits(random);
     const metrics = new ServerMetrics(options.metrics ?? "basic");
     const onWritten = (milliseconds: number): void => metrics.written(milliseconds);
@@ -154,7 +156,8 @@ export class EtcdServer implements AsyncDisposable {
     services.set("v3lockpb.Lock", lockService(services));
     services.set("v3electionpb.Election", electionService(services));
     const counted = metrics.count(services);
-    const grpc = new GrpcServer({ services: counted, mostMessageBytes });
+    const grpcOptions = { mostMessageBytes, limits: transport, now: () => clock.now() };
+    const grpc = new GrpcServer({ services: counted, ...grpcOptions });
     const mostOps = limits.maxTxnOps;
     const v2 = opened.use(
       new V2Pages({
@@ -180,7 +183,7 @@ export class EtcdServer implements AsyncDisposable {
       pages: v2.table,
     });
     opened.defer(() => web.close(EtcdError.refusal("SERVER_STOPPED")));
-    const monitored = new GrpcServer({ services: new Map(), mostMessageBytes });
+    const monitored = new GrpcServer({ services: new Map(), ...grpcOptions });
     const listen = async (addresses: readonly ListenOptions[], parts: ListenerParts): Promise<Listener[]> => {
       const opening: Listener[] = [];
       for (const address of addresses) {
@@ -194,12 +197,14 @@ export class EtcdServer implements AsyncDisposable {
       }
       return opening;
     };
+    const { connections } = transport;
     const monitors = await listen(options.metricsListen ?? [], {
       grpc: monitored,
       http: web.forMonitoring,
+      connections,
       log,
     });
-    listeners.push(...(await listen(options.listen, { grpc, http: web.forClients, log })));
+    listeners.push(...(await listen(options.listen, { grpc, http: web.forClients, connections, log })));
     const compaction =
       options.autoCompaction && opened.use(new AutoCompaction(options.autoCompaction, { store, clock, log }));
     opened.move();

@@ -1,192 +1,237 @@
-// gRPC on node:http2, without a framework: its cost per request is what limits the server.
+// gRPC on HTTP/2, without a framework and without node:http2: what is done for each request limits the server. See
+// docs/decisions/0006-own-http2-framing.md.
 
-import {
-  constants,
-  createServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
-import { CONTENT_TYPE, refuse, respond } from "./answer.ts";
-import type { Call, Method, Peer, ServiceTable, StreamHandler } from "./call.ts";
-import { isWholeMessage, MessageReader, PREFIX_BYTES } from "./frames.ts";
+import { AnswerHeaders, CONTENT_TYPE } from "./answer-headers.ts";
+import type { Call, Method, Peer, ServiceTable } from "./call.ts";
+import { timeoutOf } from "./deadline.ts";
+import { Budget } from "./http2/allowance.ts";
+import { Connection } from "./http2/connection.ts";
+import type { RequestHead } from "./http2/request-head.ts";
+import type { Stream } from "./http2/stream.ts";
+import type { TransportLimits } from "./limits.ts";
+import { isWholeMessage, PREFIX_BYTES, type MessageReaderOptions } from "./messages.ts";
 import { GrpcStreamCall } from "./stream-call.ts";
+import { UnaryCall } from "./unary-call.ts";
 
-const WINDOW_BYTES = 4 << 20;
+/** Time for clients to take their last answers. */
 const CLOSE_MS = 1000;
-const NOBODY: Peer = { address: "", commonName: undefined };
+const CHECKS = 4;
+const [LEAST_CHECK_MS, MOST_CHECK_MS] = [10, 5000];
+/** As grpc-go takes them: with a codec behind it, or with parameters. */
+const IS_GRPC = /^application\/grpc(?:$|[+;])/;
 
 export interface GrpcServerOptions {
   readonly services: ServiceTable;
   readonly mostMessageBytes: number;
+  readonly limits: TransportLimits;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** What is not gRPC, where a listener has something to say to that. */
+export type PageServer = (stream: Stream, head: RequestHead, body: Buffer | undefined) => void;
+
+/** What belongs to one connection. */
+interface Client {
+  readonly peer: Peer;
+  readonly headers: AnswerHeaders;
+  readonly pages: PageServer | undefined;
+  readonly linger: (change: number) => void;
+}
+
+/** A call that ends only when someone ends it. */
+interface Endless {
+  end(reason: EtcdError): void;
 }
 
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
-  readonly #server: Http2Server;
+  readonly #messages: MessageReaderOptions;
   /** Methods by their path. */
   readonly #methods = new Map<string, Method>();
-  readonly #sessions = new Set<ServerHttp2Session>();
-  /** Calls that end only when someone ends them. */
-  readonly #streams = new Set<{ end(reason: EtcdError): void }>();
-  readonly #peers = new WeakMap<ServerHttp2Session, Peer>();
-  /** Of the connection that is being taken over. */
-  #next: Peer = NOBODY;
+  readonly #connections = new Map<Connection, () => void>();
+  readonly #endless = new Set<Endless>();
+  readonly #checkMs: number;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
+    const { limits, mostMessageBytes: mostBytes } = options;
+    this.#messages = { mostBytes, budget: new Budget(limits.heldBytes) };
     for (const [service, methods] of options.services) {
       for (const [name, method] of Object.entries(methods)) this.#methods.set(`/${service}/${name}`, method);
     }
-    this.#server = createServer({
-      settings: { initialWindowSize: WINDOW_BYTES },
-      // Megabytes. What a slow reader may hold up is bounded by the streams.
-      maxSessionMemory: 256,
-    });
-    this.#server.on("session", (session) => this.#admit(session));
-    this.#server.on("stream", (stream, headers, flags) => {
-      const isBodiless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-      this.#serve(stream as ServerHttp2Stream, headers, isBodiless);
-    });
+    const { interval, timeout } = limits.keepalive;
+    const shortest = Math.min(interval, timeout, limits.frameTime, limits.requestTime) / CHECKS;
+    this.#checkMs = Math.max(LEAST_CHECK_MS, Math.min(shortest, MOST_CHECK_MS));
   }
 
   /** Takes over a connection that speaks HTTP/2. */
-  connect(socket: Socket, peer: Peer): void {
-    this.#next = peer;
-    this.#server.emit("connection", socket);
+  connect(socket: Duplex, peer: Peer, pages?: PageServer): void {
+    const headers = new AnswerHeaders();
+    const { limits, now } = this.#options;
+    const client: Client = {
+      peer,
+      headers,
+      pages,
+      linger: (change) => void (connection.lingering += change),
+    };
+    const connection = new Connection(socket, {
+      limits,
+      now,
+      request: (stream, head, body) => this.#serve(client, { stream, head, body }),
+      tableSize: (bytes) => headers.limitTable(bytes),
+      closed: () => {
+        this.#connections.get(connection)?.();
+        this.#connections.delete(connection);
+        if (this.#connections.size > 0) return;
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+      },
+    });
+    this.#connections.set(connection, ignore);
+    this.#timer ??= setInterval(() => {
+      for (const each of this.#connections.keys()) each.check();
+    }, this.#checkMs).unref();
   }
 
   /** Tells the clients, ends their streams with `reason`, and lets what is under way end, for a second at most. */
   async close(reason: EtcdError): Promise<void> {
-    const sessions = [...this.#sessions];
-    const closed = sessions.map(
-      (session) => new Promise<void>((resolve) => session.once("close", () => resolve())),
+    const connections = [...this.#connections.keys()];
+    const closed = connections.map(
+      (connection) => new Promise<void>((resolve) => void this.#connections.set(connection, resolve)),
     );
-    for (const session of sessions) session.close();
-    for (const stream of this.#streams) stream.end(reason);
+    for (const connection of connections) connection.drain();
+    for (const call of this.#endless) call.end(reason);
     const timer = setTimeout(() => {
-      for (const session of sessions) session.destroy();
+      for (const connection of connections) connection.destroy();
     }, CLOSE_MS);
     await Promise.all(closed);
     clearTimeout(timer);
   }
 
-  #admit(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
-    this.#peers.set(session, this.#next);
-    session.setLocalWindowSize(WINDOW_BYTES);
-    session.once("close", () => this.#sessions.delete(session));
-    session.on("error", () => session.destroy());
-  }
-
-  #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, isBodiless: boolean): void {
-    // A client that goes away is no error of the server's; "close" follows.
-    stream.on("error", ignore);
-    if (headers[":method"] !== "POST" || !headers["content-type"]?.startsWith(CONTENT_TYPE)) {
-      stream.respond({ ":status": headers[":method"] === "POST" ? 415 : 405 }, { endStream: true });
-      return;
+  #serve(client: Client, request: { stream: Stream; head: RequestHead; body: Buffer | undefined }): void {
+    const { stream, head, body } = request;
+    const { headers } = client;
+    const contentType = head.value("content-type") ?? "";
+    if (contentType !== CONTENT_TYPE && !IS_GRPC.test(contentType)) {
+      if (client.pages !== undefined) return client.pages(stream, head, body);
+      return stream.end(() => headers.refusal(noGrpc(contentType), 415));
     }
-    const path = headers[":path"] ?? "";
-    const method = this.#methods.get(path);
-    if (method === undefined) return refuse(stream, unknownMethod(this.#options.services, path));
-    const encoding = headers["grpc-encoding"];
-    if (encoding !== undefined && encoding !== "identity") return refuse(stream, unknownEncoding(encoding));
-    const peer = (stream.session && this.#peers.get(stream.session as ServerHttp2Session)) ?? NOBODY;
-    const call: Call = { metadata: headers, peer };
-    if (method.kind === "stream") this.#stream(stream, method, call);
-    else if (isBodiless) refuse(stream, noMessage());
-    else if (method.kind === "unary") this.#unary(stream, method.handle, call);
-    else this.#waiting(stream, method, call);
+    const method = this.#methods.get(head.path);
+    const timeout = head.value("grpc-timeout");
+    const refusal = this.#refusal(head, method, timeout);
+    if (refusal !== undefined) return stream.end(() => headers.refusal(refusal.error, refusal.httpStatus));
+    if (method === undefined) return;
+    const call = new GrpcCall(head, client.peer);
+    if (method.kind === "stream") return this.#stream(method, call, { stream, body, headers, timeout });
+    const unary = this.#unary(method, call, { stream, headers, timeout, linger: client.linger });
+    stream.receiver = unary;
+    if (body === undefined) return;
+    if (isWholeMessage(body, this.#options.mostMessageBytes)) return unary.take(body.subarray(PREFIX_BYTES));
+    unary.data(body);
+    unary.ended();
   }
 
-  /** Nearly always the request is one chunk; what is done here for each request decides how many there can be. */
-  #unary(stream: ServerHttp2Stream, handle: (Method & { kind: "unary" })["handle"], call: Call): void {
-    let reader: MessageReader | undefined;
-    let isTaken = false;
-    const take = (message: Buffer): void => {
-      if (isTaken) return;
-      isTaken = true;
-      const answer = handle(message, call);
-      if (typeof answer === "string") return respond(stream, answer);
-      answer.then(
-        (text) => respond(stream, text),
-        (error: unknown) => refuse(stream, error),
-      );
-    };
-    stream.on("data", (chunk: Buffer) => {
-      try {
-        if (reader === undefined && isWholeMessage(chunk, this.#options.mostMessageBytes)) {
-          return take(chunk.subarray(PREFIX_BYTES));
-        }
-        if (reader === undefined) {
-          reader = new MessageReader(this.#options.mostMessageBytes);
-          stream.on("end", () => {
-            if (!isTaken) refuse(stream, noMessage());
-          });
-        }
-        reader.push(chunk, take);
-      } catch (error) {
-        isTaken = true;
-        refuse(stream, error);
-      }
-    });
+  /** Why a request cannot be served, in the words of grpc-go. */
+  #refusal(
+    head: RequestHead,
+    method: Method | undefined,
+    timeout: string | undefined,
+  ): { readonly error: unknown; readonly httpStatus?: number } | undefined {
+    if (head.method !== "POST") {
+      const message = `Received a HEADERS frame with :method ${JSON.stringify(head.method)} which should be POST`;
+      return { error: internal(message), httpStatus: 405 };
+    }
+    try {
+      if (timeout !== undefined) timeoutOf(timeout);
+    } catch (error) {
+      return { error, httpStatus: 400 };
+    }
+    if (method === undefined) return { error: unknownMethod(this.#options.services, head.path) };
+    const encoding = head.value("grpc-encoding");
+    if (encoding !== undefined && encoding !== "identity") return { error: unknownEncoding(encoding) };
+    return undefined;
   }
 
-  /** As {@link #unary}, for an answer that may be long in coming. */
-  #waiting(stream: ServerHttp2Stream, method: Method & { kind: "waiting" }, call: Call): void {
+  #unary(
+    method: Exclude<Method, { kind: "stream" }>,
+    call: Call,
+    parts: { stream: Stream; headers: AnswerHeaders; timeout: string | undefined; linger: Client["linger"] },
+  ): UnaryCall {
+    const common = { ...parts, messages: this.#messages };
+    if (method.kind === "unary")
+      return new UnaryCall({ ...common, handle: (message) => method.handle(message, call) });
     const gone = new AbortController();
-    const waiting = {
-      end: (reason: EtcdError) => {
-        refuse(stream, reason);
+    const unary: UnaryCall = new UnaryCall({
+      ...common,
+      handle: (message) => method.handle(message, call, gone.signal),
+      closed: () => {
+        this.#endless.delete(endless);
+        gone.abort();
+      },
+    });
+    const endless: Endless = {
+      end: (reason) => {
         gone.abort(reason);
+        unary.refuse(reason);
       },
     };
-    this.#streams.add(waiting);
-    stream.once("close", () => {
-      this.#streams.delete(waiting);
-      gone.abort();
-    });
-    this.#unary(stream, (message) => method.handle(message, call, gone.signal), call);
+    this.#endless.add(endless);
+    return unary;
   }
 
-  #stream(stream: ServerHttp2Stream, method: Method & { kind: "stream" }, request: Call): void {
-    const call = new GrpcStreamCall(stream, request);
-    const reader = new MessageReader(this.#options.mostMessageBytes);
-    const handler: StreamHandler = method.open(call);
-    this.#streams.add(call);
-    stream.on("data", (chunk: Buffer) => {
-      try {
-        reader.push(chunk, (message) => {
-          if (!call.isOver) handler.message(message);
-        });
-      } catch (error) {
-        call.end(error);
-      }
-    });
-    stream.on("end", () => handler.halfClosed());
-    stream.on("drain", () => {
-      if (!call.isOver) handler.drained();
-    });
-    stream.once("close", () => {
-      this.#streams.delete(call);
-      handler.closed();
-    });
+  #stream(
+    method: Method & { kind: "stream" },
+    request: Call,
+    parts: { stream: Stream; body: Buffer | undefined; headers: AnswerHeaders; timeout: string | undefined },
+  ): void {
+    const { stream, body } = parts;
+    try {
+      const call: GrpcStreamCall = new GrpcStreamCall(request, {
+        ...parts,
+        messages: this.#messages,
+        open: (it) => method.open(it),
+        closed: () => this.#endless.delete(call),
+      });
+      this.#endless.add(call);
+      stream.receiver = call;
+      if (body === undefined) return;
+      call.data(body);
+      call.ended();
+    } catch (error) {
+      stream.end(() => parts.headers.refusal(error));
+    }
   }
 }
 
-/** What a client is told of a path that names no method, in the words of grpc-go. */
+/** Metadata is only put together for those who ask. */
+class GrpcCall implements Call {
+  readonly peer: Peer;
+  readonly #head: RequestHead;
+
+  constructor(head: RequestHead, peer: Peer) {
+    this.#head = head;
+    this.peer = peer;
+  }
+
+  get metadata(): Call["metadata"] {
+    return this.#head.metadata;
+  }
+}
+
 function unknownMethod(services: ServiceTable, path: string): EtcdError {
-  const slash = path.lastIndexOf("/");
-  if (slash < 1) return unimplemented(`malformed method name: ${JSON.stringify(path)}`);
-  const [service, name] = [path.slice(1, slash), path.slice(slash + 1)];
+  const name = path.startsWith("/") ? path.slice(1) : path;
+  const slash = name.lastIndexOf("/");
+  if (slash < 0) return unimplemented(`malformed method name: ${JSON.stringify(path)}`);
+  const [service, method] = [name.slice(0, slash), name.slice(slash + 1)];
   if (!services.has(service)) return unimplemented(`unknown service ${service}`);
-  return unimplemented(`unknown method ${name} for service ${service}`);
+  return unimplemented(`unknown method ${method} for service ${service}`);
 }
 
-function unknownEncoding(encoding: string | string[]): EtcdError {
+function unknownEncoding(encoding: string): EtcdError {
   return unimplemented(`grpc: Decompressor is not installed for grpc-encoding ${JSON.stringify(encoding)}`);
 }
 
@@ -194,9 +239,13 @@ function unimplemented(message: string): EtcdError {
   return new EtcdError("UNIMPLEMENTED", message, { grpcStatus: GRPC_STATUS.UNIMPLEMENTED });
 }
 
-function noMessage(): EtcdError {
-  const { INTERNAL } = GRPC_STATUS;
-  return new EtcdError("INVALID_ARGUMENT", "the request ended before its message", { grpcStatus: INTERNAL });
+function internal(message: string): EtcdError {
+  return new EtcdError("INTERNAL", message, { grpcStatus: GRPC_STATUS.INTERNAL });
+}
+
+function noGrpc(contentType: string): EtcdError {
+  const message = `invalid gRPC request content-type ${JSON.stringify(contentType)}`;
+  return new EtcdError("INVALID_ARGUMENT", message, { grpcStatus: GRPC_STATUS.INVALID_ARGUMENT });
 }
 
 function ignore(): void {}

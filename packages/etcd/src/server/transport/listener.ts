@@ -4,7 +4,6 @@ import { createServer as createHttpServer, type RequestListener, type Server as 
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { ListenOptions, LogFunction } from "../options.ts";
 import type { Peer } from "./call.ts";
-import { readGreeting, SETTINGS_FRAME } from "./greeting.ts";
 import type { GrpcServer } from "./grpc.ts";
 import { bind } from "./bind.ts";
 import { TlsGate } from "./tls/gate.ts";
@@ -13,8 +12,6 @@ import { TlsGate } from "./tls/gate.ts";
 const PREFACE = "PRI";
 /** For the handshake and the first bytes. */
 const GREETING_MS = 10_000;
-/** A beginning longer than this is handed over as it is. No client may send so much before it is answered. */
-const MOST_HELD_BYTES = 256 << 10;
 
 /** Where a server listens. A Unix socket has no host and no port. */
 export interface Address {
@@ -27,6 +24,8 @@ export interface Address {
 export interface ListenerParts {
   readonly grpc: GrpcServer;
   readonly http: RequestListener;
+  /** Connections at a time. */
+  readonly connections: number;
   readonly log: LogFunction;
 }
 
@@ -51,6 +50,7 @@ export class Listener {
             handshakeMs: GREETING_MS,
             admit: (socket, commonName) => this.#admit(socket, peerOf(socket, commonName)),
           });
+    server.maxConnections = parts.connections;
     server.on("connection", (socket) => this.#accept(socket));
   }
 
@@ -92,31 +92,20 @@ export class Listener {
     socket.once("error", fail);
     socket.setTimeout(GREETING_MS, fail);
     let held = Buffer.alloc(0);
-    let greeted = false;
-    const handOver = (bytes: Buffer, take: (socket: Socket) => void): void => {
-      socket.setTimeout(0);
-      socket.off("timeout", fail);
-      socket.off("error", fail);
-      socket.unshift(bytes);
-      take(socket);
-    };
     const sniff = (): void => {
       const bytes = socket.read() as Buffer | null;
       if (bytes !== null) held = Buffer.concat([held, bytes]);
       const text = held.toString("latin1", 0, PREFACE.length);
-      if (text.length < PREFACE.length && PREFACE.startsWith(text))
-        return void socket.once("readable", sniff);
-      if (text !== PREFACE) return handOver(held, (it) => void this.#http.emit("connection", it));
-      const greeting = readGreeting(held, greeted);
-      if (greeting.state === "ready" || held.length > MOST_HELD_BYTES)
-        return handOver(greeting.bytes, (it) => this.#grpc.connect(it, peer));
-      if (greeting.state === "greet") {
-        greeted = true;
-        socket.write(SETTINGS_FRAME);
-        // From here on it is a connection without requests: it may be silent.
-        socket.setTimeout(0);
+      if (text.length < PREFACE.length && PREFACE.startsWith(text)) {
+        socket.once("readable", sniff);
+        return;
       }
-      socket.once("readable", sniff);
+      socket.setTimeout(0);
+      socket.off("timeout", fail);
+      socket.off("error", fail);
+      socket.unshift(held);
+      if (text === PREFACE) this.#grpc.connect(socket, peer);
+      else this.#http.emit("connection", socket);
     };
     sniff();
   }

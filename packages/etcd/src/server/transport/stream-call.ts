@@ -1,56 +1,100 @@
-import type { ServerHttp2Stream } from "node:http2";
-import { finish, open, refuse } from "./answer.ts";
-import type { Call, Peer, StreamCall } from "./call.ts";
-import { framed } from "./frames.ts";
+// A call with many requests and answers.
 
-/** Bytes that may wait for a slow reader before its stream counts as behind. */
-const BEHIND_BYTES = 4 << 20;
+import type { AnswerHeaders } from "./answer-headers.ts";
+import type { Call, Peer, StreamCall, StreamHandler } from "./call.ts";
+import { deadline } from "./deadline.ts";
+import type { Stream, StreamReceiver } from "./http2/stream.ts";
+import { framed, MessageReader, type MessageReaderOptions } from "./messages.ts";
 
-/** A call with many answers, on node:http2. */
-export class GrpcStreamCall implements StreamCall {
+export interface StreamCallOptions {
+  readonly stream: Stream;
+  readonly headers: AnswerHeaders;
+  readonly messages: MessageReaderOptions;
+  readonly timeout: string | undefined;
+  readonly open: (call: StreamCall) => StreamHandler;
+  readonly closed: () => void;
+}
+
+export class GrpcStreamCall implements StreamCall, StreamReceiver {
   readonly metadata: Call["metadata"];
   readonly peer: Peer;
-  readonly #stream: ServerHttp2Stream;
+  readonly #options: StreamCallOptions;
+  readonly #handler: StreamHandler;
+  readonly #reader: MessageReader;
+  readonly #timer: NodeJS.Timeout | undefined;
   #waiting = "";
   #isOver = false;
 
-  constructor(stream: ServerHttp2Stream, { metadata, peer }: Call) {
-    this.#stream = stream;
+  constructor({ metadata, peer }: Call, options: StreamCallOptions) {
     this.metadata = metadata;
     this.peer = peer;
+    this.#options = options;
+    this.#reader = new MessageReader(options.messages);
+    this.#timer = deadline(options.timeout, (error) => this.end(error));
+    this.#handler = options.open(this);
   }
 
-  get isOver(): boolean {
-    return this.#isOver || this.#stream.destroyed;
+  /** It may stay silent for as long as it likes. */
+  get isExpecting(): boolean {
+    return false;
   }
 
   get isBehind(): boolean {
-    return this.#stream.writableLength + this.#waiting.length > BEHIND_BYTES;
+    return this.#options.stream.isBehind;
   }
 
   /** Messages that are sent in one go leave in one piece. */
   send(message: string): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     if (this.#waiting === "") queueMicrotask(() => this.#flush());
     this.#waiting += framed(message);
   }
 
   end(error?: unknown): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     this.#flush();
     this.#isOver = true;
-    if (!this.#stream.headersSent) {
-      if (error !== undefined) return refuse(this.#stream, error);
-      open(this.#stream);
+    const { stream, headers } = this.#options;
+    if (error === undefined && !stream.hasResponded) stream.respond(headers.opening());
+    const hasResponded = stream.hasResponded;
+    stream.end(() => {
+      if (error === undefined) return headers.trailers();
+      return hasResponded ? headers.failure(error) : headers.refusal(error);
+    });
+  }
+
+  data(bytes: Buffer): void {
+    try {
+      this.#reader.push(bytes, (message) => {
+        if (!this.#isOver) this.#handler.message(message);
+      });
+    } catch (error) {
+      this.end(error);
     }
-    finish(this.#stream, error);
+  }
+
+  ended(): void {
+    if (!this.#isOver) this.#handler.halfClosed();
+  }
+
+  drained(): void {
+    if (!this.#isOver) this.#handler.drained();
+  }
+
+  closed(): void {
+    this.#isOver = true;
+    this.#reader.release();
+    clearTimeout(this.#timer);
+    this.#options.closed();
+    this.#handler.closed();
   }
 
   #flush(): void {
-    if (this.#waiting === "" || this.isOver) return;
-    const bytes = Buffer.from(this.#waiting, "latin1");
+    if (this.#waiting === "" || this.#isOver) return;
+    const { stream, headers } = this.#options;
+    const data = this.#waiting;
     this.#waiting = "";
-    if (!this.#stream.headersSent) open(this.#stream);
-    this.#stream.write(bytes);
+    if (!stream.hasResponded) stream.respond(headers.opening());
+    stream.write(data);
   }
 }

@@ -10,6 +10,7 @@ import type { TlsOptions } from "../../../../src/server/index.ts";
 import type { Method, Peer } from "../../../../src/server/transport/call.ts";
 import { GrpcServer } from "../../../../src/server/transport/grpc.ts";
 import { httpListener } from "../../../../src/server/transport/http.ts";
+import { DEFAULT_TRANSPORT_LIMITS } from "../../../../src/server/transport/limits.ts";
 import { Listener } from "../../../../src/server/transport/listener.ts";
 import { TestAuthority, type IssuedFiles } from "../support/certificates.ts";
 import { call, framed, running, scratch, session } from "../support/running.ts";
@@ -27,14 +28,19 @@ async function listening(tls: TlsOptions) {
     },
   };
   const services = new Map([["test.Peers", { WhoAmI: whoAmI }]]);
-  const grpc = new GrpcServer({ services, mostMessageBytes: 1000 });
+  const grpc = new GrpcServer({
+    services,
+    mostMessageBytes: 1000,
+    limits: DEFAULT_TRANSPORT_LIMITS,
+    now: () => performance.now(),
+  });
   const reasons: string[] = [];
   const log = (_level: string, _message: string, fields?: Record<string, unknown>): void => {
     reasons.push(String(fields?.["reason"]));
   };
   const listener = await Listener.open(
     { host: "127.0.0.1", port: 0, tls },
-    { grpc, http: httpListener(new Map()), log },
+    { grpc, http: httpListener(new Map()), log, connections: 100 },
   );
   return { url: listener.address.url, peers, reasons, [Symbol.asyncDispose]: () => listener.close() };
 }
