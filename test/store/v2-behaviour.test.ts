@@ -7,6 +7,9 @@ import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import { EtcdClient } from "../../packages/etcd/src/client/index.ts";
+import { Permission_Type } from "../../packages/etcd/src/proto/generated/authpb_pb.ts";
+import { Auth } from "../../packages/etcd/src/proto/generated/etcdserverpb/auth_pb.ts";
+import { RawClient } from "./support/raw-client.ts";
 import { embedded, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
 import { V2Client } from "./support/v2-client.ts";
@@ -349,5 +352,72 @@ describe("the keys API and v3", () => {
     assert.ok(answer instanceof Error || answer.status === 400);
     const first = await client.call({ method: "GET", path: "/v2/members" });
     assert.equal((JSON.parse(first.body) as { readonly members: readonly unknown[] }).members.length, 1);
+  });
+});
+
+describe("the keys API while users are asked for", () => {
+  test("lets each do what the roles of v3 permit", async () => {
+    await using server = await embedded({ auth: { bcryptCost: 4 } });
+    using client = new V2Client(server.address);
+    using v3 = new RawClient(server.address);
+    const { method } = Auth;
+    const ok = async (answer: Promise<object>): Promise<void> => assert.ok("ok" in (await answer));
+    for (const name of ["root", "alice", "bob"]) {
+      await ok(v3.call(method.userAdd, { name, password: `${name}'s` }));
+      await ok(v3.call(method.roleAdd, { name }));
+      await ok(v3.call(method.userGrantRole, { user: name, role: name }));
+    }
+    const grant = (name: string, perm: { permType: Permission_Type; key: Buffer; rangeEnd?: Buffer }) =>
+      ok(v3.call(method.roleGrantPermission, { name, perm }));
+    const app = { key: Buffer.from("/app/"), rangeEnd: Buffer.from("/app0") };
+    await grant("alice", { permType: Permission_Type.READWRITE, ...app });
+    await grant("bob", { permType: Permission_Type.READ, key: Buffer.from("/app/one") });
+    await ok(v3.call(method.authEnable, {}));
+
+    const call = async (user: string | undefined, verb: string, path: string, value?: string) => {
+      const form = value === undefined ? {} : { form: `value=${value}` };
+      const whom = user === undefined ? {} : { user };
+      const { status, body } = await client.call({ method: verb, path: `/v2/keys${path}`, ...form, ...whom });
+      if (status === 401) {
+        const words = "The request requires user authentication";
+        assert.deepEqual(JSON.parse(body), {
+          errorCode: 110,
+          message: words,
+          cause: "Insufficient credentials",
+          index: 0,
+        });
+      }
+      return status;
+    };
+    const [root, alice, bob] = ["root:root's", "alice:alice's", "bob:bob's"];
+    assert.equal(await call(root, "PUT", "/app/one", "1"), 201);
+    assert.equal(await call(root, "PUT", "/other", "1"), 201);
+    assert.equal(await call(alice, "PUT", "/app/deep/two", "2"), 201);
+    assert.equal(await call(alice, "GET", "/app?recursive=true"), 200);
+    assert.equal(await call(alice, "DELETE", "/app/deep?recursive=true"), 200);
+    assert.equal(await call(bob, "GET", "/app/one"), 200);
+    const refused: readonly (readonly [string | undefined, string, string, string?])[] = [
+      [undefined, "GET", "/app/one"],
+      ["alice:wrong", "GET", "/app/one"],
+      ["nobody:x", "GET", "/app/one"],
+      [":", "GET", "/app/one"],
+      [alice, "GET", "/other"],
+      [alice, "GET", "/?recursive=true"],
+      [alice, "GET", "/?recursive=true&wait=true"],
+      [alice, "PUT", "/other", "x"],
+      [alice, "PUT", "/other?prevValue=guess", "x"],
+      [alice, "PUT", "/app2", "x"],
+      [alice, "DELETE", "/?recursive=true"],
+      [bob, "PUT", "/app/one", "x"],
+      [bob, "GET", "/app?recursive=true"],
+      [bob, "GET", "/app/one?recursive=true&wait=true&waitIndex=x"],
+    ];
+    for (const [user, verb, path, value] of refused) {
+      const status = await call(user, verb, path, value);
+      assert.equal(status, path.includes("waitIndex=x") ? 400 : 401, `${user} ${verb} ${path}`);
+    }
+    const members = { method: "GET", path: "/v2/members" };
+    assert.equal((await client.call({ ...members, user: alice })).status, 401);
+    assert.equal((await client.call({ ...members, user: root })).status, 200);
   });
 });

@@ -6,6 +6,8 @@ export interface V2Call {
   /** Below the host, as it is to stand in the request line. */
   readonly path: string;
   readonly form?: string;
+  /** "user:password" */
+  readonly user?: string;
 }
 
 export interface V2Answer {
@@ -33,19 +35,25 @@ export class V2Client implements Disposable {
     return answerOf(response, body);
   }
 
-  /** Resolves with the head of the answer. */
-  open({ method, path, form }: V2Call, signal?: AbortSignal): Promise<IncomingMessage> {
+  /** Resolves with the head of the answer. With a signal it has a connection of its own. */
+  open({ method, path, form, user }: V2Call, signal?: AbortSignal): Promise<IncomingMessage> {
+    const headers = {
+      ...(form === undefined ? {} : { "Content-Type": "application/x-www-form-urlencoded" }),
+      ...(user === undefined ? {} : { Authorization: `Basic ${Buffer.from(user).toString("base64")}` }),
+    };
     return new Promise((resolve, reject) => {
-      const options = {
-        agent: signal === undefined ? this.#agent : new Agent(),
-        host: this.#host,
-        port: this.#port,
-        method,
-        path,
-        ...(signal === undefined ? {} : { signal }),
-        headers: form === undefined ? {} : { "Content-Type": "application/x-www-form-urlencoded" },
-      };
-      const sent = request(options, resolve);
+      const sent = request(
+        {
+          agent: signal === undefined ? this.#agent : new Agent(),
+          host: this.#host,
+          port: this.#port,
+          method,
+          path,
+          headers,
+          ...(signal === undefined ? {} : { signal }),
+        },
+        resolve,
+      );
       sent.on("error", reject);
       sent.end(form);
     });

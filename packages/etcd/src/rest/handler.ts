@@ -35,6 +35,14 @@ const FORM_TYPE = "application/x-www-form-urlencoded";
 const MOST_UNREAD_BYTES = 4 << 20;
 const BODY_MS = 30_000;
 
+/** One who may not do everything. */
+export interface KeysVisitor {
+  /** Carries out what is asked for; the handler's own unless given. */
+  readonly keys?: Keys | undefined;
+  /** Whether an answer may be shown; a request for one that may not is refused, an event left out. */
+  readonly mayShow?: (event: KeysEvent) => boolean;
+}
+
 export interface KeysHandlerOptions extends KeysOptions {
   readonly limits?: Partial<KeysLimits>;
   /**
@@ -42,8 +50,11 @@ export interface KeysHandlerOptions extends KeysOptions {
    * that were written since. For clients to whom nothing else matters, and who give up when they are refused.
    */
   readonly bridgesCompaction?: boolean;
-  /** Throws a {@link KeysRefusal} for a request that is not to be answered. */
-  readonly admit?: (request: KeysRequest, response: ServerResponse) => void | Promise<void>;
+  /** Throws a {@link KeysRefusal} for a request that is not to be answered, or says for whom it is. */
+  readonly admit?: (
+    request: KeysRequest,
+    response: ServerResponse,
+  ) => KeysVisitor | void | Promise<KeysVisitor | void>;
 }
 
 /** Serves the keys of a store. */
@@ -85,9 +96,12 @@ export class KeysHandler implements Disposable {
       if (!METHODS.has(method)) return methodNotAllowed(request, response);
       this.#head(response);
       const parsed = await this.#read(request, method as KeysMethod, path);
-      await this.#admit?.(parsed, response);
-      if (parsed.wait) return await this.#watch(parsed, request, response);
-      sendAnswer(response, await this.#answer(parsed), { request: parsed, store: this.#store });
+      const visitor = (await this.#admit?.(parsed, response)) ?? {};
+      if (parsed.wait) return await this.#watch(parsed, response, visitor);
+      const answer = await this.#answer(parsed, visitor.keys ?? this.keys);
+      if (parsed.method === "GET" && visitor.mayShow?.(answer.event) === false)
+        throw new KeysRefusal("unauthorized", "Insufficient credentials");
+      sendAnswer(response, answer, { request: parsed, store: this.#store });
     } catch (error) {
       refuse(response, error);
     }
@@ -97,10 +111,10 @@ export class KeysHandler implements Disposable {
     this.#hub[Symbol.dispose]();
   }
 
-  async #answer(request: KeysRequest): Promise<KeysAnswer> {
+  async #answer(request: KeysRequest, keys: Keys): Promise<KeysAnswer> {
     let answer: KeysAnswer | undefined;
     try {
-      answer = await this.keys.answer(request);
+      answer = await keys.answer(request);
       return answer;
     } finally {
       this.#counts.add(request, answer);
@@ -122,8 +136,8 @@ export class KeysHandler implements Disposable {
     return readRequest(method, percentDecode(path), readForm(body, query));
   }
 
-  async #watch(parsed: KeysRequest, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { socket } = request;
+  async #watch(parsed: KeysRequest, response: ServerResponse, visitor: KeysVisitor): Promise<void> {
+    const { socket } = response.req;
     const mine = (this.#waiting.get(socket) ?? 0) + 1;
     if (mine > this.#limits.maxWatchersPerConnection || this.#hub.count >= this.#limits.maxWatchers)
       throw new KeysRefusal("internal", "too many requests wait already");
@@ -133,7 +147,7 @@ export class KeysHandler implements Disposable {
     response.once("close", stop);
     const timer = setTimeout(stop, this.#limits.maxWaitMs);
     try {
-      await this.#wait(parsed, response, gone.signal);
+      await this.#wait(parsed, response, { signal: gone.signal, mayShow: visitor.mayShow ?? (() => true) });
     } finally {
       clearTimeout(timer);
       response.off("close", stop);
@@ -142,9 +156,14 @@ export class KeysHandler implements Disposable {
     }
   }
 
-  async #wait(parsed: KeysRequest, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  async #wait(
+    parsed: KeysRequest,
+    response: ServerResponse,
+    { signal, mayShow }: { readonly signal: AbortSignal; readonly mayShow: (event: KeysEvent) => boolean },
+  ): Promise<void> {
     const { path, recursive, stream, waitIndex } = parsed;
-    const { index, since } = await this.#history(parsed);
+    const { index, since: all } = await this.#history(parsed);
+    const since = all?.filter(mayShow);
     writeHead(response, 200, { index, store: this.#store });
     response.flushHeaders();
     if (response.req.method === "HEAD") return void response.end();
@@ -154,6 +173,7 @@ export class KeysHandler implements Disposable {
       response.write(goJson(eventJson(event)));
     if (!stream && since !== undefined && since.length > 0) return void response.end();
     for await (const event of this.#hub.watch({ path, recursive, from, signal })) {
+      if (!mayShow(event)) continue;
       response.write(goJson(eventJson(event)));
       if (!stream || response.writableLength > MOST_UNREAD_BYTES) break;
     }

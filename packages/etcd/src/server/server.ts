@@ -33,6 +33,7 @@ import type { Method } from "./transport/call.ts";
 import { GrpcServer } from "./transport/grpc.ts";
 import { DEFAULT_TRANSPORT_LIMITS } from "./transport/limits.ts";
 import { Listener, type Address, type ListenerParts } from "./transport/listener.ts";
+import { BasicAccess } from "./v2/basic-access.ts";
 import { V2Pages } from "./v2/pages.ts";
 import { WatchHub } from "./watch/hub.ts";
 import { Web } from "./web.ts";
@@ -168,7 +169,7 @@ export class EtcdServer implements AsyncDisposable {
         randomId,
         name,
         clientUrls,
-        isAuthEnabled: () => auth.enabled,
+        access: new BasicAccess(auth, passwords),
       }),
     );
     const web = new Web({

@@ -22,6 +22,7 @@ import type {
   Span,
   StoredKey,
 } from "../../rest/keys-store.ts";
+import { theServer, type Requester } from "../auth/requester.ts";
 import { grantCommand, revokeCommand } from "../commands.ts";
 import type { LeaseKeeper } from "../lease-keeper.ts";
 import { readTxn } from "../messages/kv.ts";
@@ -77,7 +78,7 @@ export class EmbeddedKeysStore implements KeysStore {
     const body = Buffer.from(toBinary(TxnRequestSchema, message));
     const request = readTxn(new WireReader(body));
     checkTxn(request, this.#mostOps);
-    return this.#store.propose({ kind: "txn", request, body });
+    return this.#store.propose({ kind: "txn", request, body, ...this.#by });
   }
 
   async *watch(span: Span, from: number, signal: AbortSignal): AsyncGenerator<ChangeBatch, void, void> {
@@ -120,12 +121,18 @@ export class EmbeddedKeysStore implements KeysStore {
   }
 
   async revoke(lease: bigint): Promise<void> {
-    await this.#store.propose(revokeCommand(lease));
+    await this.#store.propose({ ...revokeCommand(lease), ...this.#by });
   }
 
   async lease(lease: bigint): Promise<LeaseTerm | undefined> {
     const term = this.#store.keyspace.leases.get(lease);
     return term && { grantedSeconds: term.ttl, remainingMs: this.#leases.remaining(lease) };
+  }
+
+  /** Who uses this object has asked for users already, or is the server itself. */
+  get #by(): { readonly by?: Requester } {
+    const { auth } = this.#store;
+    return auth.enabled ? { by: theServer(auth) } : {};
   }
 
   /** Whole revisions, as many as one step takes. */

@@ -9,6 +9,7 @@ import type { LeaseKeeper } from "../lease-keeper.ts";
 import type { Store } from "../store.ts";
 import { send, type HttpHandler, type HttpTable } from "../transport/http.ts";
 import type { WatchHub } from "../watch/hub.ts";
+import type { BasicAccess } from "./basic-access.ts";
 import { EmbeddedKeysStore } from "./embedded-keys-store.ts";
 
 export interface V2Options {
@@ -20,8 +21,7 @@ export interface V2Options {
   readonly randomId: () => bigint;
   readonly name: string;
   readonly clientUrls: () => readonly string[];
-  /** Users are asked for: the API, which knows none, is refused as a whole. */
-  readonly isAuthEnabled?: () => boolean;
+  readonly access: BasicAccess;
 }
 
 const JSON_TYPE = "application/json";
@@ -37,7 +37,16 @@ export class V2Pages implements Disposable {
   constructor(options: V2Options) {
     this.#options = options;
     this.store = new EmbeddedKeysStore(options);
-    this.#keys = new KeysHandler(this.store, { wall: () => Date.now(), randomId: options.randomId });
+    const keys = { wall: () => Date.now(), randomId: options.randomId };
+    const { store } = this;
+    this.#keys = new KeysHandler(store, {
+      ...keys,
+      admit: async (request, response) => {
+        const { access } = options;
+        if (!access.isAsked) return {};
+        return access.visitor(await access.user(response.req), request, { store, options: keys });
+      },
+    });
   }
 
   get table(): HttpTable {
@@ -61,13 +70,27 @@ export class V2Pages implements Disposable {
       return void response.end();
     }
     const isKeys = clean === "/v2/keys" || clean.startsWith("/v2/keys/");
-    if (this.#options.isAuthEnabled?.() === true) {
-      request.resume();
-      return refuse(response, new KeysRefusal("unauthorized", "Insufficient credentials"));
-    }
     if (isKeys) return void this.#keys.serve(request, response, raw.slice("/v2/keys".length));
     request.resume();
-    this.#page(clean, request.method ?? "GET", response);
+    this.#isOpen(clean, request).then(
+      (isOpen) => {
+        if (isOpen) this.#page(clean, request.method ?? "GET", response);
+        else message(response, 401, "Insufficient credentials");
+      },
+      (error: unknown) => refuse(response, error),
+    );
+  }
+
+  /** While users are asked for, members are shown to root only, as etcd has it; figures to everybody. */
+  async #isOpen(path: string, request: IncomingMessage): Promise<boolean> {
+    const { access } = this.#options;
+    if (!access.isAsked || !path.startsWith("/v2/members")) return true;
+    try {
+      return access.isRoot(await access.user(request));
+    } catch (error) {
+      if (error instanceof KeysRefusal) return false;
+      throw error;
+    }
   }
 
   #page(path: string, method: string, response: ServerResponse): void {
