@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EtcdServer } from "../../../packages/etcd/src/server/index.ts";
 import type { EtcdServerOptions } from "../../../packages/etcd/src/server/index.ts";
+import { GRPC_STATUS } from "../../../packages/etcd/src/errors.ts";
 import { KV } from "../../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
 import { trixieTools } from "../../support/trixie-tools.ts";
 import { RawClient } from "./raw-client.ts";
@@ -76,7 +77,8 @@ export async function untilServing(address: string): Promise<void> {
   for (;;) {
     using client = new RawClient(address);
     const answer = await client.call(KV.method.range, { key: Buffer.from("is it there") });
-    if ("ok" in answer) return;
+    // One that asks who is there serves too.
+    if ("ok" in answer || answer.refused.code !== GRPC_STATUS.UNAVAILABLE) return;
     if (performance.now() > deadline) throw new Error(`${address} does not serve: ${answer.refused.message}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
