@@ -360,10 +360,10 @@ export class Connection implements StreamHome {
   /** The client reads again. */
   #goOn(): void {
     this.outbox.pump();
-    for (const stream of this.behind) {
-      this.behind.delete(stream);
-      if (!stream.isBehind) stream.receiver?.drained();
-    }
+    // Whoever is still behind puts itself in again.
+    const behind = [...this.behind];
+    this.behind.clear();
+    for (const stream of behind) if (!stream.isBehind) stream.receiver?.drained();
   }
 
   /** A frame for a stream that never was (5.1). */
