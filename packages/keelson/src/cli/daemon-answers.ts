@@ -253,6 +253,8 @@ export const answers = {
   store: answer<StoreStatusView>(storeStatus),
   growth: answer<GrowthPlan>(growth),
   moveLine: answer<MoveLine>(moveLine),
+  forgotten: answer<{ forgotten: readonly string[] }>(z.looseObject({ forgotten: strings })),
+  newcomer: answer<{ credentials: unknown }>(z.looseObject({ credentials: z.unknown() })),
   image: answer<ImageView>(image),
   images: answer<{ images: readonly ImageView[] }>(z.looseObject({ images: z.array(image) })),
 };

@@ -143,10 +143,25 @@ export class DaemonClient {
     return this.#json({ method: "POST", path: "/v1/store/plan", json: { members } }, answers.growth);
   }
 
-  /** Begins the growth; one line for each step, the last is `done`. It goes on when nobody reads. */
-  async *growStore(members: number): AsyncGenerator<MoveLine> {
-    const path = "/v1/store/grow";
-    yield* this.#lines({ method: "POST", path, json: { members }, patient: true }, answers.moveLine);
+  /** Begins a move; one line for each step, the last is `done`. It goes on when nobody reads. */
+  async *moveStore(
+    move: { readonly to: "etcd"; readonly members: number } | { readonly to: "embedded" },
+  ): AsyncGenerator<MoveLine> {
+    yield* this.#lines(
+      { method: "POST", path: "/v1/store/move", json: move, patient: true },
+      answers.moveLine,
+    );
+  }
+
+  /** Deletes what former moves have left. Resolves with the folders. */
+  async forgetFormerStore(): Promise<readonly string[]> {
+    return (await this.#json({ method: "POST", path: "/v1/store/forget" }, answers.forgotten)).forgotten;
+  }
+
+  /** What a new machine needs to speak to the store, with a private key; undefined when it needs nothing. */
+  async newcomerCredentials(machine: string): Promise<unknown> {
+    const call = { method: "POST", path: "/v1/store/credentials", json: { machine } } as const;
+    return (await this.#json(call, answers.newcomer)).credentials ?? undefined;
   }
 
   /** Asks for a machine's member of the store to be taken elsewhere. */

@@ -21,7 +21,7 @@ import { ClusterView } from "../registry/cluster-view.ts";
 import { EtcdStore } from "../registry/etcd-store.ts";
 import { StoreRecords } from "../registry/store-records.ts";
 import { careForStore } from "../store-cluster/caretaker.ts";
-import { follow } from "../store-cluster/follower.ts";
+import { follow, seekLostStore } from "../store-cluster/follower.ts";
 import { issue } from "../store-cluster/issuer.ts";
 import { StoreService } from "../store-cluster/service.ts";
 import { contactOf } from "./contact.ts";
@@ -35,6 +35,8 @@ export interface DaemonOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where systemd has put this daemon's credentials. */
+  readonly credentialsDirectory?: string;
 }
 
 export class Daemon implements AsyncDisposable {
@@ -69,7 +71,6 @@ export class Daemon implements AsyncDisposable {
       stateDir: configuration.stateDir,
       version,
       machines: this.#machines,
-      holdsStore: configuration.roles.includes("store"),
       openDiscovery: (size) => openDiscovery({ configuration, store: this.#store, clock, log }, size),
       signal: this.#lifetime.signal,
     });
@@ -119,34 +120,34 @@ export class Daemon implements AsyncDisposable {
   }
 
   get #aroundStore() {
-    const { clock, log } = this.#options;
+    const { configuration, clock, random, log } = this.#options;
     const { file, identity } = this.#place;
     const machine = this.#facts.machineId;
-    return { store: this.#store, records: this.#records, file, identity, machine, clock, log };
+    const configured = configuration.store.endpoints;
+    const place = { file, identity, machine, configured };
+    return { store: this.#store, records: this.#records, ...place, clock, random, log };
   }
 
   #followStore(): void {
     const { configuration, clock } = this.#options;
     this.#lifetime.run("store follower", (signal) => follow(this.#aroundStore, signal));
+    this.#lifetime.run("search for the store", (signal) => seekLostStore(this.#aroundStore, signal));
     const folder = join(configuration.stateDir, "authority");
     const authority = () => Authority.open(folder, clock);
     this.#lifetime.run("certificate issuer", (signal) => issue({ ...this.#aroundStore, authority }, signal));
   }
 
   async #startStore(): Promise<void> {
-    const { EtcdServer } = await import("@keelson/etcd/server");
+    const { EmbeddedStore } = await import("./embedded-store.ts");
     const { configuration } = this.#options;
-    const { listen, dataDir, endpoints } = configuration.store;
-    if (listen === undefined || dataDir === undefined) return;
     const log = this.#options.log.with({ role: "store" });
-    const server = await EtcdServer.start({
-      dataDir,
-      listen,
-      name: this.#name,
-      advertiseClientUrls: endpoints,
-      log: (level, message, fields) => log[level](message, fields),
-    });
-    this.#lifetime.own(server);
+    const embedded = this.#lifetime.own(new EmbeddedStore({ configuration, name: this.#name, log }));
+    // An empty store beside the real one would take in machines that know of no other.
+    const isElsewhere = this.#place.file.location?.kind === "etcd";
+    if (isElsewhere && !embedded.hasData) log.info("the store is elsewhere, and its former data are gone");
+    else await embedded.start();
+    this.#storeService.embed(embedded);
+    this.#lifetime.run("unfinished move", (signal) => this.#storeService.settle(signal));
   }
 
   async #startApi(): Promise<void> {

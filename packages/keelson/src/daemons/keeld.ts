@@ -17,7 +17,8 @@ const stopWithinMs = 9000;
 const write = (line: string): void => void process.stdout.write(line);
 
 async function run(config: string | undefined): Promise<void> {
-  const configuration = await loadConfiguration(config, process.env["CREDENTIALS_DIRECTORY"]);
+  const credentialsDirectory = process.env["CREDENTIALS_DIRECTORY"];
+  const configuration = await loadConfiguration(config, credentialsDirectory);
   const log = createLog(write, configuration.logLevel);
   endOnFaults(log);
   process.on("SIGHUP", () => log.info("SIGHUP is ignored: the configuration is read at start"));
@@ -25,7 +26,14 @@ async function run(config: string | undefined): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.resolve(signal));
 
   const systemd = new ServiceManager(process.env, log);
-  const options = { configuration, version, clock: systemClock, random: systemRandom, log };
+  const options = {
+    configuration,
+    version,
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    ...(credentialsDirectory === undefined ? {} : { credentialsDirectory }),
+  };
   const daemon = await Daemon.start(options);
   const lifetime = new Lifetime(log);
   systemd.keepWatchdog(lifetime, systemClock);

@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import type { StoreAccess } from "../registry/etcd-store.ts";
 import { accessOf } from "../store-cluster/follower.ts";
 import { LocationFile } from "../store-cluster/location-file.ts";
+import { takeUpNewcomer } from "../store-cluster/newcomer.ts";
 
 export interface StorePlace {
   readonly file: LocationFile;
@@ -17,10 +18,18 @@ export interface StorePlace {
 
 export async function openStorePlace(
   configuration: Configuration,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  around: {
+    readonly clock: Clock;
+    readonly log: Log;
+    /** Where systemd has put this daemon's credentials. */
+    readonly credentialsDirectory?: string;
+  },
 ): Promise<StorePlace> {
+  const { clock, log, credentialsDirectory } = around;
   const folder = join(configuration.stateDir, "store");
   const file = await LocationFile.open(join(folder, "location.json"), log);
+  if (credentialsDirectory !== undefined)
+    await takeUpNewcomer({ path: join(credentialsDirectory, "keelson.store"), file, folder, clock });
   const identity = await Identity.open({ folder, use: "client", clock });
   const { location } = file;
   const configured = { endpoints: configuration.store.endpoints };

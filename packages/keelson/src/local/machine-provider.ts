@@ -4,7 +4,9 @@ export interface MachineRequest {
   /** The machine's name and host name: m1. */
   readonly name: string;
   /** Files that the machine finds as systemd credentials, made when its address is known. */
-  readonly credentials?: (identity: MachineIdentity) => Readonly<Record<string, string>>;
+  readonly credentials?: (
+    identity: MachineIdentity,
+  ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
   /** Enforced where the host can. */
   readonly memoryBytes?: number;
 }

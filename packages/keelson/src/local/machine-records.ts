@@ -86,7 +86,7 @@ export class MachineRecords {
     const taken = new Set((await this.all()).map(({ address }) => address));
     const address = chooseAddress(name, this.#options.subnet, taken);
     const identity = { name, address, machineId: randomBytes(16).toString("hex") };
-    await this.#writeCredentials(paths, identity, credentials?.(identity) ?? {});
+    await this.#writeCredentials(paths, identity, (await credentials?.(identity)) ?? {});
     const record: MachineRecord = { ...identity, ...(memoryBytes === undefined ? {} : { memoryBytes }) };
     await writeFile(`${paths.record}.new`, `${JSON.stringify(record, undefined, 2)}\n`);
     await rename(`${paths.record}.new`, paths.record);

@@ -7,9 +7,11 @@ import type { Clock } from "../base/clock.ts";
 import { describeError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { keys } from "../model/keys.ts";
-import { storeClientCodec } from "../model/store.ts";
+import { locationCodec, storeClientCodec } from "../model/store.ts";
 import type { StoreLocation } from "../model/store.ts";
-import type { EtcdStore, StoreAccess } from "../registry/etcd-store.ts";
+import type { Random } from "../base/random.ts";
+import { EtcdStore } from "../registry/etcd-store.ts";
+import type { StoreAccess } from "../registry/etcd-store.ts";
 import type { StoreRecords } from "../registry/store-records.ts";
 import { enrol } from "./enrolment.ts";
 import type { LocationFile } from "./location-file.ts";
@@ -22,41 +24,69 @@ export interface FollowerOptions {
   readonly identity: Identity;
   /** This machine's id. */
   readonly machine: string;
+  /** The store's endpoints as the configuration has them. */
+  readonly configured: readonly string[];
+  readonly random: Random;
   readonly clock: Clock;
   readonly log: Log;
 }
 
+/** A store that is not heard for this long may be elsewhere. */
+const lostMs = 10_000;
+
 /** Follows the store until the signal aborts. */
 export function follow(options: FollowerOptions, signal: AbortSignal): Promise<void> {
-  const { store, records, file, identity, machine, log } = options;
+  const { records, log } = options;
   let refused = 0;
-  const step = async (): Promise<void> => {
-    await follower(options, signal, (location, why) => {
-      if (refused !== location.epoch) log.warn("the store moved, and cannot be followed", { why });
-      refused = location.epoch;
-    });
-    const { authority } = records;
-    if (authority === undefined) return;
-    const missing = await enrol(identity, { store, records, machine, use: "client", signal });
-    if (missing !== undefined) return log.debug("no certificate for the store yet", { missing });
-    await follower(options, signal, () => undefined);
-    if (records.client(machine)?.authority === authority.fingerprint) return;
-    const value = storeClientCodec.encode({ machine, authority: authority.fingerprint });
-    await store.txn({ compare: [], write: [{ put: keys.storeClient(machine), value }] }, { signal });
+  const refuse = (location: StoreLocation, why: string): void => {
+    if (refused !== location.epoch) log.warn("the store moved, and cannot be followed", { why });
+    refused = location.epoch;
   };
-  // A renewed certificate must not wait for the store to be there.
-  return wakeful(options, signal, step).catch((error: unknown) => {
-    log.error("the store is not followed any more", { error: describeError(error), file: file.location });
+  return wakeful(options, signal, async () => {
+    await goTo(options, records.location, refuse);
+    if (records.authority === undefined) return;
+    const missing = await enrol(options.identity, { ...options, use: "client", signal });
+    if (missing !== undefined) log.debug("no certificate for the store yet", { missing });
+    else await goTo(options, records.location, refuse);
+    await tellProgress(options, signal);
   });
 }
 
-async function follower(
-  { store, records, file, identity, log }: FollowerOptions,
-  signal: AbortSignal,
+/**
+ * Asks where the configuration says, whenever the store has not been heard for a while: it may have moved while this
+ * keeld was away, and what it moved from may be gone.
+ */
+export async function seekLostStore(options: FollowerOptions, signal: AbortSignal): Promise<void> {
+  const { store, clock, random, log, configured } = options;
+  for (let sinceMs = clock.now(); !signal.aborted; await clock.sleep(lostMs / 2, signal)) {
+    sinceMs = Math.max(sinceMs, store.lastHeardMs ?? 0);
+    if (clock.now() - sinceMs < lostMs) continue;
+    await using other = new EtcdStore({ endpoints: configured, clock, random, log });
+    try {
+      const { values } = await other.range({ key: keys.storeLocation }, { signal, timeoutMs: 2000 });
+      const told = values[0] && locationCodec.decode(keys.storeLocation, values[0].value);
+      await goTo(options, told, (_location, why) => log.debug("the store is elsewhere", { why }));
+    } catch (error) {
+      log.debug("no word of the store where the configuration says", { error: describeError(error) });
+    }
+  }
+}
+
+async function tellProgress(options: FollowerOptions, signal: AbortSignal): Promise<void> {
+  const { store, records, file, identity, machine } = options;
+  const progress = { machine, authority: identity.authority ?? "", epoch: file.location?.epoch ?? 0 };
+  const value = storeClientCodec.encode(progress);
+  const told = records.client(machine);
+  if (told !== undefined && storeClientCodec.encode(told) === value) return;
+  await store.txn({ compare: [], write: [{ put: keys.storeClient(machine), value }] }, { signal });
+}
+
+async function goTo(
+  { store, file, identity, log }: FollowerOptions,
+  location: StoreLocation | undefined,
   refuse: (location: StoreLocation, why: string) => void,
 ): Promise<void> {
-  const { location } = records;
-  if (location === undefined || location.epoch <= (file.location?.epoch ?? 0) || signal.aborted) return;
+  if (location === undefined || location.epoch <= (file.location?.epoch ?? 0)) return;
   if (location.authority !== "" && identity.authority !== location.authority)
     return refuse(location, "this machine has no certificate of its authority");
   const before = file.location;

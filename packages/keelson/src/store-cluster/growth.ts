@@ -16,6 +16,7 @@ import type { StoreRecords } from "../registry/store-records.ts";
 import type { GrowthPlan } from "./growth-plan.ts";
 import { clientPort, peerPort, quotaBytes, secureUrl } from "./member-place.ts";
 import type { MoveRun } from "./move-run.ts";
+import { moveWords } from "./move-words.ts";
 import { forgetMove, rememberMove } from "./move-memory.ts";
 
 export interface GrowthOptions {
@@ -134,12 +135,9 @@ class Growth {
       to: this.#access,
       location,
       journal: memory.journal,
-      onProgress: ({ step, revision, sourceRevision }) => {
-        if (step === "handing over") this.#isHandedOver = true;
-        const share = sourceRevision > 0 ? ` (revision ${revision} of ${sourceRevision})` : "";
-        this.#run.tell(
-          step === "copying" || step === "following" ? `copies the store${share}` : moveWords[step],
-        );
+      onProgress: (progress) => {
+        this.#isHandedOver ||= progress.step === "handing over";
+        this.#run.tell(moveWords(progress));
       },
       signal: this.#signal,
     });
@@ -160,15 +158,9 @@ class Growth {
     await this.#closeDiscovery();
     if (this.#isHandedOver) return;
     this.#run.tell("undoes what was begun");
-    const { store, records, stateDir, log } = this.#options;
-    const orders = records.orders().filter(({ wanted }) => wanted === "run");
+    const { stateDir, log } = this.#options;
     try {
-      const write = orders.map((order) => ({
-        put: keys.storeMember(order.machine),
-        value: memberOrderCodec.encode({ ...order, wanted: "remove" }),
-      }));
-      if (write.length > 0) await store.txn({ compare: [], write });
-      await records.until(() => records.orders().length === 0, AbortSignal.timeout(undoMs));
+      await dismissMembers(this.#options);
       await forgetMove(stateDir);
     } catch (error) {
       log.warn("not everything of the store's growth was undone yet", { error: describeError(error) });
@@ -231,14 +223,17 @@ class Growth {
   }
 }
 
-const moveWords = {
-  checking: "compares the places",
-  reading: "reads the store",
-  copying: "copies the store",
-  following: "copies the store",
-  sealing: "seals the former store",
-  draining: "copies the last changes",
-  verifying: "compares both stores",
-  "handing over": "hands over",
-  done: "is done",
-} as const;
+/** Has every machine stop its member and delete its data. Resolves when they have. */
+export async function dismissMembers({
+  store,
+  records,
+}: Pick<GrowthOptions, "store" | "records">): Promise<void> {
+  const signal = AbortSignal.timeout(undoMs);
+  await records.until(() => true, signal);
+  const write = records.orders().map((order) => ({
+    put: keys.storeMember(order.machine),
+    value: memberOrderCodec.encode({ ...order, wanted: "remove" }),
+  }));
+  if (write.length > 0) await store.txn({ compare: [], write }, { signal });
+  await records.until(() => records.orders().length === 0, signal);
+}

@@ -37,13 +37,14 @@ export function issue(options: IssuerOptions, signal: AbortSignal): Promise<void
       const request = records.request(machine, use)?.request;
       if (request === undefined || !uses.has(use)) continue;
       const answers = requestHash(request);
-      if (records.certificate(machine, use)?.answers === answers || refused.has(answers)) continue;
+      const name = `${machine}/${use}/${answers}`;
+      if (records.certificate(machine, use)?.answers === answers || refused.has(name)) continue;
       try {
         await answer(options, { authority, machine, use: use as CertificateUse, request, answers, signal });
       } catch (error) {
         options.log.warn("a certificate was not issued", { machine, use, error: describeError(error) });
         if (refused.size > 1000) refused.clear();
-        refused.add(answers);
+        refused.add(name);
       }
     }
   });

@@ -1,22 +1,34 @@
 // What the API can ask about the store and of it. daemons/ makes one in each keeld.
+import { join } from "node:path";
 import { KeelError, describeError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { keys } from "../model/keys.ts";
 import { replacementCodec } from "../model/store.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
-import { grow } from "./growth.ts";
+import { Authority } from "../authority/authority.ts";
+import { settleMigration } from "../registry/store-migration.ts";
+import { dismissMembers, grow } from "./growth.ts";
 import type { GrowthOptions } from "./growth.ts";
 import { planGrowth } from "./growth-plan.ts";
 import type { GrowthPlan } from "./growth-plan.ts";
+import { comeHome } from "./homecoming.ts";
+import type { ReturnPlace } from "./homecoming.ts";
+import { forgetMove, unfinishedMove } from "./move-memory.ts";
+import { newcomerCredentials } from "./newcomer.ts";
+import type { NewcomerCredentials } from "./newcomer.ts";
 import { MoveRun } from "./move-run.ts";
 import { storeStatus } from "./status.ts";
 import type { StoreStatusView } from "./status.ts";
 
+/** The embedded store of this keeld. */
+export interface EmbeddedPlace extends ReturnPlace {
+  /** Deletes what is put aside; the former store itself too when the store is elsewhere. */
+  forget(isElsewhere: boolean): Promise<readonly string[]>;
+}
+
 export interface StoreServiceOptions extends GrowthOptions {
   readonly machines: ClusterView;
   readonly version: string;
-  /** This keeld runs the embedded store. */
-  readonly holdsStore: boolean;
   /** Ends with the daemon, and ends a move. */
   readonly signal: AbortSignal;
 }
@@ -25,9 +37,15 @@ export class StoreService {
   readonly #options: StoreServiceOptions;
   #run: MoveRun | undefined;
   #doing = "";
+  #embedded: EmbeddedPlace | undefined;
 
   constructor(options: StoreServiceOptions) {
     this.#options = options;
+  }
+
+  /** This keeld has the embedded store, and can hand it over and take it back. */
+  embed(embedded: EmbeddedPlace): void {
+    this.#embedded = embedded;
   }
 
   /** What the leader does about the members, in words. */
@@ -50,11 +68,11 @@ export class StoreService {
   }
 
   async planGrowth(size: number): Promise<GrowthPlan> {
-    const { machines, records, holdsStore, version, signal } = this.#options;
+    const { machines, records, version, signal } = this.#options;
     const snapshot = await machines.synced(AbortSignal.any([signal, AbortSignal.timeout(5000)]));
+    const holdsStore = this.#embedded !== undefined;
     const plan = planGrowth({ snapshot, size, location: records.location, holdsStore, version });
-    const isBusy = this.#run?.isDone === false;
-    return isBusy ? { ...plan, refusals: [...plan.refusals, "another move is under way"] } : plan;
+    return this.#isBusy ? { ...plan, refusals: [...plan.refusals, "another move is under way"] } : plan;
   }
 
   /** Begins the growth; it goes on whoever looks on. Throws KEEL-412 with the plan's refusals. */
@@ -66,6 +84,76 @@ export class StoreService {
       const names = plan.machines.map(({ name }) => name).join(", ");
       run.succeed(`the store is a cluster of ${plan.size} members, on ${names}`, pauseMs);
     });
+  }
+
+  /** Begins the way back into this keeld's embedded store. Throws KEEL-412. */
+  comeHome(): MoveRun {
+    const embedded = this.#embedded;
+    const { records } = this.#options;
+    if (!embedded)
+      throw new KeelError("KEEL-412", "this keeld cannot embed the store: it lacks the role `store`");
+    if (records.location?.kind !== "etcd") throw new KeelError("KEEL-412", "the store is embedded already");
+    if (this.#isBusy) throw new KeelError("KEEL-412", "another move is under way");
+    return this.#begin(async (run) => {
+      const pauseMs = await comeHome(this.#options, embedded, { run, signal: this.#options.signal });
+      run.succeed("the store is embedded in this keeld", pauseMs);
+    });
+  }
+
+  /** Deletes what former moves have left on this machine. Resolves with the folders. Throws KEEL-412. */
+  async forgetFormer(): Promise<readonly string[]> {
+    if (!this.#embedded) throw new KeelError("KEEL-412", "this keeld never had the store");
+    if (this.#isBusy) throw new KeelError("KEEL-412", "a move is under way");
+    return this.#embedded.forget(this.#options.records.location?.kind === "etcd");
+  }
+
+  /**
+   * What a new machine needs to speak to the store: made here, since it cannot ask the store for it yet. undefined
+   * while the store takes everybody. Throws KEEL-412 where the authority is not.
+   */
+  async credentials(machine: string): Promise<NewcomerCredentials | undefined> {
+    const { records, stateDir, clock } = this.#options;
+    const { location } = records;
+    if (location === undefined || location.authority === "") return undefined;
+    const authority = await Authority.open(join(stateDir, "authority"), clock);
+    if (authority?.fingerprint !== location.authority)
+      throw new KeelError("KEEL-412", "the authority of the store is on another machine: ask its keeld");
+    return newcomerCredentials({ authority, location, machine, stateDir });
+  }
+
+  /** Ends a move that a former run of this daemon did not bring to its end. */
+  async settle(signal: AbortSignal): Promise<void> {
+    const { stateDir, identity, log, clock } = this.#options;
+    const move = await unfinishedMove(stateDir);
+    if (move === undefined) return;
+    const tls = () => identity.credentials;
+    const isGrowth = move.location.kind === "etcd";
+    const from = isGrowth ? { endpoints: move.from } : { endpoints: move.from, tls };
+    const to = isGrowth
+      ? { endpoints: move.location.endpoints, tls }
+      : { endpoints: move.location.endpoints };
+    const { location, journal } = move;
+    for (;;) {
+      try {
+        const outcome = await settleMigration({ from, to, location, journal, onProgress() {}, signal });
+        log.info("an unfinished move of the store is settled", { outcome });
+        if (outcome === "undone") await this.#takeBack(isGrowth);
+        return await forgetMove(stateDir);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn("an unfinished move of the store cannot be settled yet", { error: describeError(error) });
+        await clock.sleep(5000, signal);
+      }
+    }
+  }
+
+  async #takeBack(isGrowth: boolean): Promise<void> {
+    if (isGrowth) await dismissMembers(this.#options);
+    else await this.#embedded?.giveUp();
+  }
+
+  get #isBusy(): boolean {
+    return this.#run?.isDone === false;
   }
 
   /** Asks for a machine's member to be taken elsewhere. Throws KEEL-412, or KEEL-502 for an unknown machine. */

@@ -10,6 +10,11 @@ import { pulledStream } from "../events/pulled-stream.ts";
 import type { Bindings } from "../listener.ts";
 
 const growth = z.strictObject({ members: z._default(z.int(), 3) });
+const move = z.discriminatedUnion("to", [
+  z.strictObject({ to: z.literal("etcd"), members: z._default(z.int(), 3) }),
+  z.strictObject({ to: z.literal("embedded") }),
+]);
+const newcomer = z.strictObject({ machine: z.string().check(z.regex(/^[0-9a-f]{32}$/)) });
 const replacement = z.strictObject({ machine: z.string().check(z.minLength(1), z.maxLength(100)) });
 
 /** A looker-on that takes no line for this long is dropped. */
@@ -25,9 +30,21 @@ export function storeRoutes(routes: ApiRoutes, context: ApiContext): void {
     return jsonAnswer(await serviceOf(context).planGrowth(members));
   });
 
-  routes.post("/v1/store/grow", async (c) => {
-    const { members } = await readJson(c.env.incoming, clock, growth);
-    return linesOf(context, c.env, await serviceOf(context).grow(members));
+  routes.post("/v1/store/move", async (c) => {
+    const wanted = await readJson(c.env.incoming, clock, move);
+    const service = serviceOf(context);
+    const run = wanted.to === "etcd" ? await service.grow(wanted.members) : service.comeHome();
+    return linesOf(context, c.env, run);
+  });
+
+  routes.post("/v1/store/forget", async () =>
+    jsonAnswer({ forgotten: await serviceOf(context).forgetFormer() }),
+  );
+
+  // Holds a private key: only the socket answers it, as every POST.
+  routes.post("/v1/store/credentials", async (c) => {
+    const { machine } = await readJson(c.env.incoming, clock, newcomer);
+    return jsonAnswer({ credentials: (await serviceOf(context).credentials(machine)) ?? null });
   });
 
   routes.post("/v1/store/replace", async (c) => {

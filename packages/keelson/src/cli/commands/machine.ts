@@ -134,7 +134,8 @@ function registerAdd(command: Parameters<Register>[0], act: Parameters<Register>
       const provider = await cluster.machines();
       const taken = (await provider.list()).map(({ name }) => name);
       const names = words.length === 0 ? [nextMachineName(taken)] : words;
-      for (const name of names) await createMachine(cluster, provider, name);
+      const client = await keel.daemon();
+      for (const name of names) await createMachine(cluster, provider, { name, client });
       await Promise.all(names.map((name) => bootMachine(keel, provider, name)));
       return names;
     });

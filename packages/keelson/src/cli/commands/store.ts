@@ -6,6 +6,7 @@ import { registerGrow } from "./store/grow.ts";
 import { registerHistory } from "./store/history.ts";
 import { registerLs } from "./store/ls.ts";
 import { registerPut } from "./store/put.ts";
+import { registerMigrate } from "./store/migrate.ts";
 import { registerReplace } from "./store/replace.ts";
 import { registerRestoreValue } from "./store/restore-value.ts";
 import { registerServe } from "./store/serve.ts";
@@ -16,6 +17,7 @@ import { registerWatch } from "./store/watch.ts";
 const verbs: readonly Register[] = [
   registerStatus,
   registerGrow,
+  registerMigrate,
   registerReplace,
   registerGet,
   registerPut,

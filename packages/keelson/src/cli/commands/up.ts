@@ -15,6 +15,7 @@ interface UpOptions {
   readonly example?: boolean;
   readonly mirror?: string;
   readonly timeout?: string;
+  readonly store?: string;
 }
 
 const mostMachines = 200;
@@ -24,6 +25,7 @@ export const register: Register = (program, act) => {
     .command("up")
     .option("-n, --machines <number>", "how many machines (3)")
     .option("--no-example", "do not start the example")
+    .option("--store <kind>", "etcd: the store becomes a cluster of etcd on three machines")
     .option("--mirror <url>", "where Debian’s packages come from (KEEL_MIRROR)")
     .option("--timeout <span>", "how long to wait for the example (60s)")
     .description(
@@ -38,6 +40,7 @@ export const register: Register = (program, act) => {
       });
     }
     const machines = machineCount(options.machines);
+    const store = storeKind(options.store, machines);
     const exampleTimeoutMs = timeoutOf(options);
     const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
     const mirrorOption = mirror === undefined || mirror === "" ? {} : { mirror };
@@ -51,6 +54,7 @@ export const register: Register = (program, act) => {
           withExample: options.example !== false,
           mirror: mirrorOption.mirror,
           exampleTimeoutMs,
+          store,
         }),
       ),
     );
@@ -93,4 +97,11 @@ function machineCount(text: string | undefined): number {
   throw new KeelError("KEEL-104", `--machines ${text}: no number of machines`, {
     hint: `a whole number from 1 to ${mostMachines}`,
   });
+}
+
+function storeKind(text: string | undefined, machines: number): "embedded" | "etcd" | undefined {
+  if (text === undefined || text === "embedded") return text;
+  if (text !== "etcd") throw new KeelError("KEEL-104", `--store ${text}: the store is embedded or etcd`);
+  if (machines >= 3) return text;
+  throw new KeelError("KEEL-104", "a cluster of etcd needs three machines", { hint: "--machines 3" });
 }

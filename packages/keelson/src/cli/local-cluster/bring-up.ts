@@ -10,6 +10,7 @@ import { whoAsks } from "../change.ts";
 import type { DaemonClient } from "../daemon-client.ts";
 import type { Invocation } from "../invocation.ts";
 import { followOperation } from "../operation-progress.ts";
+import { moveStore } from "../store-move.ts";
 import { exampleUnit, loadExampleImage, startExample } from "./example.ts";
 import { hostDaemonRuns, startHostDaemon } from "./host-daemon.ts";
 import { createMachine, machineNames, machinesJoined } from "./machines.ts";
@@ -21,6 +22,8 @@ export interface BringUpOptions {
   readonly withExample: boolean;
   readonly mirror: string | undefined;
   readonly exampleTimeoutMs: number;
+  /** `etcd`: the store is to be a cluster on the machines. */
+  readonly store: "embedded" | "etcd" | undefined;
 }
 
 export interface BroughtUp {
@@ -71,6 +74,10 @@ export async function bringUp(
     await bringUpExample(keel, cluster, client, { busybox: tree.busybox, ...options });
     made.push(exampleUnit);
   }
+  if (options.store === "etcd" && (await client.store()).kind === "embedded") {
+    await moveStore(keel, { to: "etcd", members: Math.min(3, joined.length) });
+    made.push("the store's cluster");
+  }
   const port = (await cluster.record())?.notes.dashboardPort ?? "";
   return { machines: joined, dashboard: `http://127.0.0.1:${port}/`, made, hindered: machines.hindered };
 }
@@ -105,7 +112,8 @@ async function bringUpMachines(
   await provider.collectGarbage();
   const there = await provider.list();
   const missing = machineNames(count).filter((name) => !there.some((machine) => machine.name === name));
-  for (const name of missing) await createMachine(cluster, provider, name);
+  const client = await keel.daemon();
+  for (const name of missing) await createMachine(cluster, provider, { name, client });
   const stopped = there.filter((machine) => machine.state === "stopped").map(({ name }) => name);
   await allSettled([...missing, ...stopped].map((name) => bootMachine(keel, provider, name)));
   const hindered = there.filter(isHindered);

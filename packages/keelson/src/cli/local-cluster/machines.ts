@@ -11,17 +11,30 @@ import { machineConfiguration } from "./configurations.ts";
 export async function createMachine(
   cluster: LocalCluster,
   provider: MachineProvider,
-  name: string,
+  { name, client }: { readonly name: string; readonly client: DaemonClient },
 ): Promise<void> {
   const hostAddress = await cluster.hostAddress();
   await provider.create({
     name,
-    credentials: ({ address }) => ({
-      "keelson.config": JSON.stringify(
-        machineConfiguration({ cluster: cluster.name, name, address, hostAddress }),
-      ),
-    }),
+    async credentials({ address, machineId }) {
+      const configuration = machineConfiguration({ cluster: cluster.name, name, address, hostAddress });
+      const store = await storeCredentials(client, machineId);
+      return {
+        "keelson.config": JSON.stringify(configuration),
+        ...(store === undefined ? {} : { "keelson.store": JSON.stringify(store) }),
+      };
+    },
   });
+}
+
+/** What a machine needs for a store that has moved; nothing while there is no daemon yet, since nothing has moved then. */
+async function storeCredentials(client: DaemonClient, machineId: string): Promise<unknown> {
+  try {
+    return await client.newcomerCredentials(machineId);
+  } catch (error) {
+    if (error instanceof KeelError && error.code === "KEEL-601") return undefined;
+    throw error;
+  }
 }
 
 /** m1 … mN. */

@@ -1,0 +1,45 @@
+import { KeelError } from "../../../base/errors.ts";
+import type { Register } from "../../invocation.ts";
+import { confirmMove, movedText, moveStore } from "../../store-move.ts";
+import { memberCount } from "./grow.ts";
+
+interface Options {
+  readonly to?: string;
+  readonly members?: string;
+  readonly forgetOld?: boolean;
+  readonly yes?: boolean;
+}
+
+export const registerMigrate: Register = (group, act) => {
+  const migrate = group
+    .command("migrate")
+    .option("--to <kind>", "where to: etcd, a cluster on several machines, or embedded, in one keeld")
+    .option("--members <number>", "with --to etcd: how many members (3)")
+    .option("--forget-old", "delete what the store has left behind where it was")
+    .option("-y, --yes", "ask nothing")
+    .description("Move the store while everything runs, with the same revisions, or forget where it was.");
+  act<Options>(migrate, async (keel, _args, options) => {
+    const { to, forgetOld } = options;
+    if ((to === undefined) === (forgetOld !== true))
+      throw new KeelError("KEEL-104", "say either --to etcd, --to embedded or --forget-old");
+    if (forgetOld === true) {
+      await confirmMove(keel, "Delete the former store's data?", options);
+      const forgotten = await (await keel.daemon()).forgetFormerStore();
+      const text =
+        forgotten.length === 0
+          ? "there is nothing left of a former store"
+          : `deleted ${forgotten.join(", ")}`;
+      return keel.output.document({ forgotten }, () => `${text}\n`);
+    }
+    if (to !== "etcd" && to !== "embedded")
+      throw new KeelError("KEEL-104", `--to ${to}: the store is etcd or embedded`);
+    const members = memberCount(options.members);
+    await confirmMove(
+      keel,
+      to === "etcd" ? `Move the store to ${members} members?` : "Move the store into this keeld?",
+      options,
+    );
+    const outcome = await moveStore(keel, to === "etcd" ? { to, members } : { to });
+    keel.output.document({ outcome }, () => movedText(outcome));
+  });
+};

@@ -1,0 +1,54 @@
+// Moves of the store, as every command shows them: asked for, followed step by step, told how it ended.
+import { KeelError } from "../base/errors.ts";
+import type { MoveLine } from "../api/wire.ts";
+import { formatDuration } from "./duration.ts";
+import type { Invocation } from "./invocation.ts";
+import { Interrupted, isErrorCode } from "./report-error.ts";
+
+export type StoreMove = { readonly to: "etcd"; readonly members: number } | { readonly to: "embedded" };
+
+/** Moves the store and shows the steps. Throws the daemon's error when the move was undone. */
+export async function moveStore(keel: Invocation, move: StoreMove): Promise<MoveLine> {
+  const client = await keel.daemon();
+  const what = move.to === "etcd" ? `store on ${move.members} members` : "store in one machine";
+  return keel.progress.run(what, async (step) => {
+    try {
+      for await (const line of client.moveStore(move)) {
+        step.update(line.words);
+        if (line.error) throw moveError(line.error);
+        if (line.done) return line;
+      }
+    } catch (error) {
+      if (!keel.signal.aborted) throw error;
+      throw new Interrupted(
+        `interrupted: the move goes on by itself; \`${keel.command("store status")}\` follows it`,
+      );
+    }
+    throw new KeelError("KEEL-602", "the daemon ended before the move did", {
+      hint: `\`${keel.command("store status")}\` shows how the store is`,
+    });
+  });
+}
+
+/** Asks a person, unless --yes was given. Throws when the answer is no, or nobody can answer. */
+export async function confirmMove(
+  keel: Invocation,
+  question: string,
+  { yes }: { readonly yes?: boolean },
+): Promise<void> {
+  if (yes === true) return;
+  if (!keel.terminal.interactive) {
+    throw new KeelError("KEEL-412", "nobody is there to confirm the move", { hint: "repeat it with --yes" });
+  }
+  const answer = await keel.terminal.ask(`${question} [y/N] `, keel.signal);
+  if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted("nothing was changed");
+}
+
+export function movedText({ words, ms, pauseMs }: MoveLine): string {
+  const pause = formatDuration(pauseMs ?? 0);
+  return `${words}\nit took ${formatDuration(ms)}; writers waited ${pause} at most, nothing was moved or restarted\n`;
+}
+
+function moveError({ code, message, hint }: NonNullable<MoveLine["error"]>): KeelError {
+  return new KeelError(isErrorCode(code) ? code : "KEEL-900", message, hint === undefined ? {} : { hint });
+}

@@ -1,0 +1,95 @@
+// The embedded store of this daemon, and its data directory: the store itself while nobody moved it, a sealed
+// signpost to its successor afterwards, and an empty one when the store comes back.
+import { existsSync } from "node:fs";
+import { readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { EtcdServer } from "@keelson/etcd/server";
+import type { Configuration } from "../base/configuration.ts";
+import type { Log } from "../base/log.ts";
+import type { ReturnPlace } from "../store-cluster/homecoming.ts";
+
+export interface EmbeddedStoreOptions {
+  readonly configuration: Configuration;
+  /** Of the member, as MemberList tells it. */
+  readonly name: string;
+  readonly log: Log;
+}
+
+const formerSuffix = ".former";
+
+export class EmbeddedStore implements AsyncDisposable, ReturnPlace {
+  readonly #options: EmbeddedStoreOptions;
+  #server: EtcdServer | undefined;
+
+  constructor(options: EmbeddedStoreOptions) {
+    this.#options = options;
+  }
+
+  get endpoints(): readonly string[] {
+    return this.#options.configuration.store.endpoints;
+  }
+
+  /** Whether there is data to start with. */
+  get hasData(): boolean {
+    return existsSync(this.#dataDir);
+  }
+
+  /** Starts the server on what the data directory holds; an empty one begins a new store. */
+  async start(): Promise<void> {
+    const { configuration, name, log } = this.#options;
+    const { listen, endpoints } = configuration.store;
+    if (this.#server !== undefined || listen === undefined) return;
+    this.#server = await EtcdServer.start({
+      dataDir: this.#dataDir,
+      listen,
+      name,
+      advertiseClientUrls: endpoints,
+      log: (level, message, fields) => log[level](message, fields),
+    });
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    await server?.[Symbol.asyncDispose]();
+  }
+
+  /** Puts the former data aside and starts on none. */
+  async begin(): Promise<void> {
+    await this.stop();
+    if (this.hasData && !existsSync(this.#former)) await rename(this.#dataDir, this.#former);
+    await rm(this.#dataDir, { recursive: true, force: true });
+    await this.start();
+  }
+
+  /** Takes `begin` back. */
+  async giveUp(): Promise<void> {
+    await this.stop();
+    await rm(this.#dataDir, { recursive: true, force: true });
+    if (existsSync(this.#former)) await rename(this.#former, this.#dataDir);
+    if (this.hasData) await this.start();
+  }
+
+  /** Deletes what earlier moves have put aside; the signpost too when the store is elsewhere. */
+  async forget(isElsewhere: boolean): Promise<readonly string[]> {
+    if (isElsewhere) await this.stop();
+    const folder = dirname(this.#dataDir);
+    const name = basename(this.#dataDir);
+    const there = await readdir(folder).catch(() => []);
+    const old = there.filter((entry) => entry === name + formerSuffix || (isElsewhere && entry === name));
+    for (const entry of old) await rm(join(folder, entry), { recursive: true, force: true });
+    return old.map((entry) => join(folder, entry));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  get #dataDir(): string {
+    return this.#options.configuration.store.dataDir ?? "";
+  }
+
+  get #former(): string {
+    return this.#dataDir + formerSuffix;
+  }
+}
