@@ -10,8 +10,9 @@ import { MAX_RESPONSE_BYTES } from "./limits.ts";
 import { Pulse } from "./pulse.ts";
 import type { Rpc } from "./rpc.ts";
 import type { Clock } from "./surroundings.ts";
+import { tlsReason } from "./tls.ts";
 import type { TlsSettings, TlsSupply } from "./tls.ts";
-import { dial, failureOf, Wire } from "./wire.ts";
+import { dial, Wire } from "./wire.ts";
 
 export interface CallOptions {
   readonly deadlineMs: number;
@@ -83,8 +84,10 @@ export class Connection {
     const connection = new Connection(endpoint, address, { clock, tls });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const end = () => {
-      const why = failureOf(connection.#wire);
-      reject(new EtcdError("UNAVAILABLE", `${endpoint.name} does not speak gRPC${why}`));
+      const { failure } = connection.#wire;
+      const why =
+        failure === undefined ? "does not speak gRPC" : `ended the connection: ${tlsReason(failure)}`;
+      reject(new EtcdError("UNAVAILABLE", `${endpoint.name} ${why}`, { cause: failure }));
     };
     const giveUp = () => reject(new EtcdError("ABORTED", `connecting to ${endpoint.name} was given up`));
     signal.addEventListener("abort", giveUp, { once: true });

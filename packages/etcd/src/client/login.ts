@@ -1,5 +1,7 @@
-// Says who the client is, to a store that asks: exchanges name and password for a token, once for all calls,
-// and again when the store no longer takes the token (it was restarted, the token ran out, rights were changed).
+// Says who the client is, to a store that asks: exchanges name and password for a token, once for all calls of a
+// connection, and again when the store no longer takes the token (it ran out, rights were changed). A new connection
+// gets a new one, since another store may answer there: etcd does not refuse a token whose number is ahead of its
+// own history, but waits until it has come so far.
 import { EtcdError } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 import { RPC } from "./rpc.ts";
@@ -21,6 +23,7 @@ const STALE: ReadonlySet<string> = new Set(["INVALID_AUTH_TOKEN", "AUTH_OLD_REVI
 export class Login {
   readonly #auth: ClientAuth;
   readonly #deadlineMs: number;
+  #connection: Connection | undefined;
   #pass: Promise<Pass> | undefined;
   #current: Pass | undefined;
 
@@ -37,13 +40,19 @@ export class Login {
    * @throws EtcdError AUTH_FAILED, or what the connection failed with; ABORTED when the signal fires
    */
   pass(connection: Connection, signal?: AbortSignal): Promise<Pass> {
-    this.#pass ??= this.#authenticate(connection).then(
-      (pass) => (this.#current = pass),
-      (error: unknown) => {
-        this.#pass = undefined;
-        throw error;
-      },
-    );
+    if (this.#pass === undefined || this.#connection !== connection) {
+      this.#connection = connection;
+      const pass = this.#authenticate(connection);
+      this.#pass = pass;
+      pass.then(
+        (current) => {
+          if (this.#pass === pass) this.#current = current;
+        },
+        () => {
+          if (this.#pass === pass) this.#pass = undefined;
+        },
+      );
+    }
     return unlessAborted(this.#pass, signal);
   }
 

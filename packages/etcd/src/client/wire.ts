@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { ChannelCredentials } from "@grpc/grpc-js";
 import { EtcdError } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { secured, tlsReason } from "./tls.ts";
+import { secured } from "./tls.ts";
 import type { TlsSettings } from "./tls.ts";
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
@@ -21,7 +21,7 @@ export class Wire extends ChannelCredentials {
   #failure: Error | undefined;
   #cut = false;
 
-  /** `onClose` is called once, when the connection is gone for whatever reason. */
+  /** `onClose` is called when the connection is gone for whatever reason, maybe more than once. */
   constructor(endpoint: Endpoint, tls: TlsSettings | undefined, onClose: () => void) {
     super();
     this.#endpoint = endpoint;
@@ -76,9 +76,14 @@ export class Wire extends ChannelCredentials {
 
   async #secure(socket: Socket, tls: TlsSettings): Promise<{ socket: Socket; secure: true }> {
     const secure = await secured(socket, this.#endpoint, tls);
-    // With TLS 1.3 a server refuses a client's certificate only after the client takes the connection for open.
-    secure.once("error", (error) => (this.#failure = error));
-    secure.once("close", () => this.cut());
+    // With TLS 1.3 a server refuses a client's certificate only after the client takes the connection for open;
+    // what lies below is then not always closed.
+    secure.once("error", (error) => {
+      this.#failure = error;
+      this.cut();
+      this.#onClose();
+    });
+    secure.once("close", this.#onClose);
     return { socket: secure, secure: true };
   }
 }
@@ -132,9 +137,4 @@ async function seenThrough(socket: Socket, endpoint: Endpoint, tls: TlsSettings)
   const secure = await secured(socket, endpoint, tls);
   secure.on("error", () => {});
   secure.end();
-}
-
-/** What a failed connection says of itself, for the end of a message. */
-export function failureOf(wire: Wire): string {
-  return wire.failure === undefined ? "" : `: ${tlsReason(wire.failure)}`;
 }

@@ -1,6 +1,7 @@
-// Runs the embedded server until it is killed: embedded-main.ts DIRECTORY PORT
+// Runs the embedded server until it is killed: embedded-main.ts OPTIONS, as JSON.
 import { EtcdServer } from "../../src/server/index.ts";
+import type { EtcdServerOptions } from "../../src/server/index.ts";
 
-const [dataDir, port] = process.argv.slice(2);
-if (dataDir === undefined || port === undefined) throw new Error("usage: embedded-main.ts DIRECTORY PORT");
-await EtcdServer.start({ dataDir, listen: [{ host: "127.0.0.1", port: Number(port) }] });
+const [options] = process.argv.slice(2);
+if (options === undefined) throw new Error("usage: embedded-main.ts OPTIONS");
+await EtcdServer.start(JSON.parse(options) as EtcdServerOptions);

@@ -5,33 +5,47 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { freePort, serving } from "./test-store.ts";
-import type { TestStore } from "./test-store.ts";
+import type { EtcdServerOptions, TlsOptions } from "../../src/server/index.ts";
+import { accessTo, enableAuth, freePort, serving } from "./test-store.ts";
+import type { Access, StoreSettings, TestStore } from "./test-store.ts";
 
 const MAIN = path.join(import.meta.dirname, "embedded-main.ts");
 
 export class EmbeddedStore implements TestStore {
   readonly port: number;
-  readonly access = {};
+  readonly access: Access;
   readonly #dir: string;
+  readonly #tls: TlsOptions | undefined;
   #process: ChildProcess | undefined;
 
-  private constructor(port: number, dir: string) {
+  private constructor(port: number, dir: string, settings: StoreSettings) {
     this.port = port;
     this.#dir = dir;
+    this.access = accessTo(settings);
+    const { tls } = settings;
+    if (tls === undefined) return;
+    const { certFile, keyFile } = tls.server;
+    const clients = tls.client && { trustedCaFile: tls.ca.certFile, clientCertAuth: true };
+    this.#tls = { certFile, keyFile, ...clients };
   }
 
-  static async start(): Promise<EmbeddedStore> {
+  static async start(settings: StoreSettings = {}): Promise<EmbeddedStore> {
     const dir = await mkdtemp(path.join(tmpdir(), "keelson-store-"));
-    const store = new EmbeddedStore(await freePort(), dir);
+    const store = new EmbeddedStore(await freePort(), dir, settings);
     await store.restart();
+    await enableAuth(store.port, store.access);
     return store;
   }
 
   async restart(): Promise<void> {
-    const argv = [MAIN, this.#dir, String(this.port)];
+    const options: EtcdServerOptions = {
+      dataDir: this.#dir,
+      listen: [{ host: "127.0.0.1", port: this.port, tls: this.#tls }],
+      auth: { bcryptCost: 4 },
+    };
+    const argv = [MAIN, JSON.stringify(options)];
     this.#process = spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "inherit"] });
-    await serving(this.port);
+    await serving(this.port, this.access);
   }
 
   async kill(): Promise<void> {

@@ -18,7 +18,7 @@ export function networkFaultCases(store: () => TestStore, client: () => EtcdClie
     it("ends calls on time when nothing is answered, and is forgotten soon after it heals", async () => {
       await using proxy = await TcpProxy.start(store().port);
       await using cut = near(proxy.endpoint);
-      await cut.put("f/silent", "1");
+      await cut.put("f/silent", "1", { attempts: 3 });
       proxy.silence();
       const startedMs = performance.now();
       await failsWith("TIMEOUT", cut.get("f/silent", { deadlineMs: 500 }));

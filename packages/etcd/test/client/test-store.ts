@@ -8,8 +8,14 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Connection } from "../../src/client/connection.ts";
+import { parseEndpoint } from "../../src/client/endpoint.ts";
 import { EtcdClient } from "../../src/client/index.ts";
-import type { EtcdClientOptions } from "../../src/client/index.ts";
+import type { ClientAuth, EtcdClientOptions } from "../../src/client/index.ts";
+import { rpc } from "../../src/client/rpc.ts";
+import { surroundings } from "../../src/client/surroundings.ts";
+import { tlsSupply } from "../../src/client/tls.ts";
+import { Auth } from "../../src/proto/generated/etcdserverpb/auth_pb.ts";
 import type { Certificate } from "../certificates.ts";
 
 /** What a client needs to be let in, besides the endpoint. */
@@ -66,10 +72,33 @@ export interface ServedTls {
   readonly serverName?: string;
 }
 
-export function accessTo(tls: ServedTls | undefined): Access {
-  if (tls === undefined) return {};
+/** How a test wants its store. */
+export interface StoreSettings {
+  readonly tls?: ServedTls | undefined;
+  /** The store asks for users, and this one is root. */
+  readonly auth?: ClientAuth | undefined;
+}
+
+export function accessTo({ tls, auth }: StoreSettings): Access {
+  if (tls === undefined) return { auth };
   const { ca, client, serverName } = tls;
-  return { tls: { ca: ca.cert, cert: client?.cert, key: client?.key, serverName } };
+  return { auth, tls: { ca: ca.cert, cert: client?.cert, key: client?.key, serverName } };
+}
+
+/** Makes the user, and has the store ask for users from now on. */
+export async function enableAuth(port: number, { auth, tls }: Access): Promise<void> {
+  if (auth === undefined) return;
+  const { username: name, password } = auth;
+  const endpoint = parseEndpoint(`127.0.0.1:${port}`, tls !== undefined);
+  const clock = surroundings({}).clock;
+  const signal = AbortSignal.timeout(5000);
+  const supply = tls === undefined ? undefined : tlsSupply(tls);
+  const connection = await Connection.open(endpoint, { clock, tls: supply }, signal);
+  const options = { deadlineMs: 5000, needsLeader: true };
+  await connection.unary(rpc(Auth.method.userAdd), { name, password }, options);
+  await connection.unary(rpc(Auth.method.userGrantRole), { user: name, role: "root" }, options);
+  await connection.unary(rpc(Auth.method.authEnable), {}, options);
+  connection.close();
 }
 
 export class RealEtcd implements TestStore {
@@ -80,18 +109,19 @@ export class RealEtcd implements TestStore {
   readonly #tls: ServedTls | undefined;
   #process: ChildProcess | undefined;
 
-  private constructor(ports: readonly [client: number, peer: number], dir: string, tls?: ServedTls) {
+  private constructor(ports: readonly [client: number, peer: number], dir: string, settings: StoreSettings) {
     this.port = ports[0];
     this.#peerPort = ports[1];
     this.#dir = dir;
-    this.#tls = tls;
-    this.access = accessTo(tls);
+    this.#tls = settings.tls;
+    this.access = accessTo(settings);
   }
 
-  static async start(tls?: ServedTls): Promise<RealEtcd> {
+  static async start(settings: StoreSettings = {}): Promise<RealEtcd> {
     const dir = await mkdtemp(path.join(tmpdir(), "keelson-etcd-"));
-    const store = new RealEtcd([await freePort(), await freePort()], dir, tls);
+    const store = new RealEtcd([await freePort(), await freePort()], dir, settings);
     await store.restart();
+    await enableAuth(store.port, store.access);
     return store;
   }
 
@@ -109,6 +139,7 @@ export class RealEtcd implements TestStore {
       "heartbeat-interval": "20",
       "election-timeout": "200",
       "log-level": "error",
+      "bcrypt-cost": "4",
       ...(tls === undefined ? {} : { "cert-file": tls.server.certFile, "key-file": tls.server.keyFile }),
       ...(tls?.client === undefined
         ? {}

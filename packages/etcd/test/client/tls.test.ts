@@ -1,7 +1,7 @@
 // The client over TLS with the real etcd: certificates of both sides, what is refused and why, and renewal.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { EtcdClient, EtcdError } from "../../src/client/index.ts";
+import { EtcdClient } from "../../src/client/index.ts";
 import type { ClientTls, EtcdClientOptions } from "../../src/client/index.ts";
 import { Authority, noOpenssl } from "../certificates.ts";
 import { failsWith } from "./expect.ts";
@@ -30,8 +30,8 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
       await authority.server("named", "DNS:store.test"),
     ];
     [store, named] = await Promise.all([
-      RealEtcd.start({ ca, server, client: shown }),
-      RealEtcd.start({ ca, server: elsewhere, serverName: "store.test" }),
+      RealEtcd.start({ tls: { ca, server, client: shown } }),
+      RealEtcd.start({ tls: { ca, server: elsewhere, serverName: "store.test" } }),
     ]);
   });
   after(async () => {
@@ -80,11 +80,12 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
     await blind.get("tls/a");
   });
 
-  it("is refused without the certificate that the server asks for", async () => {
+  it("is refused without the certificate that the server asks for, and says so", async () => {
     const stranger = await other.client("stranger");
     for (const tls of [{ ca: given.ca }, { ca: given.ca, cert: stranger.cert, key: stranger.key }]) {
       await using refused = client(store.port, tls);
-      await assert.rejects(refused.get("tls/a"), EtcdError);
+      const error = await failsWith("UNAVAILABLE", refused.get("tls/a"));
+      assert.match(error.message, /ended the connection: .*certificate/);
     }
   });
 
