@@ -18,7 +18,7 @@ import type { ServiceContext } from "./context.ts";
 
 /** keelson.etcd.Handover; see its proto file. */
 export function handoverService(
-  { store, header }: ServiceContext,
+  { store, header, access }: ServiceContext,
   { maxTxnOps }: { readonly maxTxnOps: number },
 ): Record<string, Method> {
   const { keyspace } = store;
@@ -26,7 +26,8 @@ export function handoverService(
   return {
     Seal: {
       kind: "unary",
-      handle: async (bytes) => {
+      handle: async (bytes, call) => {
+        access.root(call);
         const request = decode(SealRequestSchema, bytes);
         await store.propose(sealCommand(makeSeal(request)));
         return now();
@@ -34,7 +35,8 @@ export function handoverService(
     },
     Write: {
       kind: "unary",
-      handle: async (bytes) => {
+      handle: async (bytes, call) => {
+        access.root(call);
         const { token, txn: body } = decode(WriteRequestSchema, bytes);
         checkToken(token);
         const request = readTxn(new WireReader(Buffer.from(body.buffer, body.byteOffset, body.length)));
@@ -46,7 +48,8 @@ export function handoverService(
     },
     Unseal: {
       kind: "unary",
-      handle: async (bytes) => {
+      handle: async (bytes, call) => {
+        access.root(call);
         const { token, force } = decode(UnsealRequestSchema, bytes);
         if (store.seal !== undefined) {
           if (!force) checkToken(token);
