@@ -9,5 +9,6 @@ export type {
   MigrationResult,
   MigrationStep,
 } from "./options.ts";
+export { isEmbedded } from "./seal.ts";
 export { plan } from "./plan.ts";
 export type { ReplayedChange, ReplayedRevision, SourceHistory, SourceVersion } from "./history.ts";

@@ -4,7 +4,7 @@
 // back is in the journal before it happens.
 
 import { randomBytes } from "node:crypto";
-import { EtcdClient, EtcdError } from "../client/index.ts";
+import { EtcdClient, EtcdError, type HashKv } from "../client/index.ts";
 import { Follower } from "./follower.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { LastWrites } from "./last-writes.ts";
@@ -21,6 +21,8 @@ const MOST_SEALED_MS = 30_000;
 const LEASE_POLL_MS = 1000;
 const LAG_POLL_MS = 50;
 const DEADLINE_MS = 10_000;
+const TRIES = 3;
+const MOST_LOOKS = 40;
 /** How long the target may stay behind before the source is sealed all the same. */
 const PATIENCE_MS = 15_000;
 
@@ -133,8 +135,7 @@ class Move implements AsyncDisposable {
     void this.#leases.keepAlive(isClusterSealed, signal);
     if (entry.step !== "handed over") await this.#hand(replayer);
     await this.#finish();
-    const revision = await currentRevision(this.#target);
-    const { hash } = await this.#target.hashKv(revision);
+    const { revision, hash } = await this.#target.hashKv();
     await this.#journal.remove();
     this.#report("done");
     const sealedMs = performance.now() - (this.#sealedAt ?? performance.now());
@@ -158,7 +159,7 @@ class Move implements AsyncDisposable {
     void this.#leases.keepAlive(() => false, AbortSignal.any([copying.signal, signal]));
     await this.#replayer.replay(plan(history)).finally(() => copying.abort());
     if (history.compactRevision > 0) await this.#compact(history.compactRevision);
-    await this.#prove(history.revision);
+    await this.#compare(history.revision, history.compactRevision);
     await this.#journal.record({ step: "following" });
   }
 
@@ -172,7 +173,7 @@ class Move implements AsyncDisposable {
     if (writes.length === 0 && common < revision) {
       throw new EtcdError("MIGRATION_FAILED", "the target has revisions that the source does not have");
     }
-    await this.#prove(common);
+    await this.#compare(common, history.compactRevision);
     const versions = new Map<string, number>();
     for (const { key, version } of history.versions) {
       if (version === 0) versions.delete(key);
@@ -275,19 +276,30 @@ class Move implements AsyncDisposable {
     if (revision !== 1) throw refused(`the target is not empty: it is at revision ${revision}`);
   }
 
-  /** Makes sure that both stores are the same as of a revision, and that nothing is known of what came before. */
-  async #prove(revision: number): Promise<void> {
+  /** Makes sure that both stores were the same at a revision that is behind what the target was compacted to. */
+  async #compare(revision: number, compactRevision: number): Promise<void> {
+    // Of a revision that was compacted itself, etcd answers the sum of what the compaction went through: in the
+    // target that is what was made up.
+    if (revision <= compactRevision) return;
     const source = await this.#source.hashKv(revision);
-    let target = await this.#target.hashKv(revision);
-    if (target.compactRevision < source.compactRevision) {
-      await this.#compact(source.compactRevision);
-      target = await this.#target.hashKv(revision);
+    const target = await this.#target.hashKv(revision);
+    // A source that was compacted meanwhile counts less; the proof is made when nothing moves any more.
+    if (source.compactRevision === target.compactRevision) unequal(source, target, revision);
+  }
+
+  /** Makes sure that both stores are the same now, and that both know nothing of what came before. */
+  async #prove(revision: number): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const source = await hashAt(this.#source, revision);
+      let target = await hashAt(this.#target, revision);
+      if (target.compactRevision < source.compactRevision) {
+        await this.#compact(source.compactRevision);
+        target = await hashAt(this.#target, revision);
+      }
+      // An etcd that compacts by itself may do so between the two answers.
+      const isComparable = source.compactRevision === target.compactRevision;
+      if (isComparable || attempt === TRIES) return unequal(source, target, revision);
     }
-    if (source.hash === target.hash) return;
-    throw new EtcdError(
-      "MIGRATION_FAILED",
-      `HashKV at revision ${revision} is ${source.hash} at the source and ${target.hash} at the target`,
-    );
   }
 
   async #compact(revision: number): Promise<void> {
@@ -347,6 +359,29 @@ class Move implements AsyncDisposable {
     const why = error instanceof Error ? error.message : String(error);
     return new EtcdError("MIGRATION_FAILED", `${this.#step}: ${why}`, { cause: error });
   }
+}
+
+/** HashKV when the store is at that revision: a member may be a moment behind the others. */
+async function hashAt(client: EtcdClient, revision: number): Promise<HashKv> {
+  for (let attempt = 1; ; attempt++) {
+    const hash = await client.hashKv();
+    if (hash.revision === revision) return hash;
+    if (hash.revision > revision || attempt === MOST_LOOKS) {
+      throw new EtcdError(
+        "MIGRATION_FAILED",
+        `a store is at revision ${hash.revision} instead of ${revision}: someone writes all the same`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, LAG_POLL_MS));
+  }
+}
+
+function unequal(source: HashKv, target: HashKv, revision: number): void {
+  if (source.hash === target.hash) return;
+  throw new EtcdError(
+    "MIGRATION_FAILED",
+    `HashKV at revision ${revision} is ${source.hash} at the source and ${target.hash} at the target`,
+  );
 }
 
 function refused(why: string): EtcdError {

@@ -53,15 +53,20 @@ const auth = {
   grantRole: rpc(Auth.method.userGrantRole),
 } as const;
 
-/** The seal that this source has. Throws EtcdError if it cannot be asked. */
-export async function sealOf(options: SealOptions): Promise<SourceSeal> {
+/** Whether a store is this library's own server, which has a seal, or an etcd. */
+export async function isEmbedded(client: EtcdClient): Promise<boolean> {
   try {
-    await options.source.call(handover.status, {}, { idempotent: true });
-    return new EmbeddedSeal(options);
+    await client.call(handover.status, {}, { idempotent: true });
+    return true;
   } catch (error) {
     if ((error as EtcdError).code !== "UNIMPLEMENTED") throw error;
-    return new ClusterSeal(options);
+    return false;
   }
+}
+
+/** The seal that this source has. Throws EtcdError if it cannot be asked. */
+export async function sealOf(options: SealOptions): Promise<SourceSeal> {
+  return (await isEmbedded(options.source)) ? new EmbeddedSeal(options) : new ClusterSeal(options);
 }
 
 /** Whether a store has authentication on. */

@@ -1,7 +1,9 @@
 // Verifies a data directory as a whole: that every byte is as it was written, and that what it says can be
 // carried out again.
 
+import { Crc32c } from "../disk/crc32c.ts";
 import { inspectDirectory, type Inspection } from "../disk/inspection.ts";
+import { HistoryHasher } from "./backend/history-hash.ts";
 import { fromRecord } from "./commands.ts";
 import { StateRestore } from "./state-snapshot.ts";
 import { StoreState } from "./state.ts";
@@ -12,6 +14,8 @@ export interface StoreCheck extends Inspection {
   /** What the state is, as far as the directory is intact. */
   readonly revision: number;
   readonly compactRevision: number;
+  /** HashKV at that revision. */
+  readonly hash: number;
   readonly keys: number;
   readonly leases: number;
 }
@@ -32,5 +36,6 @@ export async function checkStore(options: {
     { snapshot: (chunk) => restore.take(chunk), record: (record) => replay(state, fromRecord(record)) },
   );
   const { revision, compactRevision, liveKeys, leases } = state.keyspace;
-  return { ...inspection, revision, compactRevision, keys: liveKeys, leases: leases.size };
+  const { hash } = await new HistoryHasher(state.keyspace, new Crc32c()).at(0);
+  return { ...inspection, revision, compactRevision, hash, keys: liveKeys, leases: leases.size };
 }
