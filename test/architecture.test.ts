@@ -189,6 +189,11 @@ const places: readonly Place[] = [
     because: "rank 4: HTTP lives only here",
   },
   {
+    folder: `${keelson}/backup`,
+    may: [...pure, "zod", "@keelson/etcd"],
+    because: "rank 3: takes and proves backups of whatever store it is given",
+  },
+  {
     folder: `${keelson}/cli`,
     may: [
       ...pure,
@@ -202,7 +207,7 @@ const places: readonly Place[] = [
   },
   {
     folder: `${keelson}/cli/commands/store`,
-    may: [...pure, ...of("registry", "local", "api", "cli"), "commander", "zod", "@keelson/etcd"],
+    may: [...pure, ...of("registry", "backup", "local", "api", "cli"), "commander", "zod", "@keelson/etcd"],
     because: "rank 5: a store can be served, read, checked and restored without any cluster around it",
   },
   {
@@ -214,7 +219,7 @@ const places: readonly Place[] = [
     folder: `${keelson}/daemons`,
     may: [
       ...of("base", "model", "registry", "host", "authority", "agent", "leader", "api"),
-      ...of("store-cluster", "discovery"),
+      ...of("store-cluster", "backup", "discovery"),
       "@keelson/etcd",
     ],
     because: "rank 5: wiring only",

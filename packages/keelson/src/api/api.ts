@@ -7,6 +7,7 @@ import { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
+import type { BackupSource } from "../model/backup.ts";
 import type { StoreKeys } from "../model/stored-key.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { StoreClient } from "../registry/store-client.ts";
@@ -33,6 +34,8 @@ export interface ApiOptions {
   readonly bodies: BodyCache;
   /** All keys of the store, for people; without it they are not served. */
   readonly storeKeys?: StoreKeys;
+  /** The store as a whole, for backups; without it it is not handed out. */
+  readonly backupSource?: BackupSource;
   /** When the store last answered this machine; the API asks the store itself when it is left out. */
   readonly contact?: () => { readonly hasContact: boolean; readonly ageMs: number | null };
   readonly log: Log;

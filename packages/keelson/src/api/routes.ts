@@ -11,6 +11,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { storeRoutes } from "./routes/store.ts";
+import { storeBackupRoutes } from "./routes/store-backup.ts";
 import { storeKeyRoutes } from "./routes/store-keys.ts";
 import { whyRoutes } from "./routes/why.ts";
 
@@ -36,6 +37,7 @@ export function createRoutes(context: ApiContext): Answerer {
   archiveRoutes(routes, context);
   storeRoutes(routes, context);
   storeKeyRoutes(routes, context);
+  storeBackupRoutes(routes, context);
   dashboardRoutes(routes, context);
   routes.notFound((c) =>
     errorAnswer(

@@ -11,6 +11,8 @@ const address = z.object({
   port: z.int().check(z.gte(0), z.lte(65535)),
 });
 
+const kept = z.int().check(z.gte(0), z.lte(1000));
+
 const schema = z.strictObject({
   cluster: z.string().check(z.regex(/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/)),
   /** The machine's name; its hostname unless given. */
@@ -49,6 +51,25 @@ const schema = z.strictObject({
       publicUrl: z.optional(z.string().check(z.regex(/^https?:\/\/[^/\s]+\/?$/))),
       /** How long a token lives, in seconds. */
       tokenSeconds: z._default(z.int().check(z.gte(60), z.lte(30 * 86_400)), 86_400),
+    }),
+  ),
+  /** Backups of the store by a schedule, taken by this keeld. */
+  backup: z.optional(
+    z.strictObject({
+      /** Best on another disk than the store's. */
+      directory: z.string().check(z.regex(/^\//)),
+      /** `every 6h` (m, h, d), or `daily at 03:30` in UTC. */
+      schedule: z._default(z.string().check(z.maxLength(80)), "every 6h"),
+      /** See backup/retention.ts. */
+      keep: z._default(
+        z.strictObject({
+          last: z._default(kept, 4),
+          daily: z._default(kept, 7),
+          weekly: z._default(kept, 4),
+          monthly: z._default(kept, 6),
+        }),
+        { last: 4, daily: 7, weekly: 4, monthly: 6 },
+      ),
     }),
   ),
   /** Where this keeld keeps what must survive its machine's restart: image archives. */

@@ -174,6 +174,19 @@ export class DaemonClient {
     return this.#get(path, answer);
   }
 
+  /** The bytes that a path answers, as they come. */
+  async *bytes(path: string): AsyncGenerator<Uint8Array, void, void> {
+    const response = await this.#open({ path, patient: true });
+    try {
+      yield* response as AsyncIterable<Uint8Array>;
+    } catch (cause) {
+      if (this.#signal.aborted) throw this.#signal.reason;
+      throw new KeelError("KEEL-601", `${path}: the answer ended early`, { cause });
+    } finally {
+      response.destroy();
+    }
+  }
+
   /** What a path answers to a JSON body. */
   post<T>(path: string, json: unknown, answer: Answer<T>): Promise<T> {
     return this.#json({ method: "POST", path, json }, answer);

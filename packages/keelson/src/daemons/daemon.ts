@@ -84,6 +84,7 @@ export class Daemon implements AsyncDisposable {
       daemon.#followStore();
       for (const role of ["store", "api", "agent", "leader"] as const) await daemon.#start(role);
       await daemon.#startDiscovery();
+      await daemon.#startBackups();
     } catch (error) {
       await daemon[Symbol.asyncDispose]();
       throw error;
@@ -168,6 +169,7 @@ export class Daemon implements AsyncDisposable {
       store: this.#store,
       storeService: this.#storeService,
       storeKeys: this.#store.allKeys,
+      backupSource: this.#store.backupSource,
       bodies: this.#bodies,
       // Without an agent nothing keeps the contact fresh; the API then asks the store when it is asked.
       ...(configuration.roles.includes("agent") ? { contact } : {}),
@@ -224,6 +226,23 @@ export class Daemon implements AsyncDisposable {
       signal: this.#lifetime.signal,
     });
     this.#lifetime.own(leader);
+  }
+
+  async #startBackups(): Promise<void> {
+    const { configuration, clock, log } = this.#options;
+    if (configuration.backup === undefined) return;
+    const { parseSchedule } = await import("../backup/schedule.ts");
+    const { runBackups } = await import("../backup/backup-loop.ts");
+    parseSchedule(configuration.backup.schedule);
+    const options = {
+      ...configuration.backup,
+      source: this.#store.backupSource,
+      cluster: configuration.cluster,
+      clock,
+      log: log.with({ role: "backup" }),
+      metrics: this.#metrics,
+    };
+    this.#lifetime.run("backups", (signal) => runBackups(options, signal));
   }
 
   async #startDiscovery(): Promise<void> {

@@ -16,6 +16,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { storeErrorCode } from "./store-client.ts";
+import type { BackupSource } from "../model/backup.ts";
 import type { StoreKeys } from "../model/stored-key.ts";
 import type {
   CallOptions,
@@ -30,6 +31,7 @@ import type {
   WatchBatch,
   WatchRequest,
 } from "./store-client.ts";
+import { EtcdBackupSource } from "./backup-source.ts";
 import { EtcdStoreKeys } from "./store-keys.ts";
 
 /** Where the store is, and how it is spoken to. */
@@ -105,6 +107,11 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
       revoke: (lease) => at().revoke(lease),
       lease: (lease) => at().lease(lease),
     };
+  }
+
+  /** The store as a whole. */
+  get backupSource(): BackupSource {
+    return new EtcdBackupSource(() => this.#place.client);
   }
 
   /** All its keys, as bytes. */

@@ -1,4 +1,5 @@
 import type { Register } from "../invocation.ts";
+import { registerBackup } from "./store/backup.ts";
 import { registerCheck } from "./store/check.ts";
 import { registerDel } from "./store/del.ts";
 import { registerGet } from "./store/get.ts";
@@ -8,6 +9,7 @@ import { registerLs } from "./store/ls.ts";
 import { registerPut } from "./store/put.ts";
 import { registerMigrate } from "./store/migrate.ts";
 import { registerReplace } from "./store/replace.ts";
+import { registerRestore } from "./store/restore.ts";
 import { registerRestoreValue } from "./store/restore-value.ts";
 import { registerServe } from "./store/serve.ts";
 import { registerStatus } from "./store/status.ts";
@@ -26,6 +28,8 @@ const verbs: readonly Register[] = [
   registerWatch,
   registerHistory,
   registerRestoreValue,
+  registerBackup,
+  registerRestore,
   registerServe,
   registerCheck,
 ];

@@ -17,10 +17,16 @@ export interface KeyOptions {
   readonly hex?: boolean;
 }
 
-/** What all of them take. */
+/** What all commands for keys take. */
 export function withKeyOptions(command: Command): Command {
+  return withStoreOptions(
+    command.addOption(new Option("--hex", "keys on the command line are written in hex")),
+  );
+}
+
+/** Which store is meant. */
+export function withStoreOptions(command: Command): Command {
   return command
-    .addOption(new Option("--hex", "keys on the command line are written in hex"))
     .addOption(new Option("--endpoints <urls>", "ask this etcd, http(s)://host:port, several with commas"))
     .addOption(new Option("--cacert <file>", "with --endpoints: the authority of the store’s certificate"))
     .addOption(new Option("--cert <file>", "with --endpoints: the client’s certificate"))

@@ -1,0 +1,37 @@
+// Backups of the store: what is written beside one, and where one comes from.
+import * as z from "zod/mini";
+
+const count = z.int().check(z.gte(0));
+
+/** What lies beside a backup, as FILE.json. */
+export const manifestSchema = z.object({
+  format: z.literal(1),
+  /** Name of the file, without its folder. */
+  file: z.string(),
+  /** Unix time in milliseconds. */
+  takenAt: count,
+  cluster: z.string(),
+  store: z.object({ kind: z.enum(["embedded", "etcd"]), version: z.string() }),
+  bytes: count,
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  /** What the source said of itself at the backup's revision; missing until it was asked. */
+  source: z.optional(z.object({ revision: count, compactRevision: z.int(), hash: count })),
+  /** When a store restored from the file was last seen to have the source's HashKV. */
+  provenAt: z.optional(count),
+  /** Why it could not be proven, the last time that this was tried. */
+  failure: z.optional(z.string()),
+});
+export type BackupManifest = z.infer<typeof manifestSchema>;
+
+/** A store that can be backed up. */
+export interface BackupSource {
+  describe(): Promise<BackupManifest["store"]>;
+  /** Its database file in pieces, the last 32 bytes being the SHA-256 of the others. */
+  snapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  hashKv(
+    revision: number,
+  ): Promise<{ readonly hash: number; readonly revision: number; readonly compactRevision: number }>;
+}
+
+export const hashSchema = z.looseObject({ hash: count, revision: count, compactRevision: z.int() });
+export const storeKindSchema = z.looseObject({ kind: z.enum(["embedded", "etcd"]), version: z.string() });
