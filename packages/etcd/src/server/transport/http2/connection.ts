@@ -272,6 +272,8 @@ export class Connection implements StreamHome {
     if (stream.isRemoteClosed) return stream.reset(ERROR.streamClosed);
     stream.receiveWindow -= next.payload.length;
     if (stream.receiveWindow < 0) return stream.reset(ERROR.flowControl);
+    // Before the data is looked at: an answer to it needs not end what has ended.
+    stream.isRemoteClosed = isLast;
     if (bytes.length > 0) stream.receiver?.data(bytes);
     if (stream.isOver) return;
     if (isLast) return stream.closeRemote();
