@@ -224,6 +224,22 @@ for (const [name, { skip: reason, start }] of Object.entries(servers)) {
       ]);
     });
 
+    test("counts with compareAndSwap, and loses nothing", async () => {
+      await using server = await start();
+      using api = new Api(server);
+      await api.put("/count", { value: "0" });
+      const counter = async (): Promise<void> => {
+        for (let done = 0; done < 10;) {
+          const { node } = await api.get("/count?quorum=true");
+          const value = String(Number(node?.value) + 1);
+          const { errorCode } = await api.put("/count", { value, prevIndex: String(node?.modifiedIndex) });
+          if (errorCode === undefined) done++;
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, counter));
+      assert.equal((await api.get("/count")).node?.value, "80");
+    });
+
     test("gives names in the order of creation to those who come at once", async () => {
       await using server = await start();
       using api = new Api(server);

@@ -66,8 +66,7 @@ export class V2Pages implements Disposable {
     const clean = cleanPath(path) + (path.endsWith("/") ? "/" : "");
     if (clean !== path) {
       request.resume();
-      response.writeHead(301, { Location: encodeURI(clean) + url.search });
-      return void response.end();
+      return redirect(response, encodeURI(clean) + url.search);
     }
     const isKeys = clean === "/v2/keys" || clean.startsWith("/v2/keys/");
     if (isKeys) return void this.#keys.serve(request, response, raw.slice("/v2/keys".length));
@@ -154,6 +153,16 @@ export class V2Pages implements Disposable {
         return notAllowed(response, "GET,POST,DELETE,PUT");
     }
   }
+}
+
+/** As Go's net/http sends a client to the clean path. */
+function redirect(response: ServerResponse, location: string): void {
+  const { method } = response.req;
+  if (method !== "GET" && method !== "HEAD")
+    return void response.writeHead(301, { Location: location }).end();
+  const escaped = location.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  response.writeHead(301, { Location: location, "Content-Type": "text/html; charset=utf-8" });
+  response.end(`<a href="${escaped}">Moved Permanently</a>.\n\n`);
 }
 
 function message(response: ServerResponse, status: number, text: string): void {
