@@ -20,6 +20,12 @@ export interface Pass {
 /** Codes with which a store says that it wants another token, or one at all. Nothing was carried out then. */
 const STALE: ReadonlySet<string> = new Set(["INVALID_AUTH_TOKEN", "AUTH_OLD_REVISION", "USER_EMPTY"]);
 
+/**
+ * Codes with which a store refuses whom it takes the certificate's name for. Without a token that says only that it
+ * asks for users since we asked.
+ */
+const UNKNOWN_HERE: ReadonlySet<string> = new Set(["ACCESS_DENIED", "PERMISSION_DENIED", "USER_NOT_FOUND"]);
+
 export class Login {
   readonly #auth: ClientAuth;
   readonly #deadlineMs: number;
@@ -58,7 +64,8 @@ export class Login {
 
   /** A call with this pass failed. True if it was for the pass: the next one will be another. */
   refused(pass: Pass, error: EtcdError): boolean {
-    if (!STALE.has(error.code)) return false;
+    const isUnknown = pass.token === undefined && UNKNOWN_HERE.has(error.code);
+    if (!STALE.has(error.code) && !isUnknown) return false;
     if (this.#current === pass) {
       this.#current = undefined;
       this.#pass = undefined;

@@ -22,6 +22,7 @@ import { EtcdStore } from "../registry/etcd-store.ts";
 import { StoreRecords } from "../registry/store-records.ts";
 import { careForStore } from "../store-cluster/caretaker.ts";
 import { follow, seekLostStore } from "../store-cluster/follower.ts";
+import { unfinishedMove } from "../store-cluster/move-memory.ts";
 import { issue } from "../store-cluster/issuer.ts";
 import { StoreService } from "../store-cluster/service.ts";
 import { contactOf } from "./contact.ts";
@@ -146,6 +147,7 @@ export class Daemon implements AsyncDisposable {
     // An empty store beside the real one would take in machines that know of no other.
     const isElsewhere = this.#place.file.location?.kind === "etcd";
     if (isElsewhere && !embedded.hasData) log.info("the store is elsewhere, and its former data are gone");
+    else if (isElsewhere && !(await unfinishedMove(configuration.stateDir))) await embedded.giveUp();
     else await embedded.start();
     this.#storeService.embed(embedded);
     this.#lifetime.run("unfinished move", (signal) => this.#storeService.settle(signal));

@@ -16,6 +16,7 @@ export interface EmbeddedStoreOptions {
 }
 
 const formerSuffix = ".former";
+const oldSuffix = ".old-";
 
 export class EmbeddedStore implements AsyncDisposable, ReturnPlace {
   readonly #options: EmbeddedStoreOptions;
@@ -62,12 +63,19 @@ export class EmbeddedStore implements AsyncDisposable, ReturnPlace {
     await this.start();
   }
 
-  /** Takes `begin` back. */
+  /** Takes `begin` back, if it was called and not confirmed. */
   async giveUp(): Promise<void> {
-    await this.stop();
-    await rm(this.#dataDir, { recursive: true, force: true });
-    if (existsSync(this.#former)) await rename(this.#former, this.#dataDir);
+    if (existsSync(this.#former)) {
+      await this.stop();
+      await rm(this.#dataDir, { recursive: true, force: true });
+      await rename(this.#former, this.#dataDir);
+    }
     if (this.hasData) await this.start();
+  }
+
+  /** What `begin` has started is the store now; what was put aside is kept under the epoch's number. */
+  async confirm(epoch: number): Promise<void> {
+    if (existsSync(this.#former)) await rename(this.#former, `${this.#dataDir}${oldSuffix}${epoch}`);
   }
 
   /** Deletes what earlier moves have put aside; the signpost too when the store is elsewhere. */
@@ -76,9 +84,11 @@ export class EmbeddedStore implements AsyncDisposable, ReturnPlace {
     const folder = dirname(this.#dataDir);
     const name = basename(this.#dataDir);
     const there = await readdir(folder).catch(() => []);
-    const old = there.filter((entry) => entry === name + formerSuffix || (isElsewhere && entry === name));
-    for (const entry of old) await rm(join(folder, entry), { recursive: true, force: true });
-    return old.map((entry) => join(folder, entry));
+    const isOld = (entry: string): boolean =>
+      entry.startsWith(name + oldSuffix) || (isElsewhere && entry === name);
+    const old = there.filter(isOld).map((entry) => join(folder, entry));
+    for (const path of old) await rm(path, { recursive: true, force: true });
+    return old;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -51,6 +51,17 @@ export interface EtcdStoreOptions extends StoreAccess {
 const defaultTimeoutMs = 3000;
 /** How often a call that a sealed store refused is made again: it may be unsealed, or have moved. */
 const sealedRetryMs = 50;
+/**
+ * What a store says that is sealed for its move: the embedded one in so many words, a cluster by asking for a user
+ * that only the mover is. Nothing was carried out then.
+ */
+const sealedCodes: ReadonlySet<string | undefined> = new Set([
+  "SEALED",
+  "USER_EMPTY",
+  "USER_NOT_FOUND",
+  "ACCESS_DENIED",
+  "PERMISSION_DENIED",
+]);
 /** Calls that are under way when the store moves are let come to their end. */
 const farewellMs = 5000;
 
@@ -66,6 +77,7 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
   readonly #former = new Set<EtcdClient>();
   #place: Place;
   #heardBefore: number | undefined;
+  #sealedSinceMs: number | undefined;
 
   constructor(options: EtcdStoreOptions) {
     this.#options = options;
@@ -77,6 +89,11 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
     return this.#place.client.contact.lastOkMs ?? this.#heardBefore;
   }
 
+  /** `Clock.now()` since when the store answers and refuses, because it moves or has moved; undefined otherwise. */
+  get sealedSinceMs(): number | undefined {
+    return this.#sealedSinceMs;
+  }
+
   get access(): StoreAccess {
     return this.#place.access;
   }
@@ -86,6 +103,7 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
     const former = this.#place;
     this.#heardBefore = this.lastHeardMs;
     this.#place = this.#open(access);
+    this.#sealedSinceMs = undefined;
     former.left.abort();
     this.#former.add(former.client);
     this.#options.clock.timer(farewellMs, () => {
@@ -210,9 +228,13 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
     for (;;) {
       const { client, left } = this.#place;
       try {
-        return await send(client, { signal, deadlineMs: Math.max(50, end - clock.now()) });
+        const answer = await send(client, { signal, deadlineMs: Math.max(50, end - clock.now()) });
+        this.#sealedSinceMs = undefined;
+        return answer;
       } catch (error) {
-        if (storeErrorCode(error) !== "SEALED" || clock.now() + sealedRetryMs >= end) throw error;
+        if (!sealedCodes.has(storeErrorCode(error))) throw error;
+        this.#sealedSinceMs ??= clock.now();
+        if (clock.now() + sealedRetryMs >= end) throw error;
       }
       const wait = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
       await clock.sleep(sealedRetryMs, wait).catch(() => signal?.throwIfAborted());

@@ -131,5 +131,10 @@ const awayCodes: ReadonlySet<string> = new Set([
   "TOO_MANY_REQUESTS",
   "NOT_LEADER",
   "SEALED",
+  // So a cluster says that it is sealed: Keelson has no users in the store.
+  "USER_EMPTY",
+  "USER_NOT_FOUND",
+  "ACCESS_DENIED",
+  "PERMISSION_DENIED",
   "INTERNAL",
 ]);

@@ -53,13 +53,14 @@ export function follow(options: FollowerOptions, signal: AbortSignal): Promise<v
 }
 
 /**
- * Asks where the configuration says, whenever the store has not been heard for a while: it may have moved while this
+ * Asks where the configuration says, whenever the store has not been heard for a while, or refuses: it may have moved while this
  * keeld was away, and what it moved from may be gone.
  */
 export async function seekLostStore(options: FollowerOptions, signal: AbortSignal): Promise<void> {
   const { store, clock, random, log, configured } = options;
   for (let sinceMs = clock.now(); !signal.aborted; await clock.sleep(lostMs / 2, signal)) {
-    sinceMs = Math.max(sinceMs, store.lastHeardMs ?? 0);
+    const { sealedSinceMs, lastHeardMs = 0 } = store;
+    sinceMs = sealedSinceMs ?? Math.max(sinceMs, lastHeardMs);
     if (clock.now() - sinceMs < lostMs) continue;
     await using other = new EtcdStore({ endpoints: configured, clock, random, log });
     try {

@@ -17,7 +17,7 @@ import type { GrowthPlan } from "./growth-plan.ts";
 import { clientPort, peerPort, quotaBytes, secureUrl } from "./member-place.ts";
 import type { MoveRun } from "./move-run.ts";
 import { moveWords } from "./move-words.ts";
-import { forgetMove, rememberMove } from "./move-memory.ts";
+import { forgetMove, rememberMove, settleMove } from "./move-memory.ts";
 
 export interface GrowthOptions {
   readonly cluster: string;
@@ -57,7 +57,8 @@ export async function grow(
   } catch (error) {
     options.log.warn("the store's growth failed", { error: describeError(error) });
     const during = run.words;
-    await growth.undo();
+    if (!(await growth.undo()))
+      throw new KeelError("KEEL-602", `the store has moved, but: ${describeError(error)}`, { cause: error });
     throw new KeelError("KEEL-413", `${during}: ${describeError(error)}`, { cause: error });
   }
 }
@@ -153,18 +154,20 @@ class Growth {
     return sealedMs;
   }
 
-  /** Takes back what was begun. After the hand-over there is no way back, and nothing is touched. */
-  async undo(): Promise<void> {
+  /** Takes back what was begun. After the hand-over there is no way back: false. */
+  async undo(): Promise<boolean> {
     await this.#closeDiscovery();
-    if (this.#isHandedOver) return;
     this.#run.tell("undoes what was begun");
     const { stateDir, log } = this.#options;
+    const settled = await settleMove(this.#options, this.#signal);
+    if (settled?.outcome === "done" || (this.#isHandedOver && settled === undefined)) return false;
     try {
       await dismissMembers(this.#options);
       await forgetMove(stateDir);
     } catch (error) {
       log.warn("not everything of the store's growth was undone yet", { error: describeError(error) });
     }
+    return true;
   }
 
   async #clientsReady(fingerprint: string): Promise<void> {

@@ -7,7 +7,7 @@ import { StoreMembers } from "../registry/store-members.ts";
 import { migrateStore } from "../registry/store-migration.ts";
 import { dismissMembers } from "./growth.ts";
 import type { GrowthOptions } from "./growth.ts";
-import { forgetMove, rememberMove } from "./move-memory.ts";
+import { forgetMove, rememberMove, settleMove } from "./move-memory.ts";
 import type { MoveRun } from "./move-run.ts";
 import { moveWords } from "./move-words.ts";
 
@@ -18,6 +18,8 @@ export interface ReturnPlace {
   begin(): Promise<void>;
   /** Takes `begin` back. */
   giveUp(): Promise<void>;
+  /** What `begin` started is the store from this epoch on. */
+  confirm(epoch: number): Promise<void>;
 }
 
 /** Machines that have not followed by then find the store by themselves. */
@@ -67,11 +69,13 @@ export async function comeHome(
     });
     isHandedOver = true;
     pauseMs = sealedMs;
+    await place.confirm(epoch);
     await forgetMove(stateDir);
   } catch (error) {
-    if (isHandedOver) throw error;
     const during = run.words;
     run.tell("undoes what was begun");
+    const settled = await settleMove(options, signal);
+    if (isHandedOver || settled?.outcome === "done") throw error;
     await place.giveUp();
     await forgetMove(stateDir);
     throw new KeelError("KEEL-413", `${during}: ${describeError(error)}`, { cause: error });

@@ -6,14 +6,13 @@ import { keys } from "../model/keys.ts";
 import { replacementCodec } from "../model/store.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import { Authority } from "../authority/authority.ts";
-import { settleMigration } from "../registry/store-migration.ts";
 import { dismissMembers, grow } from "./growth.ts";
 import type { GrowthOptions } from "./growth.ts";
 import { planGrowth } from "./growth-plan.ts";
 import type { GrowthPlan } from "./growth-plan.ts";
 import { comeHome } from "./homecoming.ts";
 import type { ReturnPlace } from "./homecoming.ts";
-import { forgetMove, unfinishedMove } from "./move-memory.ts";
+import { forgetMove, settleMove } from "./move-memory.ts";
 import { newcomerCredentials } from "./newcomer.ts";
 import type { NewcomerCredentials } from "./newcomer.ts";
 import { MoveRun } from "./move-run.ts";
@@ -123,33 +122,16 @@ export class StoreService {
 
   /** Ends a move that a former run of this daemon did not bring to its end. */
   async settle(signal: AbortSignal): Promise<void> {
-    const { stateDir, identity, log, clock } = this.#options;
-    const move = await unfinishedMove(stateDir);
-    if (move === undefined) return;
-    const tls = () => identity.credentials;
-    const isGrowth = move.location.kind === "etcd";
-    const from = isGrowth ? { endpoints: move.from } : { endpoints: move.from, tls };
-    const to = isGrowth
-      ? { endpoints: move.location.endpoints, tls }
-      : { endpoints: move.location.endpoints };
-    const { location, journal } = move;
-    for (;;) {
-      try {
-        const outcome = await settleMigration({ from, to, location, journal, onProgress() {}, signal });
-        log.info("an unfinished move of the store is settled", { outcome });
-        if (outcome === "undone") await this.#takeBack(isGrowth);
-        return await forgetMove(stateDir);
-      } catch (error) {
-        signal.throwIfAborted();
-        log.warn("an unfinished move of the store cannot be settled yet", { error: describeError(error) });
-        await clock.sleep(5000, signal);
-      }
-    }
-  }
-
-  async #takeBack(isGrowth: boolean): Promise<void> {
-    if (isGrowth) await dismissMembers(this.#options);
-    else await this.#embedded?.giveUp();
+    const { records, stateDir } = this.#options;
+    const settled = await settleMove(this.#options, signal);
+    const { kind, epoch = 0 } = settled?.location ?? {};
+    if (kind === "embedded" && settled?.outcome === "done") await this.#embedded?.confirm(epoch);
+    if (kind === "embedded" && settled?.outcome === "undone") await this.#embedded?.giveUp();
+    if (settled) await forgetMove(stateDir);
+    await records.until(() => true, signal);
+    // Members of a growth that did not come as far as its hand-over.
+    const isIdle = !this.#isBusy && records.location?.kind !== "etcd";
+    if (isIdle && records.orders().length > 0) await dismissMembers(this.#options);
   }
 
   get #isBusy(): boolean {
