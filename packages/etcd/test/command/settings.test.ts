@@ -286,6 +286,8 @@ describe("the command", () => {
         .map((line) => (JSON.parse(line) as { readonly msg: string }).msg);
       assert.deepEqual(messages, [
         "starting an etcd server",
+        "enabled capabilities for version",
+        "published local member",
         "ready to serve client requests",
         "serving client traffic insecurely; this is strongly discouraged!",
         "closing etcd server",

@@ -59,7 +59,12 @@ export class Exposition {
   }
 
   #sample(name: string, labels: Labels, value: number): void {
-    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
+    // In the order of their names, as Prometheus' own libraries write them; a bound comes last.
+    const { le, ...others } = labels;
+    const sorted = Object.entries(others).sort(([one], [other]) => (one < other ? -1 : 1));
+    const pairs = [...sorted, ...(le === undefined ? [] : [["le", le] as const])].map(
+      ([label, text]) => `${label}="${escaped(text)}"`,
+    );
     this.#text += `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}\n`;
   }
 }

@@ -81,7 +81,7 @@ describe("/metrics", () => {
     const value = (sample: string): number | undefined =>
       families.get(sample.replace(/\{.*|_(?:count|sum)(?=\{|$)/g, ""))?.samples.get(sample);
     const call = (service: string, method: string, type = "unary"): string =>
-      `grpc_service="etcdserverpb.${service}",grpc_method="${method}",grpc_type="${type}"`;
+      `grpc_method="${method}",grpc_service="etcdserverpb.${service}",grpc_type="${type}"`;
     const expected: Readonly<Record<string, number>> = {
       etcd_mvcc_put_total: 4,
       etcd_mvcc_range_total: 2,
@@ -93,7 +93,7 @@ describe("/metrics", () => {
       etcd_debugging_lease_renewed_total: 1,
       etcd_debugging_lease_revoked_total: 1,
       etcd_server_health_success: 1,
-      'etcd_server_healthcheck{type="readyz",name="linearizable_read"}': 1,
+      'etcd_server_healthcheck{name="linearizable_read",type="readyz"}': 1,
       [`grpc_server_started_total{${call("KV", "Range")}}`]: 2,
       [`grpc_server_handled_total{grpc_code="OK",${call("KV", "Range")}}`]: 1,
       [`grpc_server_handled_total{grpc_code="InvalidArgument",${call("KV", "Range")}}`]: 1,
