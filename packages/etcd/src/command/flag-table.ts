@@ -41,7 +41,6 @@ const BACKEND = no("there is no bbolt file: the store keeps a log and snapshots"
 const DISCOVERY = no("the store has one member and needs none to find; leave it out");
 const TRACING = no("requests are not traced; see /metrics");
 const PROXY = no("there is no proxy");
-const LIMITS = no("every connection has the default");
 const GONE = no("does nothing in etcd either; leave it out");
 const LOCAL_URL = "http://localhost:2380";
 
@@ -114,19 +113,17 @@ const ROWS: Readonly<Record<FlagGroup, readonly Row[]>> = {
       "max-concurrent-streams",
       "uint32",
       "4294967295",
-      "Streams that one client may have open at a time.",
-      LIMITS,
+      "Streams that one client may have open at a time; by default 10,000.",
     ],
     ["enable-grpc-gateway", "bool", "true", "Whether to serve the JSON gateway."],
-    ["grpc-keepalive-min-time", "duration", "5s", "Least time between two pings of a client.", LIMITS],
+    ["grpc-keepalive-min-time", "duration", "5s", "Least time between two pings of a client."],
     [
       "grpc-keepalive-interval",
       "duration",
       "2h0m0s",
-      "Time between two pings of the server; 0 for none.",
-      LIMITS,
+      "Silence of a client after which it is pinged; 0 for 2 h.",
     ],
-    ["grpc-keepalive-timeout", "duration", "20s", "Time for the answer to a ping.", LIMITS],
+    ["grpc-keepalive-timeout", "duration", "20s", "Time for the answer to a ping."],
     [
       "socket-reuse-port",
       "bool",

@@ -16,6 +16,8 @@ export interface Settings {
   readonly warnings: readonly string[];
 }
 
+const MINUTE_MS = 60_000;
+const GRPC_KEEPALIVE = { interval: 120 * MINUTE_MS, timeout: 20_000 };
 /** etcd's default quota, and what 0 stands for. */
 const DEFAULT_QUOTA = 2n * 1024n ** 3n;
 const LONGEST_ELECTION_MS = 50_000;
@@ -65,6 +67,12 @@ export function settingsOf(given: GivenFlags): Settings {
         quotaBytes: quota(flags, warnings),
         snapshotCount: flags.number("snapshot-count"),
       },
+      transport: {
+        ...(flags.isGiven("max-concurrent-streams")
+          ? { streams: flags.number("max-concurrent-streams") }
+          : {}),
+        keepalive: keepalive(flags),
+      },
     },
     logLevel: logLevel(flags),
     logOutputs: flags.list("log-outputs"),
@@ -78,6 +86,10 @@ class Flags {
 
   constructor(given: GivenFlags) {
     this.#given = given;
+  }
+
+  isGiven(name: string): boolean {
+    return this.#given.has(name);
   }
 
   text(name: string): string {
@@ -109,6 +121,14 @@ class Flags {
     if (word !== undefined) return word;
     throw new FlagError(`--${name} is ${words.join(" or ")}, not ${JSON.stringify(this.text(name))}`);
   }
+}
+
+/** As with etcd, what is 0 is what gRPC has by itself. */
+function keepalive(flags: Flags): { minTime: number; interval: number; timeout: number } {
+  const interval = flags.duration("grpc-keepalive-interval");
+  const timeout = flags.duration("grpc-keepalive-timeout");
+  const minTime = flags.duration("grpc-keepalive-min-time") || 5 * MINUTE_MS;
+  return interval > 0 && timeout > 0 ? { minTime, interval, timeout } : { minTime, ...GRPC_KEEPALIVE };
 }
 
 function checkCluster(flags: Flags, name: string): void {

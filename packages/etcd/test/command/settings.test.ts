@@ -41,8 +41,19 @@ describe("settings", () => {
       watchProgressMs: 600_000,
       auth: { token: "simple", tokenTtl: 300, bcryptCost: 10 },
       limits: { maxTxnOps: 128, maxRequestBytes: 1_572_864, quotaBytes: 2 ** 31, snapshotCount: 100_000 },
+      transport: { keepalive: { minTime: 5000, interval: 7_200_000, timeout: 20_000 } },
     });
     assert.deepEqual([logLevel, logOutputs, warnings], ["info", ["default"], []]);
+  });
+
+  test("say what one client may ask of a connection", () => {
+    const { transport } = settings(
+      "--max-concurrent-streams=7",
+      "--grpc-keepalive-interval=0",
+      "--grpc-keepalive-min-time=0",
+    ).server;
+    const keepalive = { minTime: 300_000, interval: 7_200_000, timeout: 20_000 };
+    assert.deepEqual(transport, { streams: 7, keepalive });
   });
 
   test("say what history is kept", () => {

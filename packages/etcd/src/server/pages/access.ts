@@ -3,7 +3,7 @@
 
 import type { RequestListener } from "node:http";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { send } from "../transport/http.ts";
 
 export interface AccessOptions {
@@ -54,7 +54,9 @@ function isGateway(path: string): boolean {
 }
 
 function commonNameOf(socket: Socket): string {
-  return socket instanceof TLSSocket ? String(socket.getPeerCertificate().subject?.CN ?? "") : "";
+  return "getPeerCertificate" in socket
+    ? String((socket as TLSSocket).getPeerCertificate().subject?.CN ?? "")
+    : "";
 }
 
 /** Without its port. */

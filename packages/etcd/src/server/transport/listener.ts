@@ -2,16 +2,21 @@
 
 import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { ListenOptions, LogFunction } from "../options.ts";
 import type { Peer } from "./call.ts";
 import type { GrpcServer } from "./grpc.ts";
 import { bind } from "./bind.ts";
+import { bridge } from "./page-bridge.ts";
 import { TlsGate } from "./tls/gate.ts";
 
 /** How every HTTP/2 connection begins (RFC 9113, 3.4); no HTTP/1.1 method does. */
 const PREFACE = "PRI";
 /** For the handshake and the first bytes. */
 const GREETING_MS = 10_000;
+
+/** For requests of HTTP/1.1: bytes of the request line and the headers, milliseconds for them and for everything. */
+const HTTP_LIMITS = { maxHeaderSize: 64 << 10, headersTimeout: 30_000, requestTimeout: 300_000 };
 
 /** Where a server listens. A Unix socket has no host and no port. */
 export interface Address {
@@ -41,7 +46,9 @@ export class Listener {
     this.address = addressOf(at, server);
     this.#server = server;
     this.#grpc = parts.grpc;
-    this.#http = createHttpServer(parts.http);
+    this.#http = createHttpServer(HTTP_LIMITS, parts.http);
+    // It never listens itself, but this is when it begins to watch over the times that requests may take.
+    this.#http.emit("listening");
     this.#gate =
       at.tls === undefined
         ? undefined
@@ -69,7 +76,7 @@ export class Listener {
   /** Takes no more connections. */
   stop(): void {
     this.#server.close();
-    this.#http.closeIdleConnections();
+    this.#http.close();
   }
 
   /** Ends the connections that are left. */
@@ -104,8 +111,9 @@ export class Listener {
       socket.off("timeout", fail);
       socket.off("error", fail);
       socket.unshift(held);
-      if (text === PREFACE) this.#grpc.connect(socket, peer);
-      else this.#http.emit("connection", socket);
+      if (text !== PREFACE) return void this.#http.emit("connection", socket);
+      const pages = socket instanceof TLSSocket ? bridge(this.#http, socket) : undefined;
+      this.#grpc.connect(socket, peer, pages);
     };
     sniff();
   }

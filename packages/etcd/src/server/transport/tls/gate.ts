@@ -38,7 +38,7 @@ export class TlsGate {
       requestCert: this.#files.asksClients,
       rejectUnauthorized: this.#files.asksClients,
       handshakeTimeout: options.handshakeMs,
-      ALPNProtocols: ["http/1.1", "h2"],
+      ALPNProtocols: ["h2", "http/1.1"],
     });
     this.#server.on("secureConnection", (socket) => this.#judge(socket));
     this.#server.on("tlsClientError", (error, socket) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import type { ClientHttp2Session } from "node:http2";
 import { get } from "node:https";
 import { connect as connectPlain } from "node:net";
 import { join } from "node:path";
@@ -68,6 +69,19 @@ async function serialShown(port: number): Promise<string> {
   return serialNumber;
 }
 
+async function page(
+  client: ClientHttp2Session,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<{ status: unknown; body: string }> {
+  const stream = client.request(headers, { endStream: body === undefined });
+  if (body !== undefined) stream.end(body);
+  const [fields] = (await once(stream, "response")) as [Record<string, unknown>];
+  let text = "";
+  for await (const piece of stream.setEncoding("utf8")) text += String(piece);
+  return { status: fields[":status"], body: text };
+}
+
 describe("TLS", () => {
   test("gRPC, and pages of HTTP/1.1, come over TLS on one port; who speaks neither is told", async () => {
     await using place = await scratch();
@@ -96,6 +110,28 @@ describe("TLS", () => {
     const noise = connectPlain(server.port, "127.0.0.1");
     noise.resume().write("noise");
     await once(noise, "close");
+  });
+
+  test("pages come over HTTP/2 as well, which is what curl and browsers choose", async () => {
+    await using place = await scratch();
+    const authority = new TestAuthority(place.folder);
+    await using server = await running({
+      listen: [{ host: "127.0.0.1", port: 0, tls: authority.issue("server") }],
+    });
+    using client = session(server.url, { ca: readFileSync(authority.caFile) });
+    assert.deepEqual(await page(client, { ":path": "/health" }), {
+      status: 200,
+      body: '{"health":"true","reason":""}',
+    });
+    assert.equal((await page(client, { ":path": "/nothing" })).status, 404);
+    // Larger than a window, there and back.
+    const value = Buffer.alloc(200_000, "v").toString("base64");
+    const put = { ":method": "POST", ":path": "/v3/kv/put", "content-type": "application/json" };
+    assert.equal((await page(client, put, JSON.stringify({ key: "YQ==", value }))).status, 200);
+    const { body } = await page(client, { ...put, ":path": "/v3/kv/range" }, JSON.stringify({ key: "YQ==" }));
+    assert.ok(body.includes(value));
+    assert.equal(await page(client, { ":path": "/a b" }).catch(() => "reset"), "reset");
+    assert.equal((await call(client, MEMBER_LIST)).status, "0");
   });
 
   test("a client is known by the name in its certificate, and comes in only with one of the authority's", async () => {
