@@ -239,20 +239,23 @@ function filesOf(node: KeysNode): readonly KeysNode[] {
 }
 
 /** The body of a form, as text. Refused: invalidForm for one that is too large. */
-async function readBody(request: IncomingMessage, mostBytes: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const timer = setTimeout(() => request.destroy(), BODY_MS);
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+function readBody(request: IncomingMessage, mostBytes: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const timer = setTimeout(() => request.destroy(), BODY_MS);
+    request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > mostBytes) throw new KeysRefusal("invalidForm", "http: POST too large");
-      chunks.push(chunk);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+      if (bytes <= mostBytes) chunks.push(chunk);
+      else reject(new KeysRefusal("invalidForm", "http: POST too large"));
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    request.once("error", reject);
+    request.once("close", () => {
+      clearTimeout(timer);
+      reject(new KeysRefusal("invalidForm", "unexpected EOF"));
+    });
+  });
 }
 
 function sendAnswer(
