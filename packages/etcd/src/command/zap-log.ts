@@ -16,10 +16,22 @@ export function zapLog(
   now: () => number = () => performance.timeOrigin + performance.now(),
 ): LogFunction {
   const threshold = LOG_LEVELS.indexOf(least);
-  return (level: LogLevel, message, fields = {}) => {
+  const log: LogFunction = (level: LogLevel, message, fields = {}) => {
     if (LOG_LEVELS.indexOf(level) < threshold) return;
-    write(`${JSON.stringify({ level, ts: timestamp(now()), msg: message, ...fields }, plain)}\n`);
+    const line = { level, ts: timestamp(now()), caller: callerOf(log), msg: message, ...fields };
+    write(`${JSON.stringify(line, plain)}\n`);
   };
+  return log;
+}
+
+/** The place that logs, as folder/file:line. Nobody logs often enough for its cost to count. */
+function callerOf(log: LogFunction): string {
+  const trace: { stack?: string } = {};
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 1;
+  Error.captureStackTrace(trace, log);
+  Error.stackTraceLimit = stackTraceLimit;
+  return /([^/\s(]+\/[^/\s]+:\d+):\d+\)?$/.exec(trace.stack ?? "")?.[1] ?? "unknown";
 }
 
 /** Where --log-outputs says that lines go. Throws FlagError for what cannot be had. */

@@ -226,9 +226,12 @@ describe("the log", () => {
     );
     log("debug", "not this");
     log("info", "ready", { id: 5n, error: new Error("why") });
-    assert.deepEqual(lines, [
-      '{"level":"info","ts":"1970-01-01T00:00:01.000250Z","msg":"ready","id":"5","error":"why"}\n',
-    ]);
+    const places = lines.map((line) => (JSON.parse(line) as { readonly caller: string }).caller);
+    assert.match(places.join(), /^command\/settings\.test\.ts:\d+$/);
+    assert.deepEqual(
+      lines.map((line) => line.replace(/"caller":"[^"]*",/, "")),
+      ['{"level":"info","ts":"1970-01-01T00:00:01.000250Z","msg":"ready","id":"5","error":"why"}\n'],
+    );
   });
 
   test("goes where it is sent", async () => {
