@@ -168,8 +168,18 @@ export const KEY_CALLS: readonly AuthCall[] = [
 /** The cluster, the server itself, and users and roles. */
 export const ADMIN_CALLS: readonly AuthCall[] = [
   unary(Cluster.method.memberList, {}, "allowed"),
+  unary(Cluster.method.memberAdd, { peerURLs: ["nonsense"] }),
+  unary(Cluster.method.memberRemove, { ID: 12345n }),
+  unary(Cluster.method.memberUpdate, { ID: 12345n, peerURLs: ["http://127.0.0.1:1"] }),
+  unary(Cluster.method.memberPromote, { ID: 12345n }),
   unary(Maintenance.method.status, {}, "allowed"),
   unary(Maintenance.method.alarm, {}),
+  unary(Maintenance.method.defragment, {}, "allowed"),
+  unary(Maintenance.method.hash, {}, "allowed"),
+  unary(Maintenance.method.hashKV, {}, "allowed"),
+  unary(Maintenance.method.moveLeader, { targetID: 12345n }),
+  unary(Maintenance.method.downgrade, { action: 0, version: "nonsense" }),
+  stream(Maintenance.method.snapshot, {}, "allowed"),
   unary(Auth.method.authEnable, {}),
   unary(Auth.method.authStatus, {}),
   unary(Auth.method.userAdd, { name: "new", password: "p" }),
@@ -192,6 +202,12 @@ export const ADMIN_CALLS: readonly AuthCall[] = [
   unary(Auth.method.userDelete, { name: "root" }),
   unary(Auth.method.roleDelete, { role: "root" }),
   unary(Auth.method.userRevokeRole, { name: "root", role: "root" }),
+];
+
+/** What nobody but root is to be allowed, and root had better not do. */
+export const NOT_FOR_ROOT: readonly AuthCall[] = [
+  unary(Cluster.method.memberAdd, { peerURLs: ["http://127.0.0.1:1"] }),
+  unary(Auth.method.authDisable, {}),
 ];
 
 /** What the calls above find: users, of whom "reader" may read [b, d) and so on, and the leases. */

@@ -16,9 +16,9 @@ export interface AccessOptions {
   readonly byCertificate: boolean;
 }
 
-/** Methods that only root may call, by service. */
+/** Methods that only root may call, by service. MemberAdd is another; it looks at its addresses first. */
 const FOR_ROOT: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ["etcdserverpb.Cluster", new Set(["MemberAdd", "MemberRemove", "MemberUpdate", "MemberPromote"])],
+  ["etcdserverpb.Cluster", new Set(["MemberRemove", "MemberUpdate", "MemberPromote"])],
   ["etcdserverpb.Maintenance", new Set(["Defragment", "Hash", "HashKV", "Snapshot"])],
   ["keelson.etcd.Handover", new Set(["Seal", "Write", "Unseal", "Status"])],
 ]);

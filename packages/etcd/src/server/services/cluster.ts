@@ -23,7 +23,7 @@ const PEER_URL = /^\s*(https?:\/\/(\[[^\]\s]*\]|[^\s[\]:/?#]*):[^\s:/?#]*|unixs?
 
 /** etcdserverpb.Cluster: a cluster of one, which stays one. What is asked is checked as etcd checks it. */
 export function clusterService(
-  { store, header }: ServiceContext,
+  { store, header, access }: ServiceContext,
   { name, clientUrls, peerUrls = [] }: Membership,
 ): Record<string, Method> {
   const checkMember = (id: bigint): void => {
@@ -42,10 +42,11 @@ export function clusterService(
     },
     MemberAdd: {
       kind: "unary",
-      handle: (bytes) => {
+      handle: (bytes, call) => {
         const { peerURLs } = decode(MemberAddRequestSchema, bytes);
         const areValid = peerURLs.length > 0 && peerURLs.every((url) => PEER_URL.test(url));
         if (!areValid) throw EtcdError.refusal("MEMBER_BAD_URLS");
+        access.root(call);
         throw alone("a member cannot be added");
       },
     },
