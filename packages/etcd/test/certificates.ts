@@ -46,7 +46,7 @@ export class Authority implements AsyncDisposable {
     return this.#sign(file, file, `subjectAltName=${names}`);
   }
 
-  /** For a client whose common name is that of a user. */
+  /** For a client whose common name is that of a user; an empty one is left out. */
   client(file: string, commonName = file): Promise<Certificate> {
     return this.#sign(file, commonName, "extendedKeyUsage=clientAuth");
   }
@@ -58,7 +58,8 @@ export class Authority implements AsyncDisposable {
   #sign(file: string, commonName: string, extension: string): Promise<Certificate> {
     const { certFile, keyFile } = this.certificate;
     const by = ["-CA", certFile, "-CAkey", keyFile, "-addext", "basicConstraints=critical,CA:FALSE"];
-    return make(this.#dir, file, ["-subj", `/CN=${commonName}`, ...by, "-addext", extension]);
+    const subject = commonName === "" ? "/O=test" : `/CN=${commonName}`;
+    return make(this.#dir, file, ["-subj", subject, ...by, "-addext", extension]);
   }
 }
 

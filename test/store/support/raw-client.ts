@@ -44,6 +44,8 @@ export class RawClient implements Disposable {
     this.#client = new Client(address, options.credentials ?? credentials.createInsecure(), {
       "grpc.max_receive_message_length": MOST_BYTES,
       "grpc.max_send_message_length": MOST_BYTES,
+      // grpc-js cannot check a certificate for an IP address.
+      ...(options.credentials === undefined ? {} : { "grpc.ssl_target_name_override": "localhost" }),
     });
   }
 

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ChannelCredentials } from "@grpc/grpc-js";
 import { EtcdServer } from "../../../packages/etcd/src/server/index.ts";
 import type { EtcdServerOptions } from "../../../packages/etcd/src/server/index.ts";
 import { GRPC_STATUS } from "../../../packages/etcd/src/errors.ts";
@@ -43,11 +44,16 @@ export async function etcd35(): Promise<EtcdTools | { readonly unavailable: stri
   return { etcd: join(tools.root, "usr/bin/etcd"), etcdctl: join(tools.root, "usr/bin/etcdctl") };
 }
 
-/** Starts a real etcd with a directory of its own. */
-export async function realEtcd(program: string, flags: readonly string[] = []): Promise<TestServer> {
+/** Starts a real etcd with a directory of its own; with TLS if `secure` says how to speak it. */
+export async function realEtcd(
+  program: string,
+  flags: readonly string[] = [],
+  secure?: ChannelCredentials,
+): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), "keelson-etcd-"));
   const [port, peerPort] = [await freePort(), await freePort()];
-  const [client, peer] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
+  const scheme = secure === undefined ? "http" : "https";
+  const [client, peer] = [`${scheme}://127.0.0.1:${port}`, `http://127.0.0.1:${peerPort}`];
   const argv = [
     `--data-dir=${dataDir}`,
     `--listen-client-urls=${client}`,
@@ -60,7 +66,12 @@ export async function realEtcd(program: string, flags: readonly string[] = []): 
   ];
   const etcd = spawn(program, argv, { stdio: "ignore" });
   const exited = once(etcd, "exit");
-  await untilServing(`127.0.0.1:${port}`);
+  try {
+    await untilServing(`127.0.0.1:${port}`, secure);
+  } catch (error) {
+    etcd.kill("SIGKILL");
+    throw error;
+  }
   return {
     address: `127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
@@ -72,10 +83,10 @@ export async function realEtcd(program: string, flags: readonly string[] = []): 
 }
 
 /** Waits until a server answers. Throws after ten seconds. */
-export async function untilServing(address: string): Promise<void> {
+export async function untilServing(address: string, secure?: ChannelCredentials): Promise<void> {
   const deadline = performance.now() + 10_000;
   for (;;) {
-    using client = new RawClient(address);
+    using client = new RawClient(address, secure === undefined ? {} : { credentials: secure });
     const answer = await client.call(KV.method.range, { key: Buffer.from("is it there") });
     // One that asks who is there serves too.
     if ("ok" in answer || answer.refused.code !== GRPC_STATUS.UNAVAILABLE) return;

@@ -4,6 +4,7 @@ export { checkStore, type StoreCheck } from "./check.ts";
 export { restoreSnapshot, type Restored, type RestoreOptions } from "./backend/restore.ts";
 export { EtcdServer, type EtcdServerStatus } from "./server.ts";
 export type {
+  AuthOptions,
   AutoCompactionOptions,
   EtcdServerOptions,
   ListenOptions,

@@ -28,6 +28,7 @@ const UNTRANSLATED = "etcdserverpb.Maintenance";
 const OWN_WORDS: Readonly<Partial<Record<EtcdErrorCode, string>>> = {
   INVALID_AUTH_TOKEN: "auth: invalid auth token",
   USER_EMPTY: "auth: user name is empty",
+  USER_NOT_FOUND: "auth: user not found",
   ACCESS_DENIED: "auth: permission denied",
 };
 
