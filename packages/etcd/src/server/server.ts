@@ -175,6 +175,7 @@ export class EtcdServer implements AsyncDisposable {
     const web = new Web({
       services: counted,
       mostMessageBytes,
+      mostCalls: transport.streams,
       measured: { store, leases, hub, quotaBytes: limits.quotaBytes },
       metrics,
       cors: options.cors ?? [],

@@ -15,6 +15,7 @@ import { metadataOf, timeoutOf } from "./metadata.ts";
 import { encodeRequest } from "./request-message.ts";
 import { ROUTES } from "./routes.ts";
 import { GatewayStreamCall } from "./stream-call.ts";
+import { Turnstile } from "./turnstile.ts";
 
 const PREFIXES = ["/v3/", "/v3beta/"];
 /** Bytes of JSON to a byte of its message: base64 takes 1.34, an escaped letter of it six times as much. */
@@ -28,16 +29,20 @@ const HEADERS = {
 export interface GatewayOptions {
   readonly services: ServiceTable;
   readonly mostMessageBytes: number;
+  /** Calls that may be under way at a time; those above wait. */
+  readonly mostCalls: number;
 }
 
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #streams = new Set<GatewayStreamCall>();
+  readonly #turnstile: Turnstile;
   /** Pages of the gateway. */
   readonly pages: HttpTable;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#turnstile = new Turnstile(options.mostCalls);
     const pages = new Map<string, HttpHandler>();
     for (const prefix of PREFIXES) {
       pages.set(prefix, (_request, response) => send(response, 404, "Not Found\n"));
@@ -67,15 +72,18 @@ export class Gateway {
     // As etcd's gateway, this one does not speak in the name of its client's certificate.
     const peer = { address: `${remoteAddress}:${remotePort}`, commonName: undefined };
     const call: Call = { metadata: metadataOf(request.headers), peer };
-    try {
-      const timeout = timeoutOf(request.headers);
-      const exchange: Exchange = { request, response, call, method, timeout };
-      if (target.kind !== "stream") this.#unary(target, exchange);
-      else if (method.methodKind === "bidi_streaming") this.#converse(target, exchange);
-      else this.#tell(target, exchange);
-    } catch (error) {
-      fail(response, error);
-    }
+    const begin = (): void => {
+      try {
+        const timeout = timeoutOf(request.headers);
+        const exchange: Exchange = { request, response, call, method, timeout };
+        if (target.kind !== "stream") this.#unary(target, exchange);
+        else if (method.methodKind === "bidi_streaming") this.#converse(target, exchange);
+        else this.#tell(target, exchange);
+      } catch (error) {
+        fail(response, error);
+      }
+    };
+    response.once("close", this.#turnstile.enter(begin));
   }
 
   #unary(target: Method & { readonly kind: "unary" | "waiting" }, exchange: Exchange): void {

@@ -15,8 +15,11 @@ const PREFACE = "PRI";
 /** For the handshake and the first bytes. */
 const GREETING_MS = 10_000;
 
-/** For requests of HTTP/1.1: bytes of the request line and the headers, milliseconds for them and for everything. */
-const HTTP_LIMITS = { maxHeaderSize: 64 << 10, headersTimeout: 30_000, requestTimeout: 300_000 };
+/**
+ * For requests of HTTP/1.1: bytes of the request line and the headers, and milliseconds for them. The time of a body
+ * is bounded by who reads it: that of a watch goes on for as long as the client likes.
+ */
+const HTTP_LIMITS = { maxHeaderSize: 64 << 10, headersTimeout: 30_000, requestTimeout: 0 };
 
 /** Where a server listens. A Unix socket has no host and no port. */
 export interface Address {

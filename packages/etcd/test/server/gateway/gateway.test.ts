@@ -133,6 +133,18 @@ describe("the gateway", () => {
     assert.deepEqual([wrong.status, /invalid grpc-timeout: soon/.test(wrong.text)], [400, true]);
   });
 
+  test("calls above the number that a client may have wait for their turn", async () => {
+    await using server = await testServer({ transport: { streams: 1 } });
+    const { socket, say } = openStream(server.port, "/v3/watch");
+    say(JSON.stringify({ create_request: { key: base64("a") } }));
+    await until(socket, /"created":true/);
+    const waiting = post(server.port, "/v3/kv/range", { key: base64("a") });
+    assert.equal((await ask({ port: server.port, path: "/health" })).status, 200);
+    assert.equal(await Promise.race([waiting, Promise.resolve("it waits")]), "it waits");
+    socket.destroy();
+    assert.equal((await waiting).status, 200);
+  });
+
   test("streams are ended with their reason when the server closes", async () => {
     await using server = await testServer();
     const { socket, say } = openStream(server.port, "/v3/watch");
