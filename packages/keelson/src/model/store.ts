@@ -11,23 +11,21 @@ export const storeKinds = ["embedded", "etcd"] as const;
 export type StoreKind = (typeof storeKinds)[number];
 
 /** `store/location`. Everyone follows the one with the highest epoch. */
-export const locationCodec = recordCodec(
-  "store location",
-  z.object({
-    /** Grows with every change of where the store is or of who its members are. */
-    epoch: z.int().check(z.gte(1)),
-    kind: z.enum(storeKinds),
-    endpoints: z.array(url).check(z.minLength(1), z.maxLength(16)),
-    /** How many members the cluster is to have; 1 for the embedded store. */
-    size: z.int().check(z.gte(1), z.lte(9)),
-    /** SHA-256 of the authority's certificate; empty without TLS. */
-    authority: z.string().check(z.regex(/^([0-9a-f]{64})?$/)),
-    /** etcd's cluster id, hexadecimal. */
-    clusterId: z.string().check(z.regex(/^[0-9a-f]{1,16}$/)),
-    /** Unix milliseconds. */
-    since: z.number(),
-  }),
-);
+const location = z.object({
+  /** Grows with every change of where the store is or of who its members are. */
+  epoch: z.int().check(z.gte(1)),
+  kind: z.enum(storeKinds),
+  endpoints: z.array(url).check(z.minLength(1), z.maxLength(16)),
+  /** How many members the cluster is to have; 1 for the embedded store. */
+  size: z.int().check(z.gte(1), z.lte(9)),
+  /** SHA-256 of the authority's certificate; empty without TLS. */
+  authority: z.string().check(z.regex(/^([0-9a-f]{64})?$/)),
+  /** etcd's cluster id, hexadecimal. */
+  clusterId: z.string().check(z.regex(/^[0-9a-f]{1,16}$/)),
+  /** Unix milliseconds. */
+  since: z.number(),
+});
+export const locationCodec = recordCodec("store location", location);
 export type StoreLocation = ReturnType<typeof locationCodec.decode>;
 
 /** `store/authority`. */
@@ -105,3 +103,10 @@ export const replacementCodec = recordCodec(
   }),
 );
 export type StoreReplacement = ReturnType<typeof replacementCodec.decode>;
+
+/** The credential `keelson.store` of a machine that comes to a store which has moved. Holds a private key. */
+export const newcomerCodec = recordCodec(
+  "store credential",
+  z.object({ location, ca: pem, cert: pem, key: pem }),
+);
+export type NewcomerCredentials = ReturnType<typeof newcomerCodec.decode>;

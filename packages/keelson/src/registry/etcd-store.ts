@@ -134,7 +134,8 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
 
   /** All its keys, as bytes. */
   get allKeys(): StoreKeys {
-    return new EtcdStoreKeys(() => this.#place.client);
+    const patiently = <T>(send: () => Promise<T>): Promise<T> => this.#call({}, () => send());
+    return new EtcdStoreKeys(() => this.#place.client, patiently);
   }
 
   async range(request: RangeRequest, options: CallOptions = {}): Promise<RangeAnswer> {

@@ -18,12 +18,19 @@ const nothing = new Uint8Array();
 /** Most states of one key that are shown. */
 const mostStates = 10_000;
 
+type Patience = <T>(send: () => Promise<T>) => Promise<T>;
+
 export class EtcdStoreKeys implements StoreKeys {
   readonly #current: () => EtcdClient;
+  readonly #patiently: Patience;
 
-  /** `current` gives the client for the next call: the store may go elsewhere. */
-  constructor(current: () => EtcdClient) {
+  /**
+   * `current` gives the client for the next call: the store may go elsewhere. `patiently` makes a call again that a
+   * sealed store refused.
+   */
+  constructor(current: () => EtcdClient, patiently: Patience = (send) => send()) {
     this.#current = current;
+    this.#patiently = patiently;
   }
 
   get #client(): EtcdClient {
@@ -138,8 +145,9 @@ export class EtcdStoreKeys implements StoreKeys {
   }
 
   async #txn({ span, unchangedSince }: KeyChange, operation: NonNullable<Parameters<typeof txnRequest>[1]>) {
+    const request = txnRequest({ span, unchangedSince }, operation);
     const answer = await said(
-      this.#client.call(RPC.txn, txnRequest({ span, unchangedSince }, operation), { deadlineMs: callMs }),
+      this.#patiently(() => this.#client.call(RPC.txn, request, { deadlineMs: callMs })),
     );
     if (!answer.succeeded) {
       throw new KeelError("KEEL-714", `something was written after revision ${unchangedSince}`);

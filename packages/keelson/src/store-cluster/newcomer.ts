@@ -2,25 +2,15 @@
 // Its key is made by the authority's keeld, since the machine is not there yet to make one.
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import * as z from "zod/mini";
 import type { Authority } from "../authority/authority.ts";
 import { Identity } from "../authority/identity.ts";
 import { keepPrivateKey, writeSecret } from "../authority/private-key.ts";
 import { signingRequest } from "../authority/signing-request.ts";
 import type { Clock } from "../base/clock.ts";
 import { KeelError } from "../base/errors.ts";
-import { locationCodec } from "../model/store.ts";
-import type { StoreLocation } from "../model/store.ts";
+import { newcomerCodec } from "../model/store.ts";
+import type { NewcomerCredentials, StoreLocation } from "../model/store.ts";
 import type { LocationFile } from "./location-file.ts";
-
-/** The credential `keelson.store`. Holds a private key. */
-export interface NewcomerCredentials {
-  readonly location: StoreLocation;
-  /** PEM. */
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
 
 export async function newcomerCredentials(wanted: {
   readonly authority: Authority;
@@ -43,13 +33,6 @@ export async function newcomerCredentials(wanted: {
   }
 }
 
-const credentialSchema = z.object({
-  location: z.unknown(),
-  ca: z.string().check(z.maxLength(8192)),
-  cert: z.string().check(z.maxLength(8192)),
-  key: z.string().check(z.maxLength(8192)),
-});
-
 export interface NewcomerPlace {
   /** File of the credential. */
   readonly path: string;
@@ -68,13 +51,12 @@ export async function takeUpNewcomer({ path, file, folder, clock }: NewcomerPlac
   });
   if (text === undefined) return;
   try {
-    const { location, ca, cert, key } = credentialSchema.parse(JSON.parse(text));
-    const record = locationCodec.decode(path, Buffer.from(JSON.stringify(location)));
+    const { location, ca, cert, key } = newcomerCodec.decode(path, Buffer.from(text));
     const identity = await Identity.open({ folder, use: "client", clock });
     await writeSecret(identity.path("key"), key);
     const problem = await identity.accept(cert, ca);
     if (problem !== undefined) throw new Error(problem);
-    await file.write(record);
+    await file.write(location);
   } catch (cause) {
     throw new KeelError("KEEL-106", `${path}: ${(cause as Error).message.slice(0, 300)}`, { cause });
   }
