@@ -74,7 +74,7 @@ class Api implements Disposable {
 }
 
 /** What a client sees of an event, without indexes and times. */
-function seen({ action, node, prevNode }: Body): unknown {
+function seen({ action, node, prevNode }: Body) {
   const of = (one: Body["node"]) =>
     one && {
       key: one.key,
@@ -135,6 +135,21 @@ for (const [name, { skip: reason, start }] of Object.entries(servers)) {
       assert.deepEqual(await past.told, [event]);
       assert.equal((await api.get("/t/short")).errorCode, 100);
       assert.equal((await api.get("/t")).node?.dir, true);
+    });
+
+    test("lets a key go at once that has no time to live", async () => {
+      await using server = await start();
+      using api = new Api(server);
+      const made = await api.put("/zero", { value: "x", ttl: "0" });
+      assert.deepEqual(seen(made).node, {
+        key: "/zero",
+        value: "x",
+        dir: undefined,
+        ttl: undefined,
+        expires: true,
+      });
+      const waiting = await api.wait(`/zero?wait=true&waitIndex=${(made.node?.modifiedIndex ?? 0) + 1}`);
+      assert.equal((await waiting.told)[0]?.action, "expire");
     });
 
     test("lets a directory expire with all that is in it", async () => {

@@ -114,7 +114,11 @@ export class Keys {
           expires: ttl === undefined ? undefined : expirationAt(now + ttl * 1000, now),
         });
         const revision = plan && (await this.#carryOut(plan, request.refresh));
-        if (plan === undefined || revision === undefined) continue;
+        if (plan === undefined || revision === undefined) {
+          // A very short life may be over before the node is written.
+          if (granted !== undefined && (await this.#store.lease(granted)) === undefined) granted = undefined;
+          continue;
+        }
         if (plan.write.some((one) => "put" in one && one.lease === granted)) used = granted ?? 0n;
         this.#release(plan.left);
         const { action, prevNode } = plan;
