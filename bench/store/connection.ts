@@ -80,7 +80,8 @@ export class Connection {
     const { type, flags } = head;
     if (type === FRAME.data || type === FRAME.headers) return this.#answers.frame(head);
     if (type === FRAME.goAway || type === FRAME.reset) {
-      throw new Error("the server ended the connection or a call");
+      const what = type === FRAME.reset ? "a call" : "the connection";
+      throw new Error(`the server ended ${what}: ${payload.toString("latin1")}`);
     }
     if ((flags & FLAG.ack) !== 0) return;
     if (type === FRAME.settings) this.#acknowledge(type, Buffer.alloc(0));
