@@ -158,7 +158,20 @@ function checkCluster(flags: Flags, name: string): void {
   }
 }
 
+/** Where to listen; http and https at one address are one place that takes both. */
 function clientListeners(flags: Flags, warnings: string[]): readonly ListenOptions[] {
+  const byAddress = new Map<string, ListenOptions>();
+  for (const place of clientPlaces(flags, warnings)) {
+    const key = JSON.stringify({ ...place, tls: undefined });
+    const before = byAddress.get(key);
+    const tls = before?.tls ?? place.tls;
+    const isBoth = before !== undefined && (before.tls === undefined) !== (place.tls === undefined);
+    byAddress.set(key, isBoth ? { ...place, tls, plainToo: true } : place);
+  }
+  return [...byAddress.values()];
+}
+
+function clientPlaces(flags: Flags, warnings: string[]): readonly ListenOptions[] {
   const tls = tlsOptions(flags);
   return flags.list("listen-client-urls").map((url) => {
     const isSecure = /^(?:https|unixs):/.test(url);

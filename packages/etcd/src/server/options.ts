@@ -42,10 +42,14 @@ export interface TlsOptions {
   readonly cipherSuites?: readonly string[];
 }
 
-/** Where to listen: a TCP port, of which 0 takes a free one, or a Unix socket. Without `tls` in the clear. */
-export type ListenOptions =
-  | { readonly host: string; readonly port: number; readonly tls?: TlsOptions | undefined }
-  | { readonly path: string; readonly tls?: TlsOptions | undefined };
+/**
+ * Where to listen: a TCP port, of which 0 takes a free one, or a Unix socket. Without `tls` in the clear; with
+ * `plainToo` both ways in one place, as each client begins.
+ */
+export type ListenOptions = ({ readonly host: string; readonly port: number } | { readonly path: string }) & {
+  readonly tls?: TlsOptions | undefined;
+  readonly plainToo?: boolean | undefined;
+};
 
 /** What of the history is kept: that of a period, or a number of revisions. As etcd's --auto-compaction-mode. */
 export type AutoCompactionOptions =

@@ -120,6 +120,21 @@ describe("settings", () => {
     );
   });
 
+  test("make one place of http and https at one address", () => {
+    const urls = "http://127.0.0.1:1,https://127.0.0.1:1,http://127.0.0.1:2";
+    const tls = { certFile: "c", keyFile: "k", minVersion: "TLS1.2" };
+    const { listen } = settings(
+      `--listen-client-urls=${urls}`,
+      `--advertise-client-urls=${urls}`,
+      "--cert-file=c",
+      "--key-file=k",
+    ).server;
+    assert.deepEqual(listen, [
+      { host: "127.0.0.1", port: 1, tls, plainToo: true },
+      { host: "127.0.0.1", port: 2, tls: undefined },
+    ]);
+  });
+
   test("are those of one member", () => {
     const peers = "--initial-advertise-peer-urls=http://10.0.0.1:2380";
     assert.deepEqual(settings("--name=a", peers, "--initial-cluster=a=http://10.0.0.1:2380").warnings, []);

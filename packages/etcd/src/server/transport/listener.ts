@@ -59,6 +59,8 @@ export class Listener {
             log: parts.log,
             handshakeMs: GREETING_MS,
             admit: (socket, commonName) => this.#admit(socket, peerOf(socket, commonName)),
+            admitPlain:
+              at.plainToo === true ? (socket) => this.#admit(socket, peerOf(socket, undefined)) : undefined,
           });
     server.maxConnections = parts.connections;
     server.on("connection", (socket) => this.#accept(socket));

@@ -18,6 +18,15 @@ export interface TlsGateOptions {
   /** Milliseconds for a handshake. */
   readonly handshakeMs: number;
   readonly admit: (socket: TLSSocket, commonName: string | undefined) => void;
+  /** Takes clients that do not begin with a handshake, if there may be such. */
+  readonly admitPlain: ((socket: Socket) => void) | undefined;
+}
+
+/** In etcd's words. */
+const REJECTED = "rejected connection on client endpoint";
+
+function addressOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
 }
 
 export class TlsGate {
@@ -42,7 +51,7 @@ export class TlsGate {
     });
     this.#server.on("secureConnection", (socket) => this.#judge(socket));
     this.#server.on("tlsClientError", (error, socket) => {
-      options.log("debug", "a TLS handshake failed", { reason: error.message });
+      options.log("warn", REJECTED, { "remote-addr": addressOf(socket), error: error.message });
       socket.destroy();
     });
   }
@@ -55,6 +64,14 @@ export class TlsGate {
     socket.once("readable", () => {
       const bytes = socket.read() as Buffer | null;
       if (bytes === null) return fail();
+      const { admitPlain } = this.#options;
+      if (bytes[0] !== HANDSHAKE && admitPlain !== undefined) {
+        socket.setTimeout(0);
+        socket.off("timeout", fail);
+        socket.off("error", fail);
+        socket.unshift(bytes);
+        return admitPlain(socket);
+      }
       if (bytes[0] !== HANDSHAKE) {
         const isHttp = METHODS.includes(bytes.toString("latin1", 0, METHOD_BYTES));
         return isHttp ? socket.end(PLAIN_HTTP, fail) : fail();
@@ -77,8 +94,7 @@ export class TlsGate {
   #judge(socket: TLSSocket): void {
     const verdict = judgeClient(socket, this.#tls, this.#inForce.revoked);
     if (verdict.isAccepted) return this.#options.admit(socket, verdict.commonName);
-    const { remoteAddress: address } = socket;
-    this.#options.log("warn", "rejected a connection", { address, reason: verdict.reason });
+    this.#options.log("warn", REJECTED, { "remote-addr": addressOf(socket), error: verdict.reason });
     socket.destroy();
   }
 }

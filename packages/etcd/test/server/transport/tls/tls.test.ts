@@ -19,7 +19,7 @@ import { call, framed, running, scratch, session } from "../support/running.ts";
 const MEMBER_LIST = "/etcdserverpb.Cluster/MemberList";
 
 /** A listener with one method, which says whom it was called by. */
-async function listening(tls: TlsOptions) {
+async function listening(tls: TlsOptions, plainToo = false) {
   const peers: Peer[] = [];
   const whoAmI: Method = {
     kind: "unary",
@@ -37,10 +37,10 @@ async function listening(tls: TlsOptions) {
   });
   const reasons: string[] = [];
   const log = (_level: string, _message: string, fields?: Record<string, unknown>): void => {
-    reasons.push(String(fields?.["reason"]));
+    reasons.push(String(fields?.["error"]));
   };
   const listener = await Listener.open(
-    { host: "127.0.0.1", port: 0, tls },
+    { host: "127.0.0.1", port: 0, tls, plainToo },
     { grpc, http: httpListener(new Map()), log, connections: 100 },
   );
   return { url: listener.address.url, peers, reasons, [Symbol.asyncDispose]: () => listener.close() };
@@ -110,6 +110,24 @@ describe("TLS", () => {
     const noise = connectPlain(server.port, "127.0.0.1");
     noise.resume().write("noise");
     await once(noise, "close");
+  });
+
+  test("a port can take clients with TLS and in the clear, each as it begins", async () => {
+    await using place = await scratch();
+    const authority = new TestAuthority(place.folder);
+    await using server = await listening(
+      { ...authority.issue("server"), trustedCaFile: authority.caFile },
+      true,
+    );
+    const plain = server.url.replace("https", "http");
+    assert.equal(await whoAmI(plain, {}), "0");
+    assert.equal(await whoAmI(server.url, showing(authority.issue("alice"), authority)), "0");
+    assert.deepEqual(
+      server.peers.map(({ commonName }) => commonName),
+      [undefined, "alice"],
+    );
+    assert.equal((await fetch(plain)).status, 404);
+    assert.equal(await whoAmI(server.url, { ca: readFileSync(authority.caFile) }), "refused");
   });
 
   test("pages come over HTTP/2 as well, which is what curl and browsers choose", async () => {
