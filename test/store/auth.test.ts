@@ -5,14 +5,17 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { EtcdServer } from "../../packages/etcd/src/server/index.ts";
 import { Auth } from "../../packages/etcd/src/proto/generated/etcdserverpb/auth_pb.ts";
-import { ADMIN_CALLS, KEY_CALLS, NOT_FOR_ROOT, SETUP } from "./support/auth-calls.ts";
+import { KV } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
+import { ADMIN_CALLS, KEY_CALLS, NOT_FOR_ROOT, SETUP, unary } from "./support/auth-calls.ts";
 import { plain, RawClient } from "./support/raw-client.ts";
 import { RandomAuth } from "./support/random-auth.ts";
 import type { Step } from "./support/random-auth.ts";
 import { seeded } from "./support/random-requests.ts";
 import { embedded, etcd35, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
+import { Watching } from "./support/watching.ts";
 
 const tools = await etcd35();
 /** etcd shows a deleted user until its next commit, a tenth of a second later: so it is to commit at once. */
@@ -22,7 +25,10 @@ const SEED = Number(process.env["KEELSON_TEST_SEED"] ?? Math.floor(Math.random()
 const STEPS = Number(process.env["KEELSON_TEST_REQUESTS"] ?? 1500);
 
 /** A token of a user of the setup; "garbage" is nobody's. */
-async function tokenOf(server: TestServer, user: string | undefined): Promise<string | undefined> {
+async function tokenOf(
+  server: { readonly address: string },
+  user: string | undefined,
+): Promise<string | undefined> {
   if (user === undefined) return undefined;
   if (user === "garbage") return "garbage.1";
   using client = new RawClient(server.address);
@@ -83,6 +89,72 @@ describe("users and their rights", { skip: "unavailable" in tools && tools.unava
       }
     });
   }
+});
+
+describe("users of the embedded server", () => {
+  for (const snapshotCount of [100_000, 10]) {
+    test(`outlive it, with a snapshot every ${snapshotCount} changes; simple tokens do not`, async (t) => {
+      const dataDir = await mkdtemp(join(tmpdir(), "keelson-auth-"));
+      t.after(() => rm(dataDir, { recursive: true, force: true }));
+      const start = () =>
+        EtcdServer.start({
+          dataDir,
+          listen: [{ host: "127.0.0.1", port: 0 }],
+          auth: BCRYPT.auth,
+          limits: { snapshotCount },
+        });
+      const addressOf = (server: EtcdServer) => `127.0.0.1:${server.addresses[0]?.port}`;
+      let token: string | undefined;
+      {
+        await using server = await start();
+        using client = new RawClient(addressOf(server));
+        for (const { send } of SETUP) await send(client);
+        token = await tokenOf({ address: addressOf(server) }, "reader");
+      }
+      await using server = await start();
+      const address = addressOf(server);
+      const read = unary(KV.method.range, { key: Buffer.from("b"), countOnly: true });
+      const ask = async (metadata: Record<string, string>): Promise<unknown> => {
+        using client = new RawClient(address, { metadata });
+        return await read.send(client);
+      };
+      assert.deepEqual(await ask({}), { refused: { code: 3, message: "etcdserver: user name is empty" } });
+      assert.deepEqual(await ask({ token: token ?? "" }), {
+        refused: { code: 16, message: "etcdserver: invalid auth token" },
+      });
+      const again = (await tokenOf({ address }, "reader")) ?? "";
+      assert.deepEqual((await ask({ token: again })) as { count?: string }, {
+        header: { revision: "7" },
+        count: "1",
+      });
+    });
+  }
+
+  test("may watch only what they may read, also without an end", async () => {
+    await using server = await embedded({ auth: BCRYPT.auth });
+    using client = new RawClient(server.address);
+    for (const { send } of SETUP) await send(client);
+    using reader = new RawClient(server.address, {
+      metadata: { token: (await tokenOf(server, "reader")) ?? "" },
+    });
+    const watching = new Watching(reader);
+    // etcd 3.5.16 takes the first for a watch of the key alone, when it looks at rights.
+    watching.create({ key: Buffer.from("b"), rangeEnd: Buffer.of(0) });
+    watching.create({ key: Buffer.from("b"), rangeEnd: Buffer.from("d") });
+    await watching.until(() => watching.controls() === 2);
+    assert.deepEqual(
+      watching.responses.map(({ watchId, canceled, cancelReason }) => ({ watchId, canceled, cancelReason })),
+      [
+        {
+          watchId: -1n,
+          canceled: true,
+          cancelReason: "rpc error: code = PermissionDenied desc = etcdserver: permission denied",
+        },
+        { watchId: 0n, canceled: false, cancelReason: "" },
+      ],
+    );
+    watching.close();
+  });
 });
 
 function shown(step: Step): string {
