@@ -110,6 +110,38 @@ export function kvCases(client: () => EtcdClient): void {
       assert.equal((await client().get("t/b"))?.modRevision, done.revision);
     });
 
+    it("carries out transactions inside of transactions", async () => {
+      await client().put("n/a", "1");
+      const inner = {
+        compare: [compare.value("n/a", "=", "1")],
+        success: [op.put("n/b", "2"), op.txn({ compare: [], success: [op.get({ prefix: "n/" })] })],
+        failure: [op.delete({ key: "n/c" })],
+      };
+      const done = await client().txn({ compare: [], success: [op.put("n/a", "3"), op.txn(inner)] });
+      // Conditions, the inner ones too, are looked at before anything is changed.
+      const [, result] = done.responses;
+      assert.ok(result?.type === "txn" && result.succeeded);
+      const [put, innermost] = result.responses;
+      assert.deepEqual(put, { type: "put", previous: undefined });
+      assert.ok(innermost?.type === "txn" && innermost.responses[0]?.type === "get");
+      assert.deepEqual(
+        innermost.responses[0].kvs.map((kv) => [kv.key, text(kv.value), kv.modRevision]),
+        [
+          ["n/a", "3", done.revision],
+          ["n/b", "2", done.revision],
+        ],
+      );
+      const deep = (levels: number): Parameters<EtcdClient["txn"]>[0] => ({
+        compare: [],
+        success: [levels === 0 ? op.get({ key: "n/a" }) : op.txn(deep(levels - 1))],
+      });
+      await client().txn(deep(60));
+      await failsWith(
+        "TOO_MANY_OPS",
+        Promise.resolve().then(() => client().txn(deep(128))),
+      );
+    });
+
     it("refuses transactions that are none", async () => {
       const twice = { compare: [], success: [op.put("d", "1"), op.put("d", "2")] };
       await failsWith("DUPLICATE_KEY", client().txn(twice));

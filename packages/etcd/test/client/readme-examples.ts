@@ -1,4 +1,5 @@
 // The examples of the README, word for word, so that the compiler and a store have seen them.
+import { readFile } from "node:fs/promises";
 import { Election, EtcdClient, EtcdError, EtcdServer, LeaseKeeper, compare, op } from "@keelson/etcd";
 
 /** Runs the examples in `dataDir`. */
@@ -72,4 +73,20 @@ export async function runExamples(dataDir: string): Promise<void> {
   // end
 
   if (!succeeded || kvs.length !== 0 || !stopped.signal.aborted) throw new Error("an example went wrong");
+}
+
+/** What needs certificates and is shown only; the suite over TLS does the same. */
+export async function secured(password: string): Promise<void> {
+  // example: secured
+  await using secured = new EtcdClient({
+    endpoints: ["https://store-1.example:2379", "https://store-2.example:2379"],
+    tls: async () => ({
+      ca: await readFile("store-ca.pem"),
+      cert: await readFile("client.pem"),
+      key: await readFile("client.key"),
+    }),
+    auth: { username: "web", password },
+  });
+  // end
+  await secured.get("motd");
 }
