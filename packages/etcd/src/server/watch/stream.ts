@@ -151,8 +151,9 @@ export class WatchStream implements StreamHandler {
   /** Answered only when every watcher of the stream has been told everything; without watchers not at all. */
   #progress(): void {
     this.#options.hub.flush();
-    const watchers = [...this.#watchers.values()].filter(({ isOver }) => !isOver);
-    if (watchers.length === 0) return;
+    const watchers = [...this.#watchers.values()];
+    // etcd counts a watch that a compaction ended among those that are behind, until it is canceled.
+    if (watchers.length === 0 || watchers.some(({ isOver }) => isOver)) return;
     this.#owesProgress = watchers.some(({ isCurrent }) => !isCurrent);
     if (!this.#owesProgress) this.#send({ header: this.#options.header(this.#revision), watchId: -1 });
   }
