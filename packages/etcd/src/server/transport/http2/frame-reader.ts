@@ -15,10 +15,10 @@ export interface Frame {
 }
 
 /** The frame that begins at a place (RFC 9113, 4.1), or undefined while it is incomplete. Throws for one too large. */
-export function readFrame(bytes: Buffer, at: number): Frame | undefined {
+export function readFrame(bytes: Buffer, at: number, mostBytes = DEFAULT_FRAME_BYTES): Frame | undefined {
   if (bytes.length - at < FRAME_HEAD_BYTES) return undefined;
   const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
-  if (length > DEFAULT_FRAME_BYTES) throw new ConnectionError(ERROR.frameSize, "a frame is too large");
+  if (length > mostBytes) throw new ConnectionError(ERROR.frameSize, "a frame is too large");
   const start = at + FRAME_HEAD_BYTES;
   if (bytes.length - start < length) return undefined;
   return {

@@ -9,8 +9,8 @@ import { STATIC_COUNT, STATIC_FIELDS } from "./static-table.ts";
 const MOST_INTEGER_BYTES = 4;
 /** Lower-case tokens (RFC 9113, 8.2.1), with the colon of a pseudo-header. */
 const NAME = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** Anything but line ends and NUL, and no blank at either end. */
-const VALUE = /^(?:[^\0\r\n \t](?:[^\0\r\n]*[^\0\r\n \t])?)?$/;
+/** Anything but line ends and NUL. */
+const VALUE = /^[^\0\r\n]*$/;
 
 /** Names and values in turn. */
 export type Fields = readonly string[];
