@@ -21,6 +21,7 @@ import type { RandomCall } from "./support/v2-histories.ts";
 const SEED = Number(process.env["KEELSON_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const CALLS = Number(process.env["KEELSON_TEST_REQUESTS"] ?? 1500);
 const WAITS = 100;
+const LIVE = 40;
 
 const version = await promisify(execFile)("etcd", ["--version"]).then(
   ({ stdout }) => stdout,
@@ -105,6 +106,7 @@ for (const [name, start] of Object.entries(ours)) {
       const histories = new V2Histories(seeded(SEED));
       const first = await compareCalls({ theirs, own, histories }, CALLS);
       await compareWaits({ theirs, own, histories }, first);
+      await compareLive({ theirs, own, histories }, first);
     });
   });
 }
@@ -152,5 +154,79 @@ async function compareWaits({ theirs, own, histories }: Pair, last: number): Pro
     const expected = await theirs.told(call(theirs.base), 80);
     const got = await own.told(call(own.base), expected === "nothing" ? 50 : 5000);
     assert.deepEqual(got, expected, `wait ${place} of seed ${SEED}: ${JSON.stringify(call(0))}`);
+  }
+}
+
+/** Requests that wait while one call is made: all are told the same, or nothing. */
+async function compareLive({ theirs, own, histories }: Pair, last: number): Promise<void> {
+  let heard = 0;
+  for (let place = 0; place < LIVE; place++) {
+    const change = histories.next(last);
+    if (await changesTimeOfDirectory(theirs, change)) continue;
+    // At the place of the change, above it or below it; seldom elsewhere.
+    const parts = change.path.split("/");
+    const paths = [
+      change.path,
+      parts.slice(0, -1).join("/"),
+      `${change.path}/a`,
+      histories.path(),
+      `/${parts[1] ?? ""}`,
+    ];
+    const calls = paths.flatMap((path) =>
+      [true, false].map((recursive): V2Call => {
+        return { method: "GET", path: `/v2/keys${path}?wait=true&recursive=${recursive}` };
+      }),
+    );
+    const waits = [];
+    for (const side of [theirs, own])
+      waits.push(await Promise.all(calls.map((call) => Waiting.open(side, call))));
+    const expected = await theirs.answer(change);
+    assert.deepEqual(await own.answer(change), expected);
+    const [told = [], got = []] = await Promise.all(
+      waits.map((side) => Promise.all(side.map((waiting) => waiting.told(100)))),
+    );
+    assert.deepEqual(
+      got,
+      told,
+      `live ${place} of seed ${SEED}: ${JSON.stringify(callFor(change, 0))} ${calls.map(({ path }) => path).join(" ")}`,
+    );
+    heard += told.filter((one) => one !== "nothing").length;
+  }
+  assert.ok(heard > LIVE, `only ${heard} requests were told anything`);
+}
+
+class Waiting {
+  readonly #side: Side;
+  readonly #stop: AbortController;
+  readonly #body: Promise<string>;
+
+  private constructor(side: Side, stop: AbortController, body: Promise<string>) {
+    this.#side = side;
+    this.#stop = stop;
+    this.#body = body;
+  }
+
+  /** Resolves when it waits. */
+  static async open(side: Side, call: V2Call): Promise<Waiting> {
+    const stop = new AbortController();
+    const response = await side.client.open(call, stop.signal);
+    const read = async (): Promise<string> => {
+      let body = "";
+      for await (const chunk of response) body += String(chunk);
+      return body;
+    };
+    return new Waiting(
+      side,
+      stop,
+      read().catch(() => ""),
+    );
+  }
+
+  /** What it is told, or "nothing" after a while. */
+  async told(withinMs: number): Promise<unknown> {
+    const timer = setTimeout(() => this.#stop.abort(), withinMs);
+    const body = await this.#body;
+    clearTimeout(timer);
+    return body === "" ? "nothing" : this.#side.comparison.body(body);
   }
 }
