@@ -226,7 +226,10 @@ class Growth {
   }
 }
 
-/** Has every machine stop its member and delete its data. Resolves when they have. */
+/**
+ * Has every machine stop its member and delete its data. Resolves when those that are there have; the others do
+ * when they come back.
+ */
 export async function dismissMembers({
   store,
   records,
@@ -238,5 +241,13 @@ export async function dismissMembers({
     value: memberOrderCodec.encode({ ...order, wanted: "remove" }),
   }));
   if (write.length > 0) await store.txn({ compare: [], write }, { signal });
-  await records.until(() => records.orders().length === 0, signal);
+  const present = await presentMachines(store, signal);
+  await records.until(() => !records.orders().some(({ machine }) => present.has(machine)), signal);
+}
+
+/** Ids of the machines whose lease lives. */
+export async function presentMachines(store: EtcdStore, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const all = { key: keys.machine(""), end: keys.machine("~"), keysOnly: true };
+  const { values } = await store.range(all, { signal });
+  return new Set(values.map(({ key }) => key.slice(keys.machine("").length)));
 }

@@ -1,11 +1,10 @@
 // Brings the store back from its cluster into the one machine that can embed it. Run by that machine's keeld;
 // everything before the hand-over is undone when something fails, and the cluster goes on.
 import { describeError, KeelError } from "../base/errors.ts";
-import { keys } from "../model/keys.ts";
 import type { StoreLocation } from "../model/store.ts";
 import { StoreMembers } from "../registry/store-members.ts";
 import { migrateStore } from "../registry/store-migration.ts";
-import { dismissMembers } from "./growth.ts";
+import { dismissMembers, presentMachines } from "./growth.ts";
 import type { GrowthOptions } from "./growth.ts";
 import { forgetMove, rememberMove, settleMove } from "./move-memory.ts";
 import type { MoveRun } from "./move-run.ts";
@@ -94,11 +93,7 @@ async function everybodyFollowed(
 ): Promise<void> {
   for (const end = clock.now() + followMs; clock.now() < end; await clock.sleep(100, signal)) {
     const epoch = records.location?.epoch;
-    const { values } = await store.range(
-      { key: keys.machine(""), end: keys.machine("~"), keysOnly: true },
-      { signal },
-    );
-    const all = [machine, ...values.map(({ key }) => key.slice(keys.machine("").length))];
+    const all = [machine, ...(await presentMachines(store, signal))];
     if (epoch !== undefined && all.every((id) => records.client(id)?.epoch === epoch)) return;
   }
 }
