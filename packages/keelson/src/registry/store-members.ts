@@ -3,7 +3,6 @@
 import { EtcdClient } from "@keelson/etcd/client";
 import type { Member, MemberStatus } from "@keelson/etcd/client";
 import type { Clock } from "../base/clock.ts";
-import { describeError } from "../base/errors.ts";
 import type { StoreAccess } from "./etcd-store.ts";
 
 /** A member as the cluster lists it and as it answers itself. */
@@ -17,8 +16,6 @@ export interface StoreMember {
   readonly isLearner: boolean;
   /** undefined when it does not answer. */
   readonly status: StoreMemberStatus | undefined;
-  /** Why it does not answer, in words. */
-  readonly problem: string;
 }
 
 export interface StoreMemberStatus {
@@ -96,13 +93,13 @@ export class StoreMembers implements AsyncDisposable {
   async #memberOf(member: Member, signal: AbortSignal | undefined): Promise<StoreMember> {
     const { clientUrls, isLearner, name, peerUrls } = member;
     const listed = { id: hexadecimal(member.id), name, peerUrls, clientUrls, isLearner };
-    if (clientUrls.length === 0) return { ...listed, status: undefined, problem: "it has not started yet" };
+    if (clientUrls.length === 0) return { ...listed, status: undefined };
     await using client = this.#clientOf(clientUrls);
     try {
       const status = await client.status(undefined, { signal, deadlineMs: withinMs, attempts: 1 });
-      return { ...listed, status: statusOf(status), problem: "" };
-    } catch (error) {
-      return { ...listed, status: undefined, problem: describeError(error) };
+      return { ...listed, status: statusOf(status) };
+    } catch {
+      return { ...listed, status: undefined };
     }
   }
 

@@ -1,5 +1,4 @@
 // How the store is, in words and figures: its members as they answer themselves, and what is being done about them.
-import { describeError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import type { StoreKind } from "../model/store.ts";
 import type { EtcdStore } from "../registry/etcd-store.ts";
@@ -65,7 +64,9 @@ export async function storeStatus(sources: StatusSources, signal?: AbortSignal):
   await using asked = new StoreMembers(store.access, clock);
   const membership = await asked.read(signal);
   const kind = location?.kind ?? guessKind(membership);
-  const members = membership.members.map((member) => viewOf(sources, member, membership));
+  const members = membership.members
+    .map((member) => viewOf(sources, member, membership))
+    .toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   const size = location?.size ?? members.length;
   const healthy = members.filter((member) => member.healthy && member.role !== "learner").length;
   return {
@@ -122,9 +123,10 @@ function roleOf({ status, isLearner }: StoreMember): StoreMemberView["role"] {
   return status.isLeader ? "leader" : "follower";
 }
 
-function reasonOf({ status, problem }: StoreMember, reported: string | undefined): string {
+function reasonOf({ status, clientUrls }: StoreMember, reported: string | undefined): string {
   if (reported) return reported;
-  if (status === undefined) return problem;
+  if (clientUrls.length === 0) return "it has not started yet";
+  if (status === undefined) return "it does not answer";
   return status.hasLeader ? status.errors.join("; ") : "it has no leader";
 }
 
@@ -135,7 +137,10 @@ function complaints(
   const voters = members.filter(({ role }) => role !== "learner").length;
   const spare = healthy - (Math.floor(voters / 2) + 1);
   const words: string[] = [];
-  if (spare < 0) words.push("the store has no majority: nothing can be written");
+  const silent = members
+    .filter((member) => !member.healthy)
+    .map(({ name, machineName }) => machineName || name);
+  if (spare < 0) words.push(`the store has no majority and takes no writes: start ${silent.join(", ")}`);
   else if (healthy < voters)
     words.push(
       `${voters - healthy} of ${voters} members do not answer; the store bears the loss of ${spare} more`,
@@ -154,6 +159,3 @@ function complaints(
 export function hostOf(url: string): string {
   return (URL.parse(url)?.hostname ?? "").replace(/^\[|\]$/g, "");
 }
-
-/** For a store that does not answer at all. */
-export const unanswered = (error: unknown): string => `the store does not answer: ${describeError(error)}`;
