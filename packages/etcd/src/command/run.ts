@@ -10,6 +10,7 @@ import { FlagError } from "./flag-error.ts";
 import { flagHelp, usage } from "./help.ts";
 import { notifyReady } from "./notify.ts";
 import { parseCommandLine, readEnvironment, refuseUnsupported, type GivenFlags } from "./parse-flags.ts";
+import { selfSignedFiles } from "./self-signed.ts";
 import { settingsOf, type Settings } from "./settings.ts";
 import { logWriter, zapLog, type LogWriter } from "./zap-log.ts";
 
@@ -103,6 +104,8 @@ async function serve(
     name,
     "data-dir": dataDir,
   });
+  const { autoTls } = settings;
+  if (autoTls !== undefined) selfSignedFiles(autoTls.folder, { ...autoTls, now: new Date() });
   await using server = await EtcdServer.start({ ...settings.server, log });
   // Harnesses of 3.4 wait for the first two of these lines, those of 3.5 for the third.
   log("info", "enabled capabilities for version", { "cluster-version": CLUSTER_VERSION });

@@ -1,6 +1,7 @@
 // What the flags mean, taken together: the server's options, and how the command logs.
 
 import { isIP } from "node:net";
+import { join } from "node:path";
 import type { AutoCompactionOptions, EtcdServerOptions, ListenOptions, TlsOptions } from "../server/index.ts";
 import { FlagError } from "./flag-error.ts";
 import { FLAGS } from "./flag-table.ts";
@@ -12,6 +13,10 @@ export interface Settings {
   readonly server: EtcdServerOptions;
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logOutputs: readonly string[];
+  /** The certificate to make, where --auto-tls asks for one. */
+  readonly autoTls:
+    | { readonly folder: string; readonly hosts: readonly string[]; readonly years: number }
+    | undefined;
   /** What is worth a warning, though nothing is wrong with it. */
   readonly warnings: readonly string[];
 }
@@ -43,7 +48,7 @@ export function settingsOf(given: GivenFlags): Settings {
   return {
     server: {
       name,
-      dataDir: flags.text("data-dir") || `${name}.etcd`,
+      dataDir: dataDirOf(flags),
       ...(walDir === "" ? {} : { walDir }),
       listen,
       metricsListen,
@@ -74,6 +79,7 @@ export function settingsOf(given: GivenFlags): Settings {
         keepalive: keepalive(flags),
       },
     },
+    autoTls: autoTls(flags),
     logLevel: logLevel(flags),
     logOutputs: flags.list("log-outputs"),
     warnings,
@@ -222,8 +228,32 @@ function boundAddress(
   return { host: host === "localhost" ? "127.0.0.1" : host, port };
 }
 
+function dataDirOf(flags: Flags): string {
+  return flags.text("data-dir") || `${flags.text("name")}.etcd`;
+}
+
+/** Where etcd keeps what --auto-tls makes. Certificates that are given count more. */
+function autoTlsFolder(flags: Flags): string | undefined {
+  if (!flags.bool("auto-tls") || flags.text("cert-file") !== "") return undefined;
+  return join(dataDirOf(flags), "fixtures/client");
+}
+
+function autoTls(flags: Flags): Settings["autoTls"] {
+  const folder = autoTlsFolder(flags);
+  const urls = flags.list("listen-client-urls");
+  const hosts = urls.flatMap((url) => /^https:\/\/\[?([^\]]*?)\]?:\d*$/.exec(url)?.[1] ?? []);
+  const years = flags.number("self-signed-cert-validity");
+  if (years < 1 || years > 100)
+    throw new FlagError("--self-signed-cert-validity is a number of years from 1 to 100");
+  return folder === undefined ? undefined : { folder, hosts: [...new Set(hosts)], years };
+}
+
 function tlsOptions(flags: Flags): TlsOptions | undefined {
-  const [certFile, keyFile] = [flags.text("cert-file"), flags.text("key-file")];
+  const auto = autoTlsFolder(flags);
+  const [certFile, keyFile] =
+    auto === undefined
+      ? [flags.text("cert-file"), flags.text("key-file")]
+      : [join(auto, "cert.pem"), join(auto, "key.pem")];
   if (certFile === "" && keyFile === "") return undefined;
   if (certFile === "" || keyFile === "")
     throw new FlagError("--cert-file and --key-file must both be present or both be absent");

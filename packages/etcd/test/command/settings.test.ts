@@ -120,6 +120,21 @@ describe("settings", () => {
     );
   });
 
+  test("take a certificate that is made for the purpose", () => {
+    const urls = "https://127.0.0.1:1,https://[::1]:1,http://127.0.0.1:2";
+    const given = [
+      `--listen-client-urls=${urls}`,
+      `--advertise-client-urls=${urls}`,
+      "--auto-tls",
+      "--data-dir=/d",
+    ];
+    const folder = "/d/fixtures/client";
+    assert.deepEqual(settings(...given).autoTls, { folder, hosts: ["127.0.0.1", "::1"], years: 1 });
+    assert.equal(settings(...given).server.listen[0]?.tls?.certFile, `${folder}/cert.pem`);
+    assert.equal(settings(...given, "--cert-file=c", "--key-file=k").autoTls, undefined);
+    assert.match(refusal("--self-signed-cert-validity=0") ?? "", /from 1 to 100/);
+  });
+
   test("make one place of http and https at one address", () => {
     const urls = "http://127.0.0.1:1,https://127.0.0.1:1,http://127.0.0.1:2";
     const tls = { certFile: "c", keyFile: "k", minVersion: "TLS1.2" };
