@@ -8,12 +8,16 @@ import { KV } from "../proto/generated/etcdserverpb/kv_pb.ts";
 import { Lease } from "../proto/generated/etcdserverpb/lease_pb.ts";
 import { Maintenance } from "../proto/generated/etcdserverpb/maintenance_pb.ts";
 import { Watch } from "../proto/generated/etcdserverpb/watch_pb.ts";
+import { MAX_TXN_OPS } from "./limits.ts";
 
 /** One method: where it is, and how its messages become bytes and back. */
 export type Rpc<I extends DescMessage, O extends DescMessage> = MethodDefinition<
   MessageInitShape<I>,
   MessageShape<O>
 >;
+
+/** A transaction inside another takes two messages, and there can be one for each operation. */
+const DEEPEST_ANSWER = 2 * MAX_TXN_OPS + 10;
 
 type Method<I extends DescMessage, O extends DescMessage> = DescMethod & {
   readonly input: I;
@@ -30,7 +34,7 @@ export function rpc<I extends DescMessage, O extends DescMessage>(method: Method
     requestSerialize: (value) => Buffer.from(toBinary(input, create(input, value))),
     requestDeserialize: () => unused(),
     responseSerialize: () => unused(),
-    responseDeserialize: (bytes) => fromBinary(output, bytes),
+    responseDeserialize: (bytes) => fromBinary(output, bytes, { recursionLimit: DEEPEST_ANSWER }),
   };
 }
 

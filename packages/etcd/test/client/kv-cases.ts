@@ -135,7 +135,7 @@ export function kvCases(client: () => EtcdClient): void {
         compare: [],
         success: [levels === 0 ? op.get({ key: "n/a" }) : op.txn(deep(levels - 1))],
       });
-      await client().txn(deep(60));
+      await client().txn(deep(120));
       await failsWith(
         "TOO_MANY_OPS",
         Promise.resolve().then(() => client().txn(deep(128))),
