@@ -86,7 +86,7 @@ function extensions(hosts: readonly string[]): readonly Buffer[] {
   const names = hosts.map((host) =>
     isIP(host) === 0 ? der(DNS_NAME, Buffer.from(host)) : der(IP_ADDRESS, addressBytes(host)),
   );
-  // For signatures (bit 0) and for the agreement of keys (bit 2).
+  // For signatures (bit 0) and for keys that are sent enciphered (bit 2), as etcd has it.
   const usage = der(TAG.bitString, Buffer.of(2, 0b1010_0000));
   return [
     extension(OID.keyUsage, usage),
