@@ -92,8 +92,7 @@ const ROWS: Readonly<Record<FlagGroup, readonly Row[]>> = {
       "listen-client-http-urls",
       "urls",
       "",
-      "Where to listen for HTTP alone.",
-      no("one port serves gRPC and HTTP: give --listen-client-urls"),
+      "Where to listen for HTTP alone; the client URLs then serve gRPC alone.",
     ],
     ["max-snapshots", "uint", "5", "Snapshots to keep.", no("one snapshot is kept, with the log behind it")],
     [

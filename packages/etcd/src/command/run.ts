@@ -112,12 +112,17 @@ async function serve(
   const clientUrls = settings.server.advertiseClientUrls ?? [];
   log("info", "published local member", { name, "client-urls": clientUrls });
   log("info", "ready to serve client requests");
-  for (const { url } of server.addresses) {
+  const hasOwn = server.httpAddresses.length > 0;
+  const places = [
+    ...server.addresses.map(({ url }) => ({ url, traffic: hasOwn ? "grpc" : "grpc+http" })),
+    ...server.httpAddresses.map(({ url }) => ({ url, traffic: "http" })),
+  ];
+  for (const { url, traffic } of places) {
     const isSecure = /^(?:https|unixs):/.test(url);
     const message = isSecure
       ? "serving client traffic securely"
       : "serving client traffic insecurely; this is strongly discouraged!";
-    log("info", message, { traffic: "grpc+http", address: url.replace(/^[a-z]+:\/\//, "") });
+    log("info", message, { traffic, address: url.replace(/^[a-z]+:\/\//, "") });
   }
   for (const { url } of server.metricsAddresses) log("info", "serving metrics", { address: url });
   await notifyReady(surroundings.environment, log);

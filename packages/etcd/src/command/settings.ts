@@ -33,7 +33,8 @@ export function settingsOf(given: GivenFlags): Settings {
   const name = flags.text("name");
   const warnings: string[] = [];
   checkCluster(flags, name);
-  const listen = clientListeners(flags, warnings);
+  const listen = clientListeners(flags, "listen-client-urls", warnings);
+  const httpListen = clientListeners(flags, "listen-client-http-urls", warnings);
   const metricsListen = metricsListeners(flags);
   if (given.has("listen-client-urls") && !given.has("advertise-client-urls")) {
     throw new FlagError("--advertise-client-urls is required when --listen-client-urls is set explicitly");
@@ -51,6 +52,7 @@ export function settingsOf(given: GivenFlags): Settings {
       dataDir: dataDirOf(flags),
       ...(walDir === "" ? {} : { walDir }),
       listen,
+      httpListen,
       metricsListen,
       advertiseClientUrls: flags.list("advertise-client-urls"),
       peerUrls: flags.list("initial-advertise-peer-urls"),
@@ -165,9 +167,9 @@ function checkCluster(flags: Flags, name: string): void {
 }
 
 /** Where to listen; http and https at one address are one place that takes both. */
-function clientListeners(flags: Flags, warnings: string[]): readonly ListenOptions[] {
+function clientListeners(flags: Flags, name: string, warnings: string[]): readonly ListenOptions[] {
   const byAddress = new Map<string, ListenOptions>();
-  for (const place of clientPlaces(flags, warnings)) {
+  for (const place of clientPlaces(flags, name, warnings)) {
     const key = JSON.stringify({ ...place, tls: undefined });
     const before = byAddress.get(key);
     const tls = before?.tls ?? place.tls;
@@ -177,9 +179,9 @@ function clientListeners(flags: Flags, warnings: string[]): readonly ListenOptio
   return [...byAddress.values()];
 }
 
-function clientPlaces(flags: Flags, warnings: string[]): readonly ListenOptions[] {
+function clientPlaces(flags: Flags, name: string, warnings: string[]): readonly ListenOptions[] {
   const tls = tlsOptions(flags);
-  return flags.list("listen-client-urls").map((url) => {
+  return flags.list(name).map((url) => {
     const isSecure = /^(?:https|unixs):/.test(url);
     if (isSecure && tls === undefined) {
       throw new FlagError(
@@ -240,7 +242,7 @@ function autoTlsFolder(flags: Flags): string | undefined {
 
 function autoTls(flags: Flags): Settings["autoTls"] {
   const folder = autoTlsFolder(flags);
-  const urls = flags.list("listen-client-urls");
+  const urls = [...flags.list("listen-client-urls"), ...flags.list("listen-client-http-urls")];
   const hosts = urls.flatMap((url) => /^https:\/\/\[?([^\]]*?)\]?:\d*$/.exec(url)?.[1] ?? []);
   const years = flags.number("self-signed-cert-validity");
   if (years < 1 || years > 100)

@@ -88,6 +88,8 @@ export interface EtcdServerOptions {
   readonly hosts?: readonly string[];
   /** Whether to serve the JSON gateway. By default it is served. */
   readonly gateway?: boolean;
+  /** Where to listen for HTTP alone. By default nowhere: HTTP is served where gRPC is, and only then. */
+  readonly httpListen?: readonly ListenOptions[];
   /** Where to listen for /metrics and the health pages alone. By default nowhere besides. */
   readonly metricsListen?: readonly ListenOptions[];
   /** How history is dropped by itself. By default it is not. */

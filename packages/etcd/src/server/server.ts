@@ -1,6 +1,7 @@
 // Wires the parts of the server together. Everything that it serves stands in two tables: gRPC services by name,
 // and pages of HTTP/1.1 by path.
 
+import type { IncomingMessage } from "node:http";
 import { performance } from "node:perf_hooks";
 import { EtcdError } from "../errors.ts";
 import type { KeysStore } from "../rest/keys-store.ts";
@@ -59,6 +60,7 @@ export class EtcdServer implements AsyncDisposable {
   readonly #v2: V2Pages;
   readonly #passwords: Passwords;
   readonly #listeners: readonly Listener[];
+  readonly #pages: readonly Listener[];
   readonly #monitors: readonly Listener[];
   #closing: Promise<void> | undefined;
 
@@ -71,6 +73,7 @@ export class EtcdServer implements AsyncDisposable {
     v2: V2Pages;
     passwords: Passwords;
     listeners: readonly Listener[];
+    pages: readonly Listener[];
     monitors: readonly Listener[];
   }) {
     this.#store = parts.store;
@@ -81,6 +84,7 @@ export class EtcdServer implements AsyncDisposable {
     this.#v2 = parts.v2;
     this.#passwords = parts.passwords;
     this.#listeners = parts.listeners;
+    this.#pages = parts.pages;
     this.#monitors = parts.monitors;
   }
 
@@ -200,22 +204,37 @@ export class EtcdServer implements AsyncDisposable {
       return opening;
     };
     const { connections } = transport;
-    const monitors = await listen(options.metricsListen ?? [], {
-      grpc: monitored,
-      http: web.forMonitoring,
-      connections,
-      log,
-    });
-    listeners.push(...(await listen(options.listen, { grpc, http: web.forClients, connections, log })));
+    const parts = { grpc, http: web.forClients, connections, log };
+    const { httpListen = [], metricsListen = [] } = options;
+    const monitors = await listen(metricsListen, { ...parts, grpc: monitored, http: web.forMonitoring });
+    const pages = await listen(httpListen, { ...parts, grpc: monitored });
+    const forCalls = httpListen.length === 0 ? parts : { ...parts, http: hangUp };
+    listeners.push(...(await listen(options.listen, forCalls)));
     const compaction =
       options.autoCompaction && opened.use(new AutoCompaction(options.autoCompaction, { store, clock, log }));
     opened.move();
-    return new EtcdServer({ store, leases, compaction, grpc, web, v2, passwords, listeners, monitors });
+    return new EtcdServer({
+      store,
+      leases,
+      compaction,
+      grpc,
+      web,
+      v2,
+      passwords,
+      listeners,
+      pages,
+      monitors,
+    });
   }
 
   /** Where it listens, with the ports that it got. */
   get addresses(): readonly Address[] {
     return this.#listeners.map(({ address }) => address);
+  }
+
+  /** Where it listens for HTTP alone. */
+  get httpAddresses(): readonly Address[] {
+    return this.#pages.map(({ address }) => address);
   }
 
   /** Where it listens for monitoring alone. */
@@ -245,7 +264,7 @@ export class EtcdServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const listeners = [...this.#listeners, ...this.#monitors];
+    const listeners = [...this.#listeners, ...this.#pages, ...this.#monitors];
     for (const listener of listeners) listener.stop();
     this.#compaction?.[Symbol.dispose]();
     this.#web.close(EtcdError.refusal("SERVER_STOPPED"));
@@ -256,6 +275,11 @@ export class EtcdServer implements AsyncDisposable {
     for (const listener of listeners) await listener.close();
     await this.#store[Symbol.asyncDispose]();
   }
+}
+
+/** Where only gRPC is served, who speaks HTTP/1.1 gets no answer. */
+function hangUp(request: IncomingMessage): void {
+  request.socket.destroy();
 }
 
 function randomBits(random: () => number): bigint {

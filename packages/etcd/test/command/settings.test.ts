@@ -30,6 +30,7 @@ describe("settings", () => {
       name: "default",
       dataDir: "default.etcd",
       listen: [{ host: "127.0.0.1", port: 2379, tls: undefined }],
+      httpListen: [],
       metricsListen: [],
       advertiseClientUrls: ["http://localhost:2379"],
       peerUrls: ["http://localhost:2380"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
+import { EtcdClient } from "../../../src/client/index.ts";
 import { EtcdError } from "../../../src/errors.ts";
 import { healthPages, type Patient } from "../../../src/server/pages/health.ts";
 import { httpListener } from "../../../src/server/transport/http.ts";
@@ -122,6 +123,23 @@ describe("access over HTTP", () => {
       ],
       [200, 200, 200, 421],
     );
+  });
+
+  test("has ports of its own where they are asked for; the others then serve gRPC alone", async () => {
+    await using server = await testServer({ httpListen: [{ host: "127.0.0.1", port: 0 }] });
+    const port = server.server.httpAddresses[0]?.port ?? 0;
+    assert.equal((await ask({ port, path: "/health" })).status, 200);
+    assert.equal((await post(port, "/v3/kv/range", { key: "YQ==" })).status, 200);
+    await assert.rejects(ask({ port: server.port, path: "/health" }));
+    const calls = async (at: number): Promise<string> => {
+      await using client = new EtcdClient({ endpoints: [`http://127.0.0.1:${at}`], deadlineMs: 500 });
+      return await client.get("a").then(
+        () => "answered",
+        (error: EtcdError) => error.code,
+      );
+    };
+    assert.equal(await calls(server.port), "answered");
+    assert.equal(await calls(port), "UNIMPLEMENTED");
   });
 
   test("is for monitoring alone where only that is served", async () => {
