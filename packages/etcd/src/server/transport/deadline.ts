@@ -9,19 +9,28 @@ const UNITS: Readonly<Record<string, number>> = {
   u: 0.001,
   n: 0.000_001,
 };
-const TIMEOUT = /^(\d{1,8})([HMSmun])$/;
+const [LEAST_LENGTH, MOST_LENGTH] = [2, 9];
 /** Longer than a timer can wait is as good as never. */
 const MOST_MS = 2 ** 31 - 1;
 
-/** Milliseconds of a `grpc-timeout` header. Throws EtcdError for what is none. */
+/** Milliseconds of a `grpc-timeout` header. Throws EtcdError for what is none, in the words of grpc-go. */
 export function timeoutOf(header: string): number {
-  const match = TIMEOUT.exec(header);
-  if (match === null) {
-    throw new EtcdError("INVALID_ARGUMENT", `malformed grpc-timeout: ${JSON.stringify(header)}`, {
-      grpcStatus: GRPC_STATUS.INTERNAL,
-    });
+  const quoted = JSON.stringify(header);
+  if (header.length < LEAST_LENGTH) throw malformed(`transport: timeout string is too short: ${quoted}`);
+  if (header.length > MOST_LENGTH) throw malformed(`transport: timeout string is too long: ${quoted}`);
+  const unit = UNITS[header.slice(-1)];
+  if (unit === undefined) throw malformed(`transport: timeout unit is not recognized: ${quoted}`);
+  const digits = header.slice(0, -1);
+  if (!/^[+-]?\d+$/.test(digits)) {
+    throw malformed(`strconv.ParseInt: parsing ${JSON.stringify(digits)}: invalid syntax`);
   }
-  return Number(match[1]) * (UNITS[match[2] ?? ""] ?? 0);
+  return Number(digits) * unit;
+}
+
+/** What a call is told that has had its time. */
+export function deadlineExceeded(): EtcdError {
+  const { DEADLINE_EXCEEDED: grpcStatus } = GRPC_STATUS;
+  return new EtcdError("TIMEOUT", "context deadline exceeded", { grpcStatus });
 }
 
 /** Calls back when a call has had its time. */
@@ -31,8 +40,10 @@ export function deadline(
 ): NodeJS.Timeout | undefined {
   const milliseconds = header === undefined ? MOST_MS : Math.ceil(timeoutOf(header));
   if (milliseconds >= MOST_MS) return undefined;
-  return setTimeout(() => {
-    const { DEADLINE_EXCEEDED: grpcStatus } = GRPC_STATUS;
-    late(new EtcdError("TIMEOUT", "context deadline exceeded", { grpcStatus }));
-  }, milliseconds).unref();
+  return setTimeout(() => late(deadlineExceeded()), milliseconds).unref();
+}
+
+function malformed(why: string): EtcdError {
+  const { INTERNAL: grpcStatus } = GRPC_STATUS;
+  return new EtcdError("INVALID_ARGUMENT", `malformed grpc-timeout: ${why}`, { grpcStatus });
 }

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 import { AnswerHeaders, CONTENT_TYPE } from "./answer-headers.ts";
 import type { Call, Method, Peer, ServiceTable } from "./call.ts";
-import { timeoutOf } from "./deadline.ts";
+import { deadlineExceeded, timeoutOf } from "./deadline.ts";
 import { Budget } from "./http2/allowance.ts";
 import { Connection } from "./http2/connection.ts";
 import type { RequestHead } from "./http2/request-head.ts";
@@ -19,6 +19,8 @@ import { UnaryCall } from "./unary-call.ts";
 const CLOSE_MS = 1000;
 const CHECKS = 4;
 const [LEAST_CHECK_MS, MOST_CHECK_MS] = [10, 5000];
+/** How requests may be compressed. Answers never are. */
+const ENCODINGS: ReadonlySet<string> = new Set(["identity", "gzip"]);
 /** As grpc-go takes them: with a codec behind it, or with parameters. */
 const IS_GRPC = /^application\/grpc(?:$|[+;])/;
 
@@ -39,6 +41,14 @@ interface Client {
   readonly headers: AnswerHeaders;
   readonly pages: PageServer | undefined;
   readonly linger: (change: number) => void;
+}
+
+/** What every call works with. */
+interface CallParts {
+  readonly stream: Stream;
+  readonly headers: AnswerHeaders;
+  readonly messages: MessageReaderOptions;
+  readonly timeout: string | undefined;
 }
 
 /** A call that ends only when someone ends it. */
@@ -126,8 +136,11 @@ export class GrpcServer {
     if (refusal !== undefined) return stream.end(() => headers.refusal(refusal.error, refusal.httpStatus));
     if (method === undefined) return;
     const call = new GrpcCall(head, client.peer);
-    if (method.kind === "stream") return this.#stream(method, call, { stream, body, headers, timeout });
-    const unary = this.#unary(method, call, { stream, headers, timeout, linger: client.linger });
+    const encoding = head.value("grpc-encoding");
+    const messages = encoding === undefined ? this.#messages : { ...this.#messages, encoding };
+    const parts: CallParts = { stream, headers, messages, timeout };
+    if (method.kind === "stream") return this.#stream(method, { call, parts, body });
+    const unary = this.#unary(method, { call, parts, linger: client.linger });
     stream.receiver = unary;
     if (body === undefined) return;
     if (isWholeMessage(body, this.#options.mostMessageBytes)) return unary.take(body.subarray(PREFIX_BYTES));
@@ -145,28 +158,29 @@ export class GrpcServer {
       const message = `Received a HEADERS frame with :method ${JSON.stringify(head.method)} which should be POST`;
       return { error: internal(message), httpStatus: 405 };
     }
+    let isLate = false;
     try {
-      if (timeout !== undefined) timeoutOf(timeout);
+      isLate = timeout !== undefined && timeoutOf(timeout) <= 0;
     } catch (error) {
       return { error, httpStatus: 400 };
     }
     if (method === undefined) return { error: unknownMethod(this.#options.services, head.path) };
     const encoding = head.value("grpc-encoding");
-    if (encoding !== undefined && encoding !== "identity") return { error: unknownEncoding(encoding) };
-    return undefined;
+    if (encoding !== undefined && !ENCODINGS.has(encoding)) return { error: unknownEncoding(encoding) };
+    return isLate ? { error: deadlineExceeded() } : undefined;
   }
 
   #unary(
     method: Exclude<Method, { kind: "stream" }>,
-    call: Call,
-    parts: { stream: Stream; headers: AnswerHeaders; timeout: string | undefined; linger: Client["linger"] },
+    { call, parts, linger }: { call: Call; parts: CallParts; linger: Client["linger"] },
   ): UnaryCall {
-    const common = { ...parts, messages: this.#messages };
-    if (method.kind === "unary")
-      return new UnaryCall({ ...common, handle: (message) => method.handle(message, call) });
+    if (method.kind === "unary") {
+      return new UnaryCall({ ...parts, linger, handle: (message) => method.handle(message, call) });
+    }
     const gone = new AbortController();
     const unary: UnaryCall = new UnaryCall({
-      ...common,
+      ...parts,
+      linger,
       handle: (message) => method.handle(message, call, gone.signal),
       closed: () => {
         this.#endless.delete(endless);
@@ -185,14 +199,12 @@ export class GrpcServer {
 
   #stream(
     method: Method & { kind: "stream" },
-    request: Call,
-    parts: { stream: Stream; body: Buffer | undefined; headers: AnswerHeaders; timeout: string | undefined },
+    { call: request, parts, body }: { call: Call; parts: CallParts; body: Buffer | undefined },
   ): void {
-    const { stream, body } = parts;
+    const { stream, headers } = parts;
     try {
       const call: GrpcStreamCall = new GrpcStreamCall(request, {
         ...parts,
-        messages: this.#messages,
         open: (it) => method.open(it),
         closed: () => this.#endless.delete(call),
       });
@@ -202,7 +214,7 @@ export class GrpcServer {
       call.data(body);
       call.ended();
     } catch (error) {
-      stream.end(() => parts.headers.refusal(error));
+      stream.end(() => headers.refusal(error));
     }
   }
 }

@@ -1,5 +1,6 @@
 // gRPC messages inside of a stream's data (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 
+import { gunzipSync } from "node:zlib";
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 import type { Budget } from "./http2/allowance.ts";
 import { word } from "./http2/protocol.ts";
@@ -22,6 +23,8 @@ export function isWholeMessage(body: Buffer, mostBytes: number): boolean {
 
 export interface MessageReaderOptions {
   readonly mostBytes: number;
+  /** `grpc-encoding` of the messages that say they are compressed. As etcd, the server knows gzip alone. */
+  readonly encoding?: string | undefined;
   /** What all readers of a server may hold together. */
   readonly budget: Budget;
 }
@@ -44,10 +47,15 @@ export class MessageReader {
     while (rest.length >= PREFIX_BYTES) {
       const end = PREFIX_BYTES + this.#lengthOf(rest);
       if (rest.length < end) break;
-      take(rest.subarray(PREFIX_BYTES, end));
+      take(this.#plain(rest.subarray(0, end)));
       rest = rest.subarray(end);
     }
     if (rest.length > 0) this.#hold(rest);
+  }
+
+  /** A message has begun and is not complete. */
+  get isPartial(): boolean {
+    return this.#length > 0;
   }
 
   /** Lets go of what is held. */
@@ -66,9 +74,9 @@ export class MessageReader {
     const isComplete =
       this.#length >= PREFIX_BYTES && this.#length === PREFIX_BYTES + this.#lengthOf(this.#held);
     if (isComplete) {
-      const message = this.#held.subarray(PREFIX_BYTES, this.#length);
+      const whole = this.#held.subarray(0, this.#length);
       this.release();
-      take(message);
+      take(this.#plain(whole));
     }
     return chunk.subarray(missing);
   }
@@ -92,17 +100,38 @@ export class MessageReader {
   }
 
   #lengthOf(bytes: Buffer): number {
-    const { mostBytes } = this.#options;
-    if (bytes[0] !== 0) {
-      throw new EtcdError("UNIMPLEMENTED", "grpc: compressed messages are not supported", {
-        grpcStatus: GRPC_STATUS.UNIMPLEMENTED,
-      });
+    const { mostBytes, encoding } = this.#options;
+    const [format = 0] = bytes;
+    if (format > 1) throw internal(`grpc: received unexpected payload format ${format}`);
+    if (format === 1 && (encoding === undefined || encoding === "identity")) {
+      throw internal("grpc: compressed flag set with identity or empty encoding");
     }
     const length = bytes.readUInt32BE(1);
-    if (length > mostBytes) {
-      const message = `grpc: received message larger than max (${length} vs. ${mostBytes})`;
-      throw new EtcdError("REQUEST_TOO_LARGE", message, { grpcStatus: GRPC_STATUS.RESOURCE_EXHAUSTED });
-    }
+    if (length > mostBytes) throw tooLarge(`message larger than max (${length} vs. ${mostBytes})`);
     return length;
   }
+
+  /** The message behind its prefix. */
+  #plain(framed: Buffer): Buffer {
+    const message = framed.subarray(PREFIX_BYTES);
+    if (framed[0] === 0) return message;
+    const { mostBytes } = this.#options;
+    try {
+      return gunzipSync(message, { maxOutputLength: mostBytes });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") {
+        throw tooLarge(`message after decompression larger than max (${mostBytes + 1} vs. ${mostBytes})`);
+      }
+      throw internal(`grpc: failed to decompress the received message: ${(error as Error).message}`);
+    }
+  }
+}
+
+function internal(message: string): EtcdError {
+  return new EtcdError("INTERNAL", message, { grpcStatus: GRPC_STATUS.INTERNAL });
+}
+
+function tooLarge(what: string): EtcdError {
+  const { RESOURCE_EXHAUSTED: grpcStatus } = GRPC_STATUS;
+  return new EtcdError("REQUEST_TOO_LARGE", `grpc: received ${what}`, { grpcStatus });
 }

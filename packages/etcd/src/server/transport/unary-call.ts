@@ -43,7 +43,7 @@ export class UnaryCall implements StreamReceiver {
   }
 
   ended(): void {
-    if (this.#state === "reading") this.refuse(noMessage());
+    if (this.#state === "reading") this.refuse(endOfFile(this.#reader?.isPartial === true));
   }
 
   drained(): void {}
@@ -103,7 +103,8 @@ export class UnaryCall implements StreamReceiver {
   }
 }
 
-function noMessage(): EtcdError {
-  const { INTERNAL } = GRPC_STATUS;
-  return new EtcdError("INVALID_ARGUMENT", "the request ended before its message", { grpcStatus: INTERNAL });
+/** A request that ended before its message, in Go's words. */
+function endOfFile(isPartial: boolean): EtcdError {
+  const { UNKNOWN: grpcStatus } = GRPC_STATUS;
+  return new EtcdError("INVALID_ARGUMENT", isPartial ? "unexpected EOF" : "EOF", { grpcStatus });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { EtcdError } from "../../../src/errors.ts";
 import { ERROR, frame, FRAME, word } from "../../../src/server/transport/http2/protocol.ts";
 import { framed } from "../../../src/server/transport/messages.ts";
@@ -15,8 +16,28 @@ describe("gRPC calls", () => {
       [{ ":path": "/no.Such/Thing" }, "200", "12 unknown service no.Such"],
       [{ ":path": "no.Such/Thing" }, "200", "12 unknown service no.Such"],
       [{ ":path": "/nonsense" }, "200", '12 malformed method name: "/nonsense"'],
-      [{ "grpc-encoding": "gzip" }, "200", '12 grpc: Decompressor is not installed for grpc-encoding "gzip"'],
-      [{ "grpc-timeout": "soon" }, "400", '13 malformed grpc-timeout: "soon"'],
+      [{ "grpc-encoding": "zstd" }, "200", '12 grpc: Decompressor is not installed for grpc-encoding "zstd"'],
+      [
+        { "grpc-timeout": "soon" },
+        "400",
+        '13 malformed grpc-timeout: strconv.ParseInt: parsing "soo": invalid syntax',
+      ],
+      [
+        { "grpc-timeout": "1x" },
+        "400",
+        '13 malformed grpc-timeout: transport: timeout unit is not recognized: "1x"',
+      ],
+      [
+        { "grpc-timeout": "123456789S" },
+        "400",
+        '13 malformed grpc-timeout: transport: timeout string is too long: "123456789S"',
+      ],
+      [
+        { "grpc-timeout": "S" },
+        "400",
+        '13 malformed grpc-timeout: transport: timeout string is too short: "S"',
+      ],
+      [{ "grpc-timeout": "0m" }, "200", "4 context deadline exceeded"],
       [{ ":method": "GET" }, "405", '13 Received a HEADERS frame with :method "GET" which should be POST'],
       [{ "content-type": "text/html" }, "415", '3 invalid gRPC request content-type "text/html"'],
       [
@@ -47,18 +68,38 @@ describe("gRPC calls", () => {
     client.send(headers(3, requestBlock("Echo")), data(3, "\0\0"));
     client.send(headers(5, requestBlock("Echo")), data(5, `\0${word(100_001)}`, false));
     client.send(headers(7, requestBlock("Echo")), data(7, "\x01\0\0\0\0"));
-    assert.match((await client.answer(1)).status, /^13 /);
-    assert.match((await client.answer(3)).status, /^13 /);
+    assert.equal((await client.answer(1)).status, "2 EOF");
+    assert.equal((await client.answer(3)).status, "2 unexpected EOF");
     assert.equal(
       (await client.answer(5)).status,
       "8 grpc: received message larger than max (100001 vs. 100000)",
     );
-    assert.match((await client.answer(7)).status, /^12 grpc: compressed/);
+    const { status } = await client.answer(7);
+    assert.equal(status, "13 grpc: compressed flag set with identity or empty encoding");
+    client.send(headers(9, requestBlock("Echo")), data(9, "\x02\0\0\0\0"));
+    assert.equal((await client.answer(9)).status, "13 grpc: received unexpected payload format 2");
     // Who was still sending is told that nobody listens.
     await client.frame(
       "resetStream",
       ({ stream, payload }) => stream === 5 && payload.readUInt32BE() === ERROR.none,
     );
+  });
+
+  test("may be compressed with gzip, and a bomb does not go off", async () => {
+    const gzip = { "grpc-encoding": "gzip" };
+    const compressed = (bytes: Buffer): string => `\x01${word(bytes.length)}${bytes.toString("latin1")}`;
+    await using client = new RawClient();
+    client.send(headers(1, requestBlock("Echo", gzip)), data(1, compressed(gzipSync("hello"))));
+    assert.equal((await client.answer(1)).data, framed("hello"));
+    client.send(headers(3, requestBlock("Echo", gzip)), data(3, compressed(gzipSync(Buffer.alloc(1 << 20)))));
+    assert.match(
+      (await client.answer(3)).status,
+      /^8 grpc: received message after decompression larger than max/,
+    );
+    client.send(headers(5, requestBlock("Echo", gzip)), data(5, compressed(Buffer.from("no gzip"))));
+    assert.match((await client.answer(5)).status, /^13 grpc: failed to decompress the received message: /);
+    client.send(request(7, "Echo", "not compressed", gzip));
+    assert.equal((await client.answer(7)).data, framed("not compressed"));
   });
 
   test("end when their time is over", async () => {
