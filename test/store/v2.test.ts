@@ -22,6 +22,8 @@ const SEED = Number(process.env["KEELSON_TEST_SEED"] ?? Math.floor(Math.random()
 const CALLS = Number(process.env["KEELSON_TEST_REQUESTS"] ?? 1500);
 const WAITS = 100;
 const LIVE = 60;
+/** So long nobody is told anything, then nobody will be. */
+const SILENCE_MS = 80;
 
 const version = await promisify(execFile)("etcd", ["--version"]).then(
   ({ stdout }) => stdout,
@@ -72,20 +74,6 @@ class Side implements Disposable {
 
   async answer(call: RandomCall): Promise<unknown> {
     return this.comparison.answer(await this.client.call(callFor(call, this.base)));
-  }
-
-  /** What a request that waits is told, or "nothing". */
-  async told(call: V2Call, withinMs: number): Promise<unknown> {
-    const signal = AbortSignal.timeout(withinMs);
-    try {
-      const response = await this.client.open(call, signal);
-      let body = "";
-      for await (const chunk of response) body += String(chunk);
-      return { status: response.statusCode, body: this.comparison.body(body) };
-    } catch (error) {
-      if (signal.aborted) return "nothing";
-      throw error;
-    }
   }
 
   [Symbol.dispose](): void {
@@ -151,8 +139,11 @@ async function compareWaits({ theirs, own, histories }: Pair, last: number): Pro
       method: "GET",
       path: `/v2/keys${path}?wait=true&recursive=${recursive}&waitIndex=${index + base}`,
     });
-    const expected = await theirs.told(call(theirs.base), 80);
-    const got = await own.told(call(own.base), expected === "nothing" ? 50 : 5000);
+    const pair = [
+      await Waiting.open(theirs, call(theirs.base)),
+      await Waiting.open(own, call(own.base)),
+    ] as const;
+    const [expected, got] = await told(pair);
     assert.deepEqual(got, expected, `wait ${place} of seed ${SEED}: ${JSON.stringify(call(0))}`);
   }
 }
@@ -183,51 +174,61 @@ async function compareLive({ theirs, own, histories }: Pair, last: number): Prom
       waits.push(await Promise.all(calls.map((call) => Waiting.open(side, call))));
     const expected = await theirs.answer(change);
     assert.deepEqual(await own.answer(change), expected);
-    const [told = [], got = []] = await Promise.all(
-      waits.map((side) => Promise.all(side.map((waiting) => waiting.told(100)))),
-    );
-    assert.deepEqual(
-      got,
-      told,
-      `live ${place} of seed ${SEED}: ${JSON.stringify(callFor(change, 0))} ${calls.map(({ path }) => path).join(" ")}`,
-    );
-    heard += told.filter((one) => one !== "nothing").length;
+    const [theirWaits = [], ownWaits = []] = waits;
+    const pairs = theirWaits.map((one, which) => told([one, ownWaits[which] as Waiting]));
+    for (const [which, [wanted, got]] of (await Promise.all(pairs)).entries()) {
+      const what = `${JSON.stringify(callFor(change, 0))} ${calls[which]?.path}`;
+      assert.deepEqual(got, wanted, `live ${place} of seed ${SEED}: ${what}`);
+      if (wanted !== undefined) heard++;
+    }
   }
   assert.ok(heard > 0, "nobody was told anything");
 }
 
-class Waiting {
-  readonly #side: Side;
-  readonly #stop: AbortController;
-  readonly #body: Promise<string>;
+/** What two are told, undefined for nothing: whoever is slow is waited for once the other knows. */
+async function told(pair: readonly [Waiting, Waiting]): Promise<readonly [unknown, unknown]> {
+  const silence = setTimeout(() => {
+    for (const waiting of pair) waiting.stop();
+  }, SILENCE_MS);
+  const first = await Promise.race(pair.map((waiting) => waiting.told));
+  clearTimeout(silence);
+  if (first === undefined) return [undefined, undefined];
+  const deadline = setTimeout(() => {
+    for (const waiting of pair) waiting.stop();
+  }, 10_000);
+  const both = [await pair[0].told, await pair[1].told] as const;
+  clearTimeout(deadline);
+  return both;
+}
 
-  private constructor(side: Side, stop: AbortController, body: Promise<string>) {
-    this.#side = side;
+class Waiting {
+  /** Undefined for nothing. */
+  readonly told: Promise<unknown>;
+  readonly #stop: AbortController;
+
+  private constructor(stop: AbortController, told: Promise<unknown>) {
     this.#stop = stop;
-    this.#body = body;
+    this.told = told;
   }
 
   /** Resolves when it waits. */
   static async open(side: Side, call: V2Call): Promise<Waiting> {
     const stop = new AbortController();
     const response = await side.client.open(call, stop.signal);
-    const read = async (): Promise<string> => {
+    const read = async (): Promise<unknown> => {
       let body = "";
       for await (const chunk of response) body += String(chunk);
-      return body;
+      return { status: response.statusCode, body: side.comparison.body(body) };
     };
     return new Waiting(
-      side,
       stop,
-      read().catch(() => ""),
+      read().catch((error: unknown) => {
+        if (!stop.signal.aborted) throw error;
+      }),
     );
   }
 
-  /** What it is told, or "nothing" after a while. */
-  async told(withinMs: number): Promise<unknown> {
-    const timer = setTimeout(() => this.#stop.abort(), withinMs);
-    const body = await this.#body;
-    clearTimeout(timer);
-    return body === "" ? "nothing" : this.#side.comparison.body(body);
+  stop(): void {
+    this.#stop.abort();
   }
 }
