@@ -130,6 +130,24 @@ describe("users of the embedded server", () => {
     });
   }
 
+  test("are in the log of the server by name, and their passwords and tokens are not", async () => {
+    const lines: string[] = [];
+    const log = (...line: unknown[]) => void lines.push(JSON.stringify(line));
+    await using server = await embedded({ auth: BCRYPT.auth, log });
+    using client = new RawClient(server.address);
+    for (const { send } of SETUP) await send(client);
+    const token = await tokenOf(server, "reader");
+    await client.call(Auth.method.authenticate, { name: "reader", password: "a guess" });
+    const text = lines.join("\n");
+    assert.match(text, /"users or rights were changed",\{"change":"userAdd","name":"reader","by":""\}/);
+    assert.match(
+      text,
+      /"warn","somebody could not authenticate",\{"user":"reader","from":"127\.0\.0\.1:\d+"\}/,
+    );
+    for (const secret of ["reader's", "a guess", "$2a$", Buffer.from("$2a$").toString("base64"), token ?? ""])
+      assert.ok(!text.includes(secret), secret);
+  });
+
   test("may watch only what they may read, also without an end", async () => {
     await using server = await embedded({ auth: BCRYPT.auth });
     using client = new RawClient(server.address);

@@ -6,6 +6,7 @@ import { performance } from "node:perf_hooks";
 import { EtcdError } from "../errors.ts";
 import type { KeysStore } from "../rest/keys-store.ts";
 import { Access, guardedServices } from "./auth/access.ts";
+import { subjectOf } from "./auth/changes.ts";
 import { Passwords } from "./auth/passwords.ts";
 import { tokenProvider } from "./auth/token-options.ts";
 import { AutoCompaction } from "./auto-compaction.ts";
@@ -119,7 +120,14 @@ export class EtcdServer implements AsyncDisposable {
     store.listen({
       applied: (change) => {
         leases.applied(change);
-        if (change.kind === "auth") tokens.applied(change.request);
+        if (change.kind === "auth") {
+          tokens.applied(change.request);
+          log("info", "users or rights were changed", {
+            change: change.request.name,
+            ...subjectOf(change.request),
+            by: change.by?.user ?? "",
+          });
+        }
         metrics.applied(change);
         hub.changed();
       },
@@ -155,7 +163,7 @@ export class EtcdServer implements AsyncDisposable {
       ["etcdserverpb.Cluster", clusterService(context, membership)],
       ["etcdserverpb.Maintenance", maintenanceService(context, membership)],
       ["keelson.etcd.Handover", handoverService(context, limits)],
-      ["etcdserverpb.Auth", authService(context, { tokens, passwords })],
+      ["etcdserverpb.Auth", authService(context, { tokens, passwords, log })],
     ]);
     const services = new Map(guardedServices(open, access));
     services.set("v3lockpb.Lock", lockService(services));

@@ -85,6 +85,16 @@ export function authChange<N extends AuthChangeName>(
   }
 }
 
+/** Whom a change is about, for the log: never a password or its hash. */
+export function subjectOf({ message }: AuthChange): Readonly<Record<string, string>> {
+  const subject: Record<string, string> = {};
+  for (const field of ["name", "user", "role"] as const) {
+    const value = (message as Readonly<Record<string, unknown>>)[field];
+    if (typeof value === "string") subject[field] = value;
+  }
+  return subject;
+}
+
 /** A request with its password replaced by the hash of it, in base64 as etcd's log has it. */
 export function withHash(
   change: Extract<AuthChange, { name: "userAdd" | "userChangePassword" }>,

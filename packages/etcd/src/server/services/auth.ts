@@ -17,12 +17,14 @@ import { NOBODY, permitAdmin, type Requester } from "../auth/requester.ts";
 import type { TokenProvider } from "../auth/tokens.ts";
 import { authCommand } from "../commands.ts";
 import { decode, encode } from "../messages/generated.ts";
+import type { LogFunction } from "../options.ts";
 import type { Call, Method } from "../transport/call.ts";
 import type { ServiceContext } from "./context.ts";
 
 export interface AuthServiceOptions {
   readonly tokens: TokenProvider;
   readonly passwords: Passwords;
+  readonly log: LogFunction;
 }
 
 /** Methods that change something and need nothing but the log. */
@@ -42,7 +44,7 @@ const PLAIN_CHANGES: Readonly<Record<string, AuthChangeName>> = {
 export function authService(context: ServiceContext, options: AuthServiceOptions): Record<string, Method> {
   const { store, header, access } = context;
   const { auth, keyspace } = store;
-  const { passwords } = options;
+  const { passwords, log } = options;
   const now = (): string => header(keyspace.revision);
 
   const change = async (request: AuthChange, call: Call): Promise<string> => {
@@ -76,9 +78,14 @@ export function authService(context: ServiceContext, options: AuthServiceOptions
     }),
     Authenticate: {
       kind: "unary",
-      handle: async (bytes) => {
+      handle: async (bytes, call) => {
         const { name, password } = decode(AuthenticateRequestSchema, bytes);
-        const token = await authenticate(context, options, { name, password });
+        const token = await authenticate(context, options, { name, password }).catch((error: unknown) => {
+          if (error instanceof EtcdError && error.code === "AUTH_FAILED") {
+            log("warn", "somebody could not authenticate", { user: name, from: call.peer.address });
+          }
+          throw error;
+        });
         return now() + encode(AuthenticateResponseSchema, create(AuthenticateResponseSchema, { token }));
       },
     },
