@@ -1,11 +1,11 @@
 // What the flags mean, taken together: the server's options, and how the command logs.
 
-import { isIP } from "node:net";
-import { join } from "node:path";
-import type { AutoCompactionOptions, EtcdServerOptions, ListenOptions, TlsOptions } from "../server/index.ts";
+import type { AutoCompactionOptions, EtcdServerOptions } from "../server/index.ts";
 import { FlagError } from "./flag-error.ts";
+import { FlagReader } from "./flag-reader.ts";
 import { FLAGS } from "./flag-table.ts";
-import { parseBool, parseDuration, parseInteger, splitList } from "./flag-values.ts";
+import { parseDuration, parseInteger } from "./flag-values.ts";
+import { autoTls, clientListeners, dataDirOf, metricsListeners, type AutoTls } from "./listen-settings.ts";
 import type { GivenFlags } from "./parse-flags.ts";
 import { LOG_LEVELS } from "./zap-log.ts";
 
@@ -14,9 +14,7 @@ export interface Settings {
   readonly logLevel: (typeof LOG_LEVELS)[number];
   readonly logOutputs: readonly string[];
   /** The certificate to make, where --auto-tls asks for one. */
-  readonly autoTls:
-    | { readonly folder: string; readonly hosts: readonly string[]; readonly years: number }
-    | undefined;
+  readonly autoTls: AutoTls | undefined;
   /** What is worth a warning, though nothing is wrong with it. */
   readonly warnings: readonly string[];
 }
@@ -29,7 +27,7 @@ const LONGEST_ELECTION_MS = 50_000;
 
 /** Puts flags together. Throws FlagError for what contradicts itself or cannot be. */
 export function settingsOf(given: GivenFlags): Settings {
-  const flags = new Flags(given);
+  const flags = new FlagReader(given);
   const name = flags.text("name");
   const warnings: string[] = [];
   checkCluster(flags, name);
@@ -88,58 +86,15 @@ export function settingsOf(given: GivenFlags): Settings {
   };
 }
 
-/** Values of flags, given or by default. */
-class Flags {
-  readonly #given: GivenFlags;
-
-  constructor(given: GivenFlags) {
-    this.#given = given;
-  }
-
-  isGiven(name: string): boolean {
-    return this.#given.has(name);
-  }
-
-  text(name: string): string {
-    return this.#given.get(name) ?? FLAGS.get(name)?.fallback ?? "";
-  }
-
-  list(name: string): readonly string[] {
-    return splitList(this.text(name));
-  }
-
-  bool(name: string): boolean {
-    return parseBool(this.text(name)) ?? false;
-  }
-
-  /** Throws FlagError above what a number can hold exactly. */
-  number(name: string): number {
-    const value = Number(parseInteger(this.text(name)) ?? 0n);
-    if (Number.isSafeInteger(value)) return value;
-    throw new FlagError(`--${name} ${this.text(name)} is more than the store can count to`);
-  }
-
-  /** Milliseconds. */
-  duration(name: string): number {
-    return parseDuration(this.text(name)) ?? 0;
-  }
-
-  oneOf<W extends string>(name: string, words: readonly W[]): W {
-    const word = words.find((known) => known === this.text(name));
-    if (word !== undefined) return word;
-    throw new FlagError(`--${name} is ${words.join(" or ")}, not ${JSON.stringify(this.text(name))}`);
-  }
-}
-
 /** As with etcd, what is 0 is what gRPC has by itself. */
-function keepalive(flags: Flags): { minTime: number; interval: number; timeout: number } {
+function keepalive(flags: FlagReader): { minTime: number; interval: number; timeout: number } {
   const interval = flags.duration("grpc-keepalive-interval");
   const timeout = flags.duration("grpc-keepalive-timeout");
   const minTime = flags.duration("grpc-keepalive-min-time") || 5 * MINUTE_MS;
   return interval > 0 && timeout > 0 ? { minTime, interval, timeout } : { minTime, ...GRPC_KEEPALIVE };
 }
 
-function checkCluster(flags: Flags, name: string): void {
+function checkCluster(flags: FlagReader, name: string): void {
   const state = flags.text("initial-cluster-state");
   if (state !== "new")
     throw new FlagError("--initial-cluster-state existing is not supported: a store cannot join a cluster");
@@ -166,126 +121,7 @@ function checkCluster(flags: Flags, name: string): void {
   }
 }
 
-/** Where to listen; http and https at one address are one place that takes both. */
-function clientListeners(flags: Flags, name: string, warnings: string[]): readonly ListenOptions[] {
-  const byAddress = new Map<string, ListenOptions>();
-  for (const place of clientPlaces(flags, name, warnings)) {
-    const key = JSON.stringify({ ...place, tls: undefined });
-    const before = byAddress.get(key);
-    const tls = before?.tls ?? place.tls;
-    const isBoth = before !== undefined && (before.tls === undefined) !== (place.tls === undefined);
-    byAddress.set(key, isBoth ? { ...place, tls, plainToo: true } : place);
-  }
-  return [...byAddress.values()];
-}
-
-function clientPlaces(flags: Flags, name: string, warnings: string[]): readonly ListenOptions[] {
-  const tls = tlsOptions(flags);
-  return flags.list(name).map((url) => {
-    const isSecure = /^(?:https|unixs):/.test(url);
-    if (isSecure && tls === undefined) {
-      throw new FlagError(
-        `TLS key/cert (--cert-file, --key-file) must be provided for client url ${url} with HTTPS scheme`,
-      );
-    }
-    if (!isSecure && tls !== undefined) {
-      warnings.push(
-        `scheme is HTTP while key and cert files are presented; ignoring key and cert files (${url})`,
-      );
-    }
-    if (!isSecure && flags.bool("client-cert-auth")) {
-      warnings.push(
-        `scheme is HTTP while --client-cert-auth is enabled; ignoring client cert auth for this URL (${url})`,
-      );
-    }
-    return { ...boundAddress(url), tls: isSecure ? tls : undefined };
-  });
-}
-
-function metricsListeners(flags: Flags): readonly ListenOptions[] {
-  const tls = tlsOptions(flags);
-  return flags.list("listen-metrics-urls").map((url) => {
-    const isSecure = /^(?:https|unixs):/.test(url);
-    if (isSecure && tls === undefined) {
-      throw new FlagError(
-        "client TLS key/cert (--cert-file, --key-file) must be provided for metrics secure url",
-      );
-    }
-    return { ...boundAddress(url), tls: isSecure ? tls : undefined };
-  });
-}
-
-/** Where a URL says to listen. As etcd, no name but localhost: nobody knows what another one means tomorrow. */
-function boundAddress(
-  url: string,
-): { readonly path: string } | { readonly host: string; readonly port: number } {
-  const [, scheme = "", address = ""] = /^([a-z]+):\/\/(.*)$/.exec(url) ?? [];
-  if (scheme.startsWith("unix")) return { path: address };
-  const colon = address.lastIndexOf(":");
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, "");
-  if (host !== "localhost" && isIP(host) === 0)
-    throw new FlagError(`expected IP in URL for binding (${url})`);
-  const port = Number(address.slice(colon + 1));
-  if (port > 65_535) throw new FlagError(`there is no port ${port} (${url})`);
-  return { host: host === "localhost" ? "127.0.0.1" : host, port };
-}
-
-function dataDirOf(flags: Flags): string {
-  return flags.text("data-dir") || `${flags.text("name")}.etcd`;
-}
-
-/** Where etcd keeps what --auto-tls makes. Certificates that are given count more. */
-function autoTlsFolder(flags: Flags): string | undefined {
-  if (!flags.bool("auto-tls") || flags.text("cert-file") !== "") return undefined;
-  return join(dataDirOf(flags), "fixtures/client");
-}
-
-function autoTls(flags: Flags): Settings["autoTls"] {
-  const folder = autoTlsFolder(flags);
-  const urls = [...flags.list("listen-client-urls"), ...flags.list("listen-client-http-urls")];
-  const hosts = urls.flatMap((url) => /^https:\/\/\[?([^\]]*?)\]?:\d*$/.exec(url)?.[1] ?? []);
-  const years = flags.number("self-signed-cert-validity");
-  if (years < 1 || years > 100)
-    throw new FlagError("--self-signed-cert-validity is a number of years from 1 to 100");
-  return folder === undefined ? undefined : { folder, hosts: [...new Set(hosts)], years };
-}
-
-function tlsOptions(flags: Flags): TlsOptions | undefined {
-  const auto = autoTlsFolder(flags);
-  const [certFile, keyFile] =
-    auto === undefined
-      ? [flags.text("cert-file"), flags.text("key-file")]
-      : [join(auto, "cert.pem"), join(auto, "key.pem")];
-  if (certFile === "" && keyFile === "") return undefined;
-  if (certFile === "" || keyFile === "")
-    throw new FlagError("--cert-file and --key-file must both be present or both be absent");
-  const [trustedCaFile, crlFile] = [flags.text("trusted-ca-file"), flags.text("client-crl-file")];
-  const [allowedHostname, ...others] = flags.list("client-cert-allowed-hostname");
-  if (others.length > 0) throw new FlagError("--client-cert-allowed-hostname takes one host name");
-  const minVersion = flags.oneOf("tls-min-version", ["TLS1.2", "TLS1.3"]);
-  const maxVersion =
-    flags.text("tls-max-version") === "" ? undefined : flags.oneOf("tls-max-version", ["TLS1.2", "TLS1.3"]);
-  if (minVersion === "TLS1.3" && maxVersion === "TLS1.2") {
-    throw new FlagError("min version (TLS1.3) is greater than max version (TLS1.2)");
-  }
-  const cipherSuites = flags.list("cipher-suites");
-  if (minVersion === "TLS1.3" && cipherSuites.length > 0) {
-    throw new FlagError("cipher suites cannot be configured when only TLS1.3 is enabled");
-  }
-  return {
-    certFile,
-    keyFile,
-    minVersion,
-    ...(maxVersion === undefined ? {} : { maxVersion }),
-    ...(trustedCaFile === "" ? {} : { trustedCaFile }),
-    ...(crlFile === "" ? {} : { crlFile }),
-    ...(flags.bool("client-cert-auth") ? { clientCertAuth: true } : {}),
-    ...(allowedHostname === undefined ? {} : { allowedHostname }),
-    ...(cipherSuites.length === 0 ? {} : { cipherSuites }),
-  };
-}
-
-function autoCompaction(flags: Flags): AutoCompactionOptions | undefined {
+function autoCompaction(flags: FlagReader): AutoCompactionOptions | undefined {
   const mode = flags.text("auto-compaction-mode");
   if (mode !== "periodic" && mode !== "revision" && mode !== "") {
     throw new FlagError(`unknown auto-compaction-mode ${JSON.stringify(mode)}`);
@@ -308,14 +144,14 @@ function autoCompaction(flags: Flags): AutoCompactionOptions | undefined {
   return periodMs <= 0 ? undefined : { mode: "periodic", periodMs };
 }
 
-function bcryptCost(flags: Flags): number {
+function bcryptCost(flags: FlagReader): number {
   const cost = flags.number("bcrypt-cost");
   if (cost >= 4 && cost <= 31) return cost;
   throw new FlagError(`--bcrypt-cost is a number from 4 to 31, not ${cost}`);
 }
 
 /** One and a half elections in whole beats, in seconds, rounded up. */
-function leastTtl(flags: Flags): number {
+function leastTtl(flags: FlagReader): number {
   const [beat, election] = [flags.number("heartbeat-interval"), flags.number("election-timeout")];
   if (beat === 0) throw new FlagError("--heartbeat-interval must be >0 (set to 0ms)");
   if (election === 0) throw new FlagError("--election-timeout must be >0 (set to 0ms)");
@@ -333,7 +169,7 @@ function leastTtl(flags: Flags): number {
   return Math.ceil((beats * beat) / 1000);
 }
 
-function quota(flags: Flags, warnings: string[]): number {
+function quota(flags: FlagReader, warnings: string[]): number {
   const bytes = parseInteger(flags.text("quota-backend-bytes")) ?? 0n;
   if (bytes === 0n) return Number(DEFAULT_QUOTA);
   if (bytes > 8n * 1024n ** 3n) warnings.push("the quota is above 8 GiB, the most that etcd recommends");
@@ -341,7 +177,7 @@ function quota(flags: Flags, warnings: string[]): number {
   return bytes < 0n ? Number.MAX_SAFE_INTEGER : flags.number("quota-backend-bytes");
 }
 
-function logLevel(flags: Flags): Settings["logLevel"] {
+function logLevel(flags: FlagReader): Settings["logLevel"] {
   if (flags.text("logger") !== "zap")
     throw new FlagError(`unknown logger option ${JSON.stringify(flags.text("logger"))}`);
   return flags.oneOf("log-level", LOG_LEVELS);
