@@ -94,6 +94,11 @@ export class Keyspace {
     return latest === undefined || latest.isTombstone ? undefined : latest;
   }
 
+  /** The newest link of a key's history, which may be a tombstone. */
+  newest(key: string): Version | undefined {
+    return this.#byKey.get(key)?.latest;
+  }
+
   /** Throws FUTURE_REVISION or COMPACTED if nothing can be read as of `revision`. */
   checkReadable(revision: number): void {
     if (revision > this.revisionInTxn) throw EtcdError.refusal("FUTURE_REVISION");

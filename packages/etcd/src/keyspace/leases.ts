@@ -3,12 +3,40 @@ export interface Lease {
   readonly id: bigint;
   /** Seconds granted. */
   readonly ttl: number;
-  readonly keys: Set<string>;
+  readonly keys: ReadonlySet<string>;
+}
+
+const NO_KEYS: ReadonlySet<string> = new Set();
+
+/** Has a set of its own only while there are keys: most leases of some stores have none. */
+class GrantedLease implements Lease {
+  readonly id: bigint;
+  readonly ttl: number;
+  #keys: Set<string> | undefined;
+
+  constructor(id: bigint, ttl: number) {
+    this.id = id;
+    this.ttl = ttl;
+  }
+
+  get keys(): ReadonlySet<string> {
+    return this.#keys ?? NO_KEYS;
+  }
+
+  attach(key: string): void {
+    this.#keys ??= new Set();
+    this.#keys.add(key);
+  }
+
+  detach(key: string): void {
+    this.#keys?.delete(key);
+    if (this.#keys?.size === 0) this.#keys = undefined;
+  }
 }
 
 /** The leases and the keys that hang on them. */
 export class LeaseTable {
-  readonly #leases = new Map<bigint, Lease>();
+  readonly #leases = new Map<bigint, GrantedLease>();
 
   get size(): number {
     return this.#leases.size;
@@ -27,7 +55,7 @@ export class LeaseTable {
   }
 
   add(id: bigint, ttl: number): Lease {
-    const lease: Lease = { id, ttl, keys: new Set() };
+    const lease = new GrantedLease(id, ttl);
     this.#leases.set(id, lease);
     return lease;
   }
@@ -37,10 +65,10 @@ export class LeaseTable {
   }
 
   attach(id: bigint, key: string): void {
-    this.#leases.get(id)?.keys.add(key);
+    this.#leases.get(id)?.attach(key);
   }
 
   detach(id: bigint, key: string): void {
-    this.#leases.get(id)?.keys.delete(key);
+    this.#leases.get(id)?.detach(key);
   }
 }

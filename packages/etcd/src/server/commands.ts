@@ -156,7 +156,8 @@ function pair(first: number, second: bigint): Uint8Array {
   return Buffer.from(intField("\x08", first) + bigField("\x10", second), "latin1");
 }
 
-function readGrant(reader: WireReader): { readonly id: bigint; readonly ttl: number } {
+/** A LeaseGrantRequest; commands with an id and a number have the same form. */
+export function readGrant(reader: WireReader): { readonly id: bigint; readonly ttl: number } {
   let ttl = 0;
   let id = 0n;
   for (let field = reader.next(); field !== 0; field = reader.next()) {

@@ -8,6 +8,9 @@ export const LEAST_TTL = 2;
 /** Greatest TTL in seconds that can be asked for. */
 export const GREATEST_TTL = 9_000_000_000;
 
+/** Alerts that are too few to clear up. */
+const FEW_ALERTS = 1000;
+
 interface Term {
   readonly id: bigint;
   readonly ttl: number;
@@ -25,7 +28,7 @@ interface Alert {
 export class Lessor {
   readonly #terms = new Map<bigint, Term>();
   /** A binary heap by time. An alert may be early for a lease that was renewed; it is then set again. */
-  readonly #alerts: Alert[] = [];
+  #alerts: Alert[] = [];
 
   /** Starts a lease's time. */
   start({ id, ttl }: Lease, now: number): void {
@@ -36,7 +39,10 @@ export class Lessor {
 
   /** The lease was revoked. */
   end(id: bigint): void {
+    const term = this.#terms.get(id);
+    if (term === undefined) return;
     this.#terms.delete(id);
+    if (this.#alerts.length > 2 * this.#terms.size + FEW_ALERTS) this.#clear();
   }
 
   /** Gives a lease its full time again. Returns its TTL in seconds, 0 if there is none to renew. */
@@ -45,6 +51,11 @@ export class Lessor {
     if (term === undefined || term.ending) return 0;
     term.expires = now + term.ttl * 1000;
     return term.ttl;
+  }
+
+  /** Alerts that are set, of leases that were revoked too. */
+  get alerts(): number {
+    return this.#alerts.length;
   }
 
   /** Milliseconds left. */
@@ -79,6 +90,13 @@ export class Lessor {
   retry(id: bigint, at: number): void {
     const term = this.#terms.get(id);
     if (term !== undefined) this.#push({ at, term });
+  }
+
+  /** Drops the alerts of leases that were revoked: some would be due in years only. */
+  #clear(): void {
+    const left = this.#alerts.filter(({ term }) => this.#terms.get(term.id) === term);
+    // In order, a list is a heap.
+    this.#alerts = left.sort((a, b) => a.at - b.at);
   }
 
   #push(alert: Alert): void {

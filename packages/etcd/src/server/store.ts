@@ -30,6 +30,8 @@ const REFUSED_WHEN_CORRUPT: ReadonlySet<Command["kind"]> = new Set([
 ]);
 const SEGMENT_BYTES = 16 << 20;
 const MOST_QUEUED_BYTES = 64 << 20;
+/** The log is this part of the store's size at least when a snapshot takes its place. */
+const LEAST_LOG_PART = 4;
 const SWEEP_STEP = 20_000;
 
 export interface StoreOptions {
@@ -235,9 +237,16 @@ export class Store implements AsyncDisposable {
 
   #afterApplied(change: Change): void {
     if (change.kind === "compact") this.#sweeping ??= this.#sweep();
-    if (this.#appliedIndex - this.#directory.snapshotIndex >= this.#options.limits.snapshotCount) {
+    if (this.#isSnapshotDue()) {
       this.#snapshotting ??= this.#snapshot();
     }
+  }
+
+  /** A large store is not written anew for a few changes: only once the log is a good part of its size. */
+  #isSnapshotDue(): boolean {
+    const changes = this.#appliedIndex - this.#directory.snapshotIndex;
+    if (changes < this.#options.limits.snapshotCount) return false;
+    return this.#directory.log.bytes >= this.#state.keyspace.bytes / LEAST_LOG_PART;
   }
 
   async #sweep(): Promise<void> {

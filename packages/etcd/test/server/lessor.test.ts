@@ -59,6 +59,17 @@ describe("lessor", () => {
     assert.deepEqual(lessor.due(3000, 10), [1n]);
   });
 
+  test("leases that were revoked long before their time leave nothing behind", () => {
+    const lessor = new Lessor();
+    lessor.start(lease(1n, 5), 0);
+    for (let id = 2n; id < 20_000n; id++) {
+      lessor.start(lease(id, 9_000_000_000), 0);
+      lessor.end(id);
+    }
+    assert.ok(lessor.alerts < 2000, `${lessor.alerts} alerts`);
+    assert.deepEqual(lessor.due(6000, 10), [1n]);
+  });
+
   test("no more than asked for at once", () => {
     const lessor = new Lessor();
     for (let id = 1n; id <= 10n; id++) lessor.start(lease(id, 2), 0);

@@ -2,14 +2,13 @@ import { create } from "@bufbuild/protobuf";
 import { EtcdError } from "../../errors.ts";
 import { bigField, intField, WireReader } from "../../keyspace/wire.ts";
 import {
-  LeaseGrantRequestSchema,
   LeaseLeasesRequestSchema,
   LeaseLeasesResponseSchema,
   LeaseRevokeRequestSchema,
   LeaseTimeToLiveRequestSchema,
   LeaseTimeToLiveResponseSchema,
 } from "../../proto/generated/etcdserverpb/lease_pb.ts";
-import { grantCommand, revokeCommand } from "../commands.ts";
+import { grantCommand, readGrant, revokeCommand } from "../commands.ts";
 import type { LeaseKeeper } from "../lease-keeper.ts";
 import { GREATEST_TTL } from "../lessor.ts";
 import { decode, encode } from "../messages/generated.ts";
@@ -36,11 +35,11 @@ export function leaseService(
     LeaseGrant: {
       kind: "unary",
       handle: async (bytes, call) => {
-        const { ID, TTL } = decode(LeaseGrantRequestSchema, bytes);
-        if (TTL > BigInt(GREATEST_TTL)) throw EtcdError.refusal("LEASE_TTL_TOO_LARGE");
-        const id = ID === 0n ? unusedId(context, randomId) : ID;
+        const { id: wanted, ttl } = readGrant(new WireReader(bytes));
+        if (ttl > GREATEST_TTL) throw EtcdError.refusal("LEASE_TTL_TOO_LARGE");
+        const id = wanted === 0n ? unusedId(context, randomId) : wanted;
         const lease = await store.propose({
-          ...grantCommand(id, Math.max(leastTtl, Number(TTL))),
+          ...grantCommand(id, Math.max(leastTtl, ttl)),
           by: access.requester(call),
         });
         return now() + bigField("\x10", lease.id) + intField("\x18", lease.ttl);

@@ -4,16 +4,16 @@
 
 import { EtcdError, GRPC_STATUS } from "../../errors.ts";
 import { keyRange, type KeyRange } from "../../keyspace/requests.ts";
-import type { Version } from "../../keyspace/version.ts";
 import { utf8, WireReader } from "../../keyspace/wire.ts";
 import type { Access } from "../auth/access.ts";
 import { readWatchRequest, type WatchCreateRequest } from "../messages/watch.ts";
 import type { StreamCall, StreamHandler } from "../transport/call.ts";
-import { encodeWatchResponse, passes, type WatchResponse } from "./events.ts";
+import { encodeWatchResponse, type WatchResponse } from "./events.ts";
 import { EventBatch, type Watcher, type WatchHub } from "./hub.ts";
+import { replay } from "./replay.ts";
 
-/** Most revisions in one answer to a watcher that catches up. */
-const MOST_REVISIONS = 1000;
+/** Versions that a stream that catches up may look at before others have their turn. */
+const MOST_SCANNED = 20_000;
 
 export interface WatchStreamOptions {
   readonly hub: WatchHub;
@@ -43,6 +43,7 @@ export class WatchStream implements StreamHandler {
   #nextId = 0;
   #owesProgress = false;
   #progressTimer: NodeJS.Timeout | undefined;
+  #catchingUp: NodeJS.Immediate | undefined;
 
   constructor(options: WatchStreamOptions, call: StreamCall) {
     this.#options = options;
@@ -68,14 +69,12 @@ export class WatchStream implements StreamHandler {
 
   /** The client reads again. */
   drained(): void {
-    for (const watcher of this.#watchers.values()) {
-      if (!watcher.isCurrent && !watcher.isOver) this.#catchUp(watcher);
-    }
-    if (this.#owesProgress) this.#progress();
+    this.#catchUp();
   }
 
   closed(): void {
     clearInterval(this.#progressTimer);
+    clearImmediate(this.#catchingUp);
     for (const watcher of this.#watchers.values()) this.#options.hub.remove(watcher);
     this.#watchers.clear();
   }
@@ -99,7 +98,7 @@ export class WatchStream implements StreamHandler {
     this.#send({ header, watchId: watcher.id, created: true });
     this.#options.hub.add(watcher);
     if (watcher.progressNotify) this.#startProgress();
-    if (!watcher.isCurrent) this.#catchUp(watcher);
+    if (!watcher.isCurrent) this.#catchUp();
   }
 
   #refusal({ key, rangeEnd, watchId }: WatchCreateRequest, range: KeyRange): string | undefined {
@@ -182,37 +181,43 @@ export class WatchStream implements StreamHandler {
     this.#sendEvents(watcher, wanted);
   }
 
-  #catchUp(watcher: OwnWatcher): void {
-    const { keyspace } = this.#options.hub;
-    while (!this.#call.isBehind) {
-      const { revision, compactRevision } = keyspace;
-      if (watcher.nextRevision < compactRevision) return this.#compacted(watcher, compactRevision);
-      const { versions, next } = this.#fromHistory(watcher);
-      watcher.nextRevision = next;
-      this.#sendEvents(watcher, new EventBatch(versions, watcher.filter, { revision, compactRevision }));
-      if (next > revision) {
-        watcher.isCurrent = true;
-        return;
+  /** Brings watchers that are behind forward, a turn of the event loop at a time, while the client reads. */
+  #catchUp(): void {
+    this.#catchingUp ??= setImmediate(() => {
+      this.#catchingUp = undefined;
+      this.#catchUp();
+    });
+    let scanned = 0;
+    for (const watcher of this.#watchers.values()) {
+      while (!watcher.isCurrent && !watcher.isOver) {
+        // `drained` comes when the client reads again.
+        if (this.#call.isBehind) return this.#stopCatchingUp();
+        if (scanned > MOST_SCANNED) return;
+        scanned += this.#step(watcher);
       }
     }
+    this.#stopCatchingUp();
+    if (this.#owesProgress) this.#progress();
   }
 
-  /** What the watcher wants to hear of the next revisions; `next` is where to go on. */
-  #fromHistory({ range, filter, nextRevision }: OwnWatcher): { versions: readonly Version[]; next: number } {
+  #stopCatchingUp(): void {
+    clearImmediate(this.#catchingUp);
+    this.#catchingUp = undefined;
+  }
+
+  /** Sends a watcher its next events. Returns how many versions were looked at. */
+  #step(watcher: OwnWatcher): number {
     const { keyspace } = this.#options.hub;
-    const { history } = keyspace;
-    const versions: Version[] = [];
-    let revisions = 0;
-    let last = 0;
-    for (let place = keyspace.placeOf(nextRevision); place < history.length; place++) {
-      const version = history[place] as Version;
-      if (!isWithin(version.key, range) || !passes(version, filter)) continue;
-      if (version.main !== last) revisions++;
-      if (revisions > MOST_REVISIONS) return { versions, next: version.main };
-      last = version.main;
-      versions.push(version);
+    const { revision, compactRevision } = keyspace;
+    if (watcher.nextRevision < compactRevision) {
+      this.#compacted(watcher, compactRevision);
+      return 0;
     }
-    return { versions, next: keyspace.revision + 1 };
+    const { versions, next, scanned } = replay(keyspace, watcher);
+    watcher.nextRevision = next;
+    watcher.isCurrent = next > revision;
+    this.#sendEvents(watcher, new EventBatch(versions, watcher.filter, { revision, compactRevision }));
+    return scanned;
   }
 
   #compacted(watcher: OwnWatcher, compactRevision: number): void {
@@ -240,10 +245,6 @@ export class WatchStream implements StreamHandler {
 
 function watchedRange({ key, rangeEnd }: WatchCreateRequest): KeyRange {
   return keyRange(key === "" ? "\0" : key, rangeEnd);
-}
-
-function isWithin(key: string, { start, end, point }: KeyRange): boolean {
-  return point ? key === start : key >= start && (end === undefined || key < end);
 }
 
 /** Joins events up to a size, at least one in each part. */
