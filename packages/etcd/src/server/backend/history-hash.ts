@@ -6,7 +6,7 @@ import { firstAfter, survives, type CompactionVisitor } from "../../keyspace/com
 import type { Keyspace } from "../../keyspace/keyspace.ts";
 import type { Version } from "../../keyspace/version.ts";
 import { EtcdError } from "../../errors.ts";
-import { recordOf, revisionKey } from "./records.ts";
+import { MOST_KEY_BYTES, recordOf, writeRevisionKey } from "./records.ts";
 
 export interface HistoryHash {
   readonly hash: number;
@@ -15,7 +15,7 @@ export interface HistoryHash {
 }
 
 /** Versions between two pauses. */
-const STEP = 5000;
+const STEP = 1000;
 /** Compactions whose sum is remembered. */
 const MOST_REMEMBERED = 10;
 const OPENING = Buffer.from("key");
@@ -33,10 +33,13 @@ class Sum {
   }
 
   add(version: Version): void {
-    const text = revisionKey(version) + recordOf(version);
-    if (this.#length + text.length > this.#buffer.length) this.#flush();
-    if (text.length > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(text.length * 2);
-    this.#length += this.#buffer.write(text, this.#length, "latin1");
+    const record = version.isTombstone ? recordOf(version) : undefined;
+    const length = MOST_KEY_BYTES + (record?.length ?? version.length);
+    if (this.#length + length > this.#buffer.length) this.#flush();
+    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(length * 2);
+    const at = writeRevisionKey(this.#buffer, this.#length, version);
+    this.#length =
+      record === undefined ? version.copyTo(this.#buffer, at) : at + this.#buffer.write(record, at, "latin1");
   }
 
   get value(): number {

@@ -11,6 +11,21 @@ export function revisionKey(version: Pick<Version, "main" | "sub" | "isTombstone
   return bigEndian(version.main) + "_" + bigEndian(version.sub) + (version.isTombstone ? TOMBSTONE_MARK : "");
 }
 
+/** Bytes of a revision's key at most. */
+export const MOST_KEY_BYTES = 18;
+
+/** Writes the same key; returns where it ends. */
+export function writeRevisionKey(target: Buffer, at: number, version: Version): number {
+  target.writeUInt32BE(Math.floor(version.main / 2 ** 32), at);
+  target.writeUInt32BE(version.main >>> 0, at + 4);
+  target[at + 8] = "_".charCodeAt(0);
+  target.writeUInt32BE(Math.floor(version.sub / 2 ** 32), at + 9);
+  target.writeUInt32BE(version.sub >>> 0, at + 13);
+  if (!version.isTombstone) return at + 17;
+  target[at + 17] = TOMBSTONE_MARK.charCodeAt(0);
+  return at + 18;
+}
+
 export function recordOf(version: Version): string {
   return version.isTombstone ? bytesField("\x0a", version.key) : version.encoded;
 }
