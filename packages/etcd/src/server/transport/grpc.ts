@@ -86,7 +86,7 @@ export class GrpcServer {
       peer,
       headers,
       pages,
-      linger: (change) => void (connection.lingering += change),
+      linger: (change) => connection.linger(change),
     };
     const connection = new Connection(socket, {
       limits,

@@ -1,3 +1,5 @@
+import type { Rate } from "./limits.ts";
+
 /** So many at once, and so many a second in the long run (a token bucket). */
 export class Allowance {
   readonly #most: number;
@@ -5,7 +7,7 @@ export class Allowance {
   #left: number;
   #at = 0;
 
-  constructor(most: number, perSecond: number) {
+  constructor({ most, perSecond }: Rate) {
     this.#most = most;
     this.#perSecond = perSecond;
     this.#left = most;

@@ -3,6 +3,7 @@ import {
   DEFAULT_FRAME_BYTES,
   ERROR,
   FLAG,
+  FRAME,
   FRAME_HEAD_BYTES,
   MOST_STREAM_ID,
 } from "./protocol.ts";
@@ -27,6 +28,40 @@ export function readFrame(bytes: Buffer, at: number, mostBytes = DEFAULT_FRAME_B
     stream: bytes.readUInt32BE(at + 5) & MOST_STREAM_ID,
     payload: bytes.subarray(start, start + length),
   };
+}
+
+/** Where a frame may stand, and how long it is (6). */
+const FORMS: Readonly<
+  Record<
+    number,
+    { readonly name: string; readonly on: "stream" | "connection" | "either"; readonly bytes?: number }
+  >
+> = {
+  [FRAME.data]: { name: "DATA", on: "stream" },
+  [FRAME.headers]: { name: "HEADERS", on: "stream" },
+  [FRAME.priority]: { name: "PRIORITY", on: "stream" },
+  [FRAME.resetStream]: { name: "RST_STREAM", on: "stream", bytes: 4 },
+  [FRAME.settings]: { name: "SETTINGS", on: "connection" },
+  [FRAME.ping]: { name: "PING", on: "connection", bytes: 8 },
+  [FRAME.goAway]: { name: "GOAWAY", on: "connection" },
+  [FRAME.windowUpdate]: { name: "WINDOW_UPDATE", on: "either", bytes: 4 },
+  [FRAME.continuation]: { name: "CONTINUATION", on: "stream" },
+};
+
+/** Throws for a frame that no client may send in this form. */
+export function checkFrame({ type, stream, payload }: Frame): void {
+  if (type === FRAME.pushPromise) throw new ConnectionError(ERROR.protocol, "a client cannot push");
+  const form = FORMS[type];
+  if (form === undefined) return;
+  const { name, on, bytes = payload.length } = form;
+  if (payload.length !== bytes) throw new ConnectionError(ERROR.frameSize, `${name} has ${bytes} bytes`);
+  if (on === "connection" && stream !== 0) {
+    throw new ConnectionError(ERROR.protocol, `${name} is for the whole connection`);
+  }
+  // Streams of a client have odd numbers (5.1.1); the server begins none.
+  if (stream % 2 === 0 && (on === "stream" || stream !== 0)) {
+    throw new ConnectionError(ERROR.protocol, `${name} is for a stream of the client's`);
+  }
 }
 
 /** The payload without its padding (6.1). */

@@ -22,7 +22,7 @@ export interface StreamReceiver {
   closed(): void;
 }
 
-/** What a stream needs of its connection. */
+/** What a stream needs of those that it is one of. */
 export interface StreamHome {
   readonly outbox: Outbox;
   /** Streams that are to be told when the client reads again. */
@@ -41,7 +41,7 @@ export class Stream implements Sender {
   /** Bytes of data that it may send. */
   receiveWindow: number;
   /** Milliseconds. */
-  openedAt = 0;
+  readonly openedAt: number;
   isRemoteClosed = false;
   isLocalClosed = false;
   isOver = false;
@@ -50,11 +50,16 @@ export class Stream implements Sender {
   #queued = 0;
   #trailers: (() => string) | undefined;
 
-  constructor(id: number, home: StreamHome, windows: { readonly send: number; readonly receive: number }) {
+  constructor(
+    id: number,
+    home: StreamHome,
+    start: { readonly send: number; readonly receive: number; readonly now: number },
+  ) {
     this.id = id;
     this.#home = home;
-    this.window = windows.send;
-    this.receiveWindow = windows.receive;
+    this.window = start.send;
+    this.receiveWindow = start.receive;
+    this.openedAt = start.now;
   }
 
   /** So much waits for the client that it should be sent no more for now; it is told when that is over. */
