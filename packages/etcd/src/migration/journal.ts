@@ -23,6 +23,8 @@ export interface JournalEntry {
   readonly secret: string;
   readonly successor: readonly string[];
   readonly writes: readonly RecordedWrite[];
+  /** What both stores were when the hand-over was over. */
+  readonly final?: { readonly revision: number; readonly hash: number } | undefined;
 }
 
 const MOST_BYTES = 64 << 20;

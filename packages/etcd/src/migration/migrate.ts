@@ -51,7 +51,15 @@ export async function migrate(options: MigrationOptions): Promise<MigrationResul
  * is taken back and MIGRATION_FAILED says so.
  */
 export async function resumeMigration(options: MigrationOptions): Promise<MigrationResult> {
-  await using move = new Move(options, await Journal.open(options.journal));
+  const journal = await Journal.open(options.journal);
+  if (journal.entry.step === "copying") {
+    await journal.remove();
+    throw new EtcdError(
+      "MIGRATION_FAILED",
+      "the mover ended before the target had everything; the source was not touched. Make the target anew and begin again",
+    );
+  }
+  await using move = new Move(options, journal);
   return await move.run();
 }
 
@@ -135,7 +143,7 @@ class Move implements AsyncDisposable {
     void this.#leases.keepAlive(isClusterSealed, signal);
     if (entry.step !== "handed over") await this.#hand(replayer);
     await this.#finish();
-    const { revision, hash } = await this.#target.hashKv();
+    const { revision = 0, hash = 0 } = this.#journal.entry.final ?? {};
     await this.#journal.remove();
     this.#report("done");
     const sealedMs = performance.now() - (this.#sealedAt ?? performance.now());
@@ -256,8 +264,10 @@ class Move implements AsyncDisposable {
     this.#ended.signal.throwIfAborted();
     this.#report("handing over");
     await handOver({ put: (key, value) => last.put(key, value) });
-    await this.#prove(await currentRevision(this.#source));
-    await this.#journal.record({ step: "handed over" });
+    const { revision: end, hash } = await this.#source.hashKv();
+    // Whoever was told first writes to the target already.
+    await this.#compare(end, revision);
+    await this.#journal.record({ step: "handed over", final: { revision: end, hash } });
   }
 
   async #finish(): Promise<void> {
@@ -298,7 +308,8 @@ class Move implements AsyncDisposable {
       }
       // An etcd that compacts by itself may do so between the two answers.
       const isComparable = source.compactRevision === target.compactRevision;
-      if (isComparable || attempt === TRIES) return unequal(source, target, revision);
+      if (!isComparable && attempt < TRIES) continue;
+      return unequal(source, target, revision);
     }
   }
 
