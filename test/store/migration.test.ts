@@ -25,7 +25,7 @@ async function fill(client: EtcdClient, { isCompacted }: { readonly isCompacted:
   const lease = await client.grantLease(15);
   const gone = await client.grantLease(100);
   await client.grantLease(200, 0x77n);
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 120; round++) {
     const held = round % 9 === 0 ? { lease: lease.id } : round % 31 === 0 ? { lease: gone.id } : {};
     await client.put(`/a/${round % 13}`, `v${round}`, held);
     if (round % 20 === 7) await client.delete({ key: `/a/${round % 13}` });

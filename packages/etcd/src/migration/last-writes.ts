@@ -17,11 +17,18 @@ const TRIES = 5;
  * it is tried.
  */
 export class LastWrites {
+  readonly #source: EtcdClient;
   readonly #target: EtcdClient;
   readonly #seal: SourceSeal;
   readonly #journal: Journal;
 
-  constructor(parts: { readonly target: EtcdClient; readonly seal: SourceSeal; readonly journal: Journal }) {
+  constructor(parts: {
+    readonly source: EtcdClient;
+    readonly target: EtcdClient;
+    readonly seal: SourceSeal;
+    readonly journal: Journal;
+  }) {
+    this.#source = parts.source;
     this.#target = parts.target;
     this.#seal = parts.seal;
     this.#journal = parts.journal;
@@ -45,11 +52,16 @@ export class LastWrites {
   }
 
   async #carryOut(write: RecordedWrite): Promise<void> {
-    await this.#once(write, async (txn) => {
-      const { succeeded, header } = await this.#target.call(RPC.txn, txn);
-      return succeeded ? Number(header?.revision ?? 0n) : undefined;
-    });
-    await this.#once(write, (txn) => this.#seal.write(txn));
+    // A store that has the revision has the write: nothing else can have made it.
+    if ((await currentRevision(this.#target)) < write.revision) {
+      await this.#once(write, async (txn) => {
+        const { succeeded, header } = await this.#target.call(RPC.txn, txn);
+        return succeeded ? Number(header?.revision ?? 0n) : undefined;
+      });
+    }
+    if ((await currentRevision(this.#source)) < write.revision) {
+      await this.#once(write, (txn) => this.#seal.write(txn));
+    }
   }
 
   /** Tries until the write is known to be there, whatever became of the answers. */

@@ -82,6 +82,8 @@ class Move implements AsyncDisposable {
   readonly #target: EtcdClient;
   readonly #leases: LeaseMirror;
   readonly #ended = new AbortController();
+  /** A process does not end in the middle of a move because all that it waits for just now is a timer of others. */
+  readonly #awake = setInterval(() => undefined, 1000);
   #replayer: Replayer | undefined;
   #step: MigrationStep = "checking";
   #sourceRevision = 0;
@@ -98,6 +100,7 @@ class Move implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#awake);
     this.#ended.abort();
     await this.#source[Symbol.asyncDispose]();
     await this.#target[Symbol.asyncDispose]();
@@ -135,13 +138,16 @@ class Move implements AsyncDisposable {
   async #run(): Promise<MigrationResult> {
     const { entry } = this.#journal;
     this.#report("checking");
-    if (entry.step === "copying") await this.#copy();
-    else await this.#takeUp();
-    const signal = this.#ended.signal;
-    const replayer = this.#copied();
-    const isClusterSealed = (): boolean => this.#sealedAt !== undefined && this.#seal?.leasesRunOut === true;
-    void this.#leases.keepAlive(isClusterSealed, signal);
-    if (entry.step !== "handed over") await this.#hand(replayer);
+    const isSealed = (): boolean => this.#sealedAt !== undefined && this.#seal?.leasesRunOut === true;
+    if (entry.writes.length > 0) {
+      this.#leases.adopt((await readContents(this.#target)).leases);
+      if (entry.step !== "handed over") await this.#goForward();
+    } else {
+      if (entry.step === "copying") await this.#copy();
+      else await this.#takeUp();
+      void this.#leases.keepAlive(isSealed, this.#ended.signal);
+      await this.#hand(this.#copied());
+    }
     await this.#finish();
     const { revision = 0, hash = 0 } = this.#journal.entry.final ?? {};
     await this.#journal.remove();
@@ -174,11 +180,10 @@ class Move implements AsyncDisposable {
   /** Finds out how far the target came before the mover ended. */
   async #takeUp(): Promise<void> {
     const { signal } = this.#ended;
-    const { writes } = this.#journal.entry;
     const { history, leases } = await readContents(this.#target, signal);
     const revision = await currentRevision(this.#target, signal);
     const common = Math.min(revision, await currentRevision(this.#source, signal));
-    if (writes.length === 0 && common < revision) {
+    if (common < revision) {
       throw new EtcdError("MIGRATION_FAILED", "the target has revisions that the source does not have");
     }
     await this.#compare(common, history.compactRevision);
@@ -244,30 +249,45 @@ class Move implements AsyncDisposable {
   }
 
   async #whileSealed(follower: Follower, following: AbortController, seal: SourceSeal): Promise<void> {
-    const { mostSealedMs = MOST_SEALED_MS, handOver } = this.#options;
+    const { mostSealedMs = MOST_SEALED_MS } = this.#options;
     this.#report("draining");
     if (seal.leasesRunOut) await this.#leases.renewAll(true);
-    const { writes } = this.#journal.entry;
     const sealed = await currentRevision(this.#source, this.#ended.signal);
     this.#sourceRevision = sealed;
     await follower.reached(sealed, mostSealedMs);
     following.abort();
     this.#report("verifying");
     await this.#leases.settle();
-    const last = new LastWrites({ target: this.#target, seal, journal: this.#journal });
-    if (writes.length > 0) await last.finish();
     const revision = await currentRevision(this.#source);
     await this.#prove(revision);
     if (performance.now() - (this.#sealedAt ?? 0) > mostSealedMs) {
       throw new EtcdError("MIGRATION_FAILED", `the source was sealed for more than ${mostSealedMs} ms`);
     }
     this.#ended.signal.throwIfAborted();
+    await this.#tell(seal);
+  }
+
+  /** A mover before has proven that the stores are equal, and has begun to say so. */
+  async #goForward(): Promise<void> {
+    this.#sealedAt = performance.now();
+    const seal = await this.#sealing();
+    await new LastWrites({
+      source: this.#source,
+      target: this.#target,
+      seal,
+      journal: this.#journal,
+    }).finish();
+    await this.#tell(seal);
+  }
+
+  async #tell(seal: SourceSeal): Promise<void> {
     this.#report("handing over");
-    await handOver({ put: (key, value) => last.put(key, value) });
-    const { revision: end, hash } = await this.#source.hashKv();
+    const last = new LastWrites({ source: this.#source, target: this.#target, seal, journal: this.#journal });
+    await this.#options.handOver({ put: (key, value) => last.put(key, value) });
+    const { revision, hash, compactRevision } = await this.#source.hashKv();
     // Whoever was told first writes to the target already.
-    await this.#compare(end, revision);
-    await this.#journal.record({ step: "handed over", final: { revision: end, hash } });
+    await this.#compare(revision, compactRevision);
+    await this.#journal.record({ step: "handed over", final: { revision, hash } });
   }
 
   async #finish(): Promise<void> {
