@@ -3,9 +3,12 @@ import type { KeyRange } from "../../keyspace/requests.ts";
 import type { Version } from "../../keyspace/version.ts";
 import { passes, type WatchFilter } from "./events.ts";
 
-/** Most revisions, and about as many bytes, in one answer to a watcher that catches up. */
+/**
+ * Most revisions in one answer to a watcher that catches up, as with etcd; and about as many bytes, which etcd does
+ * not bound. Its clients expect to be told of ten values of a mebibyte at once.
+ */
 const MOST_REVISIONS = 1000;
-const MOST_BYTES = 1 << 20;
+const MOST_BYTES = 16 << 20;
 /** Versions that are looked at for one answer. */
 const MOST_SCANNED = 20_000;
 
