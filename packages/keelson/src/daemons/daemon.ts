@@ -221,7 +221,6 @@ export class Daemon implements AsyncDisposable {
           leadership,
           machines: this.#machines,
           graceMs: (configuration.store.replaceAfterSeconds ?? 300) * 1000,
-          tell: (words) => this.#storeService.tell(words),
         }),
       metrics: this.#metrics,
       log: log.with({ role: "leader" }),

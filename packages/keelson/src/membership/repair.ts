@@ -112,7 +112,7 @@ function condemnation({ machines, asked, graceMs }: RepairFacts, member: RepairM
   if (machine === undefined) return "its machine was removed from the cluster";
   if (asked.has(machine.id)) return "it was asked to be replaced";
   if (!member.isHealthy && machine.goneMs !== undefined && machine.goneMs >= graceMs)
-    return `its machine has been gone for ${span(machine.goneMs)}`;
+    return `its machine has been gone for more than ${span(graceMs)}`;
   return undefined;
 }
 
@@ -134,7 +134,7 @@ function spareOf(facts: RepairFacts): Candidate | undefined {
 function patienceWith({ machines, graceMs }: RepairFacts, member: RepairMember): string {
   const goneMs = machines.find(({ id }) => id === member.machine)?.goneMs;
   if (goneMs === undefined) return `${member.name} does not answer, though its machine is there`;
-  return `${member.name} does not answer and its machine is gone; it is replaced in ${span(graceMs - goneMs)}`;
+  return `${member.name} does not answer and its machine is gone; it is replaced when that has lasted ${span(graceMs)}`;
 }
 
 function span(ms: number): string {

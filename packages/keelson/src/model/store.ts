@@ -69,8 +69,8 @@ export const storeClientCodec = recordCodec(
   "store client",
   z.object({
     machine,
-    /** Of which authority it holds a certificate; empty without one. */
-    authority: z.string().check(z.regex(/^([0-9a-f]{64})?$/)),
+    /** Of which authority it holds a certificate. */
+    authority: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
     /** Epoch of the location at which it uses the store; 0 for where its configuration says. */
     epoch: z.int().check(z.gte(0)),
   }),

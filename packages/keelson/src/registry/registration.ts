@@ -63,12 +63,24 @@ export async function removeMember(
         { delete: keys.member(machine) },
         { delete: orders, end: prefixEnd(orders) },
         { delete: statuses, end: prefixEnd(statuses) },
+        ...storeTraces(machine),
       ],
     },
     options,
   );
   if (!succeeded) throw new KeelError("KEEL-403", `the machine ${machine} is back in the cluster`);
   return revision;
+}
+
+/** What a machine has below store/, but for an order to be a member: the leader takes that back. */
+function storeTraces(machine: string): StoreWrite[] {
+  const ranges = [keys.storeRequest(machine, ""), keys.storeCertificate(machine, "")];
+  return [
+    ...[keys.storeClient(machine), keys.storeReport(machine), keys.storeReplacement(machine)].map((key) => ({
+      delete: key,
+    })),
+    ...ranges.map((prefix) => ({ delete: prefix, end: prefixEnd(prefix) })),
+  ];
 }
 
 /** Members by their id, straight from the store. */

@@ -14,12 +14,13 @@ import type { MemberOrder, StoreLocation } from "../model/store.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import type { EtcdStore } from "../registry/etcd-store.ts";
 import type { Leadership } from "../registry/leadership.ts";
+import { writeAlarm } from "../registry/orders.ts";
 import type { StoreWrite } from "../registry/store-client.ts";
 import { StoreMembers } from "../registry/store-members.ts";
 import type { StoreMember, StoreMembership } from "../registry/store-members.ts";
 import type { StoreRecords } from "../registry/store-records.ts";
 import { clientPort, peerPort, quotaBytes, secureUrl } from "./member-place.ts";
-import { hostOf } from "./status.ts";
+import { hostOf, storeMembersAlarm, storeMembersWords } from "./status.ts";
 
 export interface CaretakerOptions {
   readonly store: EtcdStore;
@@ -29,8 +30,6 @@ export interface CaretakerOptions {
   readonly leadership: Leadership;
   /** How long a machine may be gone before its member is replaced. */
   readonly graceMs: number;
-  /** Hears what is done or waited for, in words; empty when there is nothing. */
-  readonly tell: (words: string) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -43,14 +42,15 @@ const inSyncEntries = 1000;
 
 /** Returns when the reign is over. */
 export async function careForStore(options: CaretakerOptions): Promise<void> {
-  const { leadership, records, clock, log, tell } = options;
+  const { leadership, records, clock, log } = options;
   const { over } = leadership;
+  const sign = new MembersAlarm(options);
   while (!over.aborted) {
     let waitMs = idleMs;
     try {
       const { location } = records;
-      if (location?.kind === "etcd") waitMs = await new Pass(options, location).run();
-      else tell("");
+      if (location?.kind === "etcd") waitMs = await new Pass(options, location, sign).run();
+      else await sign.show("");
     } catch (error) {
       if (over.aborted) break;
       log.debug("the store's members could not be looked after", { error: describeError(error) });
@@ -58,27 +58,49 @@ export async function careForStore(options: CaretakerOptions): Promise<void> {
     }
     await clock.sleep(waitMs, over).catch(() => undefined);
   }
-  tell("");
+}
+
+/** Tells everybody what is wrong with the members, and what is done about it. */
+class MembersAlarm {
+  readonly #options: CaretakerOptions;
+  #shown: string | undefined;
+
+  constructor(options: CaretakerOptions) {
+    this.#options = options;
+  }
+
+  /** Words for the alarm; empty for none. */
+  async show(words: string): Promise<void> {
+    const { store, leadership } = this.#options;
+    const options = { signal: leadership.over };
+    this.#shown ??= await storeMembersWords(store, leadership.over);
+    if (words === this.#shown) return;
+    const text = words === "" ? undefined : words;
+    await writeAlarm(store, leadership.fence, { name: storeMembersAlarm, text }, options);
+    this.#shown = words;
+  }
 }
 
 class Pass {
   readonly #options: CaretakerOptions;
   readonly #location: StoreLocation;
+  readonly #alarm: MembersAlarm;
 
-  constructor(options: CaretakerOptions, location: StoreLocation) {
+  constructor(options: CaretakerOptions, location: StoreLocation, alarm: MembersAlarm) {
     this.#options = options;
     this.#location = location;
+    this.#alarm = alarm;
   }
 
   /** One look and at most one step; returns when to look again. */
   async run(): Promise<number> {
-    const { store, clock, leadership, tell, log } = this.#options;
+    const { store, clock, leadership, log } = this.#options;
     await using members = new StoreMembers(store.access, clock);
     const membership = await members.read(leadership.over);
     if (await this.#complete(membership)) return busyMs;
     const facts = this.#facts(membership);
     const step = repair(facts);
-    tell(step.kind === "none" ? "" : step.words);
+    await this.#alarm.show(step.kind === "none" ? "" : step.words);
     if (step.kind === "none") return idleMs;
     if (step.kind === "wait") return busyMs;
     log.info("changes the store's members", { step: step.kind, because: step.words });
@@ -212,22 +234,12 @@ class Pass {
     return [{ put: keys.storeLocation, value: locationCodec.encode(location) }];
   }
 
-  /** What is left of machines that were removed from the cluster. */
+  /** Orders to machines that were removed from the cluster: when one comes back it sees by itself that it is none. */
   #forgotten(): StoreWrite[] {
     const { records, machines } = this.#options;
-    const known = machines.snapshot.members;
-    const gone = [...records.machines()].filter((id) => !known.has(id) && id !== records.authority?.holder);
-    return gone.flatMap((id) =>
-      [
-        keys.storeMember(id),
-        keys.storeReport(id),
-        keys.storeClient(id),
-        keys.storeReplacement(id),
-        ...["client", "member"].flatMap((use) => [
-          keys.storeRequest(id, use),
-          keys.storeCertificate(id, use),
-        ]),
-      ].map((key) => ({ delete: key })),
+    const orders = records.orders().filter(({ wanted }) => wanted === "remove");
+    return orders.flatMap(({ machine }) =>
+      machines.snapshot.members.has(machine) ? [] : [{ delete: keys.storeMember(machine) }],
     );
   }
 }

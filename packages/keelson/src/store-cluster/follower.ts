@@ -75,7 +75,9 @@ export async function seekLostStore(options: FollowerOptions, signal: AbortSigna
 
 async function tellProgress(options: FollowerOptions, signal: AbortSignal): Promise<void> {
   const { store, records, file, identity, machine } = options;
-  const progress = { machine, authority: identity.authority ?? "", epoch: file.location?.epoch ?? 0 };
+  const { authority } = identity;
+  if (authority === undefined) return;
+  const progress = { machine, authority, epoch: file.location?.epoch ?? 0 };
   const value = storeClientCodec.encode(progress);
   const told = records.client(machine);
   if (told !== undefined && storeClientCodec.encode(told) === value) return;

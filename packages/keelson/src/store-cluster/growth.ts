@@ -41,6 +41,7 @@ export interface Discovery extends AsyncDisposable {
 
 const certificatesMs = 60_000;
 const membersMs = 120_000;
+const problemMs = 30_000;
 const undoMs = 30_000;
 const switchMs = 15_000;
 
@@ -200,6 +201,9 @@ class Growth {
       this.#run.tell(
         `members: ${ready} of ${size} are up${problems.length > 0 ? `; ${problems.join("; ")}` : ""}`,
       );
+      // A problem that lasts is none that mends itself.
+      if (problems.length > 0 && clock.now() > end - membersMs + problemMs)
+        throw new Error(problems.join("; "));
       if (clock.now() > end) throw new Error(`${ready} of ${size} members came up in time`);
       await clock.sleep(250, this.#signal);
     }

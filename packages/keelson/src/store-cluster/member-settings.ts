@@ -44,6 +44,11 @@ export function memberNameIn(settings: string | undefined): string {
   return /^ETCD_NAME=(.*)$/m.exec(settings ?? "")?.[1] ?? "";
 }
 
+/** The URL at which clients reach the member; empty when there is none in them. */
+export function memberUrlIn(settings: string): string {
+  return /^ETCD_ADVERTISE_CLIENT_URLS=(.*)$/m.exec(settings)?.[1] ?? "";
+}
+
 function bootstrapSettings(bootstrap: MemberOrder["bootstrap"]): Record<string, string> {
   if ("discovery" in bootstrap) return { ETCD_DISCOVERY: bootstrap.discovery };
   const isNew = "found" in bootstrap;

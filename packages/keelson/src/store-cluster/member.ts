@@ -1,6 +1,7 @@
 // A machine's part in the store's cluster: carries out the order to be a member of it, or to be none any more, and
 // reports what systemd says. daemons/ starts one beside each agent.
-// Invariants: data is deleted only where an order says `remove`, or orders another member in its place; the
+// Invariants: data is deleted only where an order says `remove` or orders another member in its place, or where
+// the store that this machine follows has no such member and no order for it; the
 // settings file is written before the unit is started and taken away after it was stopped, so that the machine's
 // next boot does the same; nothing is ever started without TLS.
 import { mkdir, rm, statfs } from "node:fs/promises";
@@ -17,7 +18,7 @@ import type { MemberOrder, MemberReport } from "../model/store.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import type { StoreRecords } from "../registry/store-records.ts";
 import { enrol } from "./enrolment.ts";
-import { memberNameIn, memberSettings } from "./member-settings.ts";
+import { memberNameIn, memberSettings, memberUrlIn } from "./member-settings.ts";
 import { wakeful } from "./wakeful.ts";
 
 export const memberUnit = "keelson-etcd.service";
@@ -64,7 +65,7 @@ class MachineMember {
   async step(): Promise<number | void> {
     const { records, machine, log } = this.#options;
     const order = records.order(machine);
-    if (order === undefined) return;
+    if (order === undefined) return this.#leaveIfOrphaned();
     if (order.wanted === "remove") return this.#remove();
     try {
       this.#problem = (await this.#prepare(order)) ?? "";
@@ -116,13 +117,24 @@ class MachineMember {
       .finally(() => (this.#starting = undefined));
   }
 
+  /** The machine was removed from the cluster while it was away, and its member given away. */
+  async #leaveIfOrphaned(): Promise<void> {
+    const { location } = this.#options.records;
+    const settings = await readIfThere(this.#settingsFile);
+    if (settings === undefined || location === undefined) return;
+    if (!location.endpoints.includes(memberUrlIn(settings))) await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    await this.#stop();
+    await removeIfThere(this.#settingsFile);
+    await rm(this.#dataDir, { recursive: true, force: true });
+    this.#options.log.info("is no member of the store any more");
+  }
+
   async #remove(): Promise<void> {
-    const { store, machine, log } = this.#options;
-    if ((await readIfThere(this.#settingsFile)) !== undefined) {
-      await this.#stop();
-      await removeIfThere(this.#settingsFile);
-      log.info("is no member of the store any more");
-    }
+    const { store, machine } = this.#options;
+    if ((await readIfThere(this.#settingsFile)) !== undefined) await this.#end();
     await rm(this.#dataDir, { recursive: true, force: true });
     const gone = [keys.storeMember(machine), keys.storeReport(machine), keys.storeReplacement(machine)];
     await store.txn({ compare: [], write: gone.map((key) => ({ delete: key })) }, { signal: this.#signal });

@@ -35,7 +35,6 @@ export interface StoreServiceOptions extends GrowthOptions {
 export class StoreService {
   readonly #options: StoreServiceOptions;
   #run: MoveRun | undefined;
-  #doing = "";
   #embedded: EmbeddedPlace | undefined;
 
   constructor(options: StoreServiceOptions) {
@@ -47,11 +46,6 @@ export class StoreService {
     this.#embedded = embedded;
   }
 
-  /** What the leader does about the members, in words. */
-  tell(words: string): void {
-    this.#doing = words;
-  }
-
   /** Asks every member of the store. */
   status(): Promise<StoreStatusView> {
     const { store, records, clock, machines, signal } = this.#options;
@@ -61,7 +55,7 @@ export class StoreService {
       records,
       clock,
       machines: () => [...machines.snapshot.members.values()],
-      doing: () => [...run, ...(this.#doing === "" ? [] : [this.#doing])],
+      doing: () => run,
     };
     return storeStatus(sources, signal);
   }

@@ -1,7 +1,9 @@
 // How the store is, in words and figures: its members as they answer themselves, and what is being done about them.
 import type { Clock } from "../base/clock.ts";
+import { keys } from "../model/keys.ts";
 import type { StoreKind } from "../model/store.ts";
 import type { EtcdStore } from "../registry/etcd-store.ts";
+import type { StoreClient } from "../registry/store-client.ts";
 import { StoreMembers } from "../registry/store-members.ts";
 import type { StoreMember, StoreMembership } from "../registry/store-members.ts";
 import type { StoreRecords } from "../registry/store-records.ts";
@@ -43,6 +45,16 @@ export interface StoreStatusView {
   readonly words: readonly string[];
 }
 
+/** Alarm of the leader about the store's members. */
+export const storeMembersAlarm = "store-members";
+
+/** What the leader says about the members; empty when all is well. */
+export async function storeMembersWords(store: StoreClient, signal?: AbortSignal): Promise<string> {
+  const options = { timeoutMs: 2000, ...(signal === undefined ? {} : { signal }) };
+  const { values } = await store.range({ key: keys.alarm(storeMembersAlarm) }, options);
+  return values[0] === undefined ? "" : new TextDecoder().decode(values[0].value);
+}
+
 export interface StatusSources {
   readonly store: EtcdStore;
   readonly records: StoreRecords;
@@ -53,7 +65,7 @@ export interface StatusSources {
     readonly name: string;
     readonly address: string;
   }[];
-  /** What is being done about the members, in words. */
+  /** What this keeld does about the store, in words. */
   readonly doing: () => readonly string[];
 }
 
@@ -68,6 +80,7 @@ export async function storeStatus(sources: StatusSources, signal?: AbortSignal):
     .map((member) => viewOf(sources, member, membership))
     .toSorted((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   const size = location?.size ?? members.length;
+  const told = await storeMembersWords(store, signal).catch(() => "");
   const healthy = members.filter((member) => member.healthy && member.role !== "learner").length;
   return {
     kind,
@@ -78,7 +91,7 @@ export async function storeStatus(sources: StatusSources, signal?: AbortSignal):
     size,
     healthy,
     members,
-    words: [...complaints(members, { size, healthy }), ...sources.doing()],
+    words: [...complaints(members, { size, healthy }), ...(told === "" ? [] : [told]), ...sources.doing()],
   };
 }
 

@@ -165,7 +165,7 @@ describe("repair of the store's membership", () => {
       );
     assert.deepEqual(away(1000, 1), {
       kind: "wait",
-      words: "m0 does not answer and its machine is gone; it is replaced in 5 min",
+      words: "m0 does not answer and its machine is gone; it is replaced when that has lasted 5 min",
     });
     assert.equal(away(graceMs, 1).kind, "remove");
     assert.match(away(graceMs, 0).words, /no machine is free for another member/);
