@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** Asked once for each connection that is opened to a secure endpoint. */
   readonly tls?: TlsSupply | undefined;
+  /** Called when the endpoint has accepted a connection, which is then seen through. */
+  readonly accepted?: (() => void) | undefined;
 }
 
 const GRPC_OPTIONS = {
@@ -76,11 +78,11 @@ export class Connection {
    */
   static async open(
     endpoint: Endpoint,
-    { clock, tls: supply }: ConnectionOptions,
+    { clock, tls: supply, accepted }: ConnectionOptions,
     signal: AbortSignal,
   ): Promise<Connection> {
     const tls = endpoint.secure ? await supply?.() : undefined;
-    const address = await dial(endpoint, tls, signal);
+    const address = await dial(endpoint, { tls, accepted }, signal);
     const connection = new Connection(endpoint, address, { clock, tls });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const end = () => {

@@ -1,7 +1,7 @@
 // Keeps one connection to whichever endpoint works, and opens the next one when it ends. All calls share it.
 // A round tries every endpoint, beginning with the one that worked last; rounds that fail are at least 100 ms
 // and at most 1 s apart, and a round that hangs is given up after 1 s, so that a healed network is noticed
-// about one second later, however long it was away.
+// about one second later, however long it was away. One that is in the middle of TLS gets more time.
 import { EtcdError } from "../errors.ts";
 import { Backoff } from "./backoff.ts";
 import { Connection } from "./connection.ts";
@@ -10,6 +10,8 @@ import type { Surroundings } from "./surroundings.ts";
 import type { TlsSupply } from "./tls.ts";
 
 const ROUND_MS = 1000;
+/** What a round gets on top once an endpoint has accepted a connection: TLS takes several times to and fro. */
+const TLS_MS = 2000;
 const HEAD_START_MS = 150;
 /** A connection that lasted this long was a good one: the next round after it need not wait long. */
 const STEADY_MS = 5000;
@@ -100,7 +102,14 @@ export class Connector {
   async #round(): Promise<Connection> {
     const { clock } = this.#surroundings;
     const over = new AbortController();
-    const timer = clock.timer(ROUND_MS, () => over.abort());
+    let timer = clock.timer(ROUND_MS, () => over.abort());
+    let isExtended = this.#tls === undefined;
+    const accepted = () => {
+      if (isExtended || over.signal.aborted) return;
+      isExtended = true;
+      timer.cancel();
+      timer = clock.timer(ROUND_MS + TLS_MS, () => over.abort());
+    };
     const give = () => over.abort();
     this.#closed.signal.addEventListener("abort", give, { once: true });
     const failures: EtcdError[] = [];
@@ -113,7 +122,7 @@ export class Connector {
       );
       await turn;
       try {
-        return await Connection.open(endpoint, { clock, tls: this.#tls }, over.signal);
+        return await Connection.open(endpoint, { clock, tls: this.#tls, accepted }, over.signal);
       } catch (error) {
         failures.push(error as EtcdError);
         throw error;

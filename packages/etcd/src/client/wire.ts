@@ -92,12 +92,13 @@ export class Wire extends ChannelCredentials {
  * Finds out whether an endpoint accepts connections, and at which IP address. grpc-js cannot give up a TCP
  * connection that is being opened, and the kernel repeats a lost first packet at ever longer intervals; so
  * nothing is left to grpc-js that was not accepted a moment ago. With TLS it is seen through as well: grpc-js
- * would try for ever, and could not say what the other side's certificate lacks.
+ * would try for ever, and could not say what the other side's certificate lacks. `accepted` is called when the
+ * connection is open and TLS begins.
  * @throws EtcdError REFUSED, UNAVAILABLE (no such host, no route, no TLS); ABORTED when the signal fires
  */
 export async function dial(
   endpoint: Endpoint,
-  tls: TlsSettings | undefined,
+  { tls, accepted }: { readonly tls: TlsSettings | undefined; readonly accepted?: (() => void) | undefined },
   signal: AbortSignal,
 ): Promise<string> {
   const giveUp = () => new EtcdError("ABORTED", `connecting to ${endpoint.name} was given up`);
@@ -106,7 +107,8 @@ export async function dial(
   const cut = () => socket.destroy(giveUp());
   signal.addEventListener("abort", cut, { once: true });
   try {
-    await accepted(socket, endpoint);
+    await connected(socket, endpoint);
+    accepted?.();
     const { remoteAddress, remoteFamily } = socket;
     if (remoteAddress === undefined) {
       throw new EtcdError("UNAVAILABLE", `${endpoint.name} closed the connection at once`);
@@ -122,7 +124,7 @@ export async function dial(
   }
 }
 
-function accepted(socket: Socket, endpoint: Endpoint): Promise<void> {
+function connected(socket: Socket, endpoint: Endpoint): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once("connect", resolve);
     socket.once("error", (error: NodeJS.ErrnoException) => {
