@@ -6,6 +6,9 @@ import { deadline } from "./deadline.ts";
 import type { Stream, StreamReceiver } from "./http2/stream.ts";
 import { framed, MessageReader, type MessageReaderOptions } from "./messages.ts";
 
+/** Bytes of messages that are gathered before they are handed on. */
+const MOST_GATHERED = 64 << 10;
+
 export interface StreamCallOptions {
   readonly stream: Stream;
   readonly headers: AnswerHeaders;
@@ -40,6 +43,8 @@ export class GrpcStreamCall implements StreamCall, StreamReceiver {
   }
 
   get isBehind(): boolean {
+    // Who sends until it is behind must get there.
+    if (this.#waiting.length > MOST_GATHERED) this.#flush();
     return this.#options.stream.isBehind;
   }
 

@@ -168,6 +168,21 @@ describe("limits", () => {
     assert.equal(slow?.isBehind, false);
   });
 
+  test("who sends for as long as its client reads comes to an end, whatever the windows allow", async () => {
+    for (const window of [0, 2 ** 31 - 1]) {
+      const grown = frame("\x08\x00", 0, word(2 ** 31 - 1 - 65_535));
+      await using client = new RawClient({}, PREFACE_TEXT + settingsFrame([[4, window]]) + grown);
+      client.send(headers(1, requestBlock("Stream")));
+      await client.until(() => client.observed.calls.length === 1);
+      client.read(false);
+      const [call] = client.observed.calls;
+      const message = "x".repeat(100_000);
+      let sent = 0;
+      for (; call?.isBehind === false && sent < 1000; sent++) call.send(message);
+      assert.ok(sent > 30 && sent < 60, String(sent));
+    }
+  });
+
   test("a request, a frame and a header block that do not come to their end are given up", async () => {
     await using request1 = new RawClient({ requestTime: 40 });
     request1.send(
