@@ -3,9 +3,11 @@
 import { createHash } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { setImmediate as pause } from "node:timers/promises";
 import { BoltReader, type FileBytes } from "../../bolt/reader.ts";
 import { StoreDirectory } from "../../disk/directory.ts";
+import { systemDisk } from "../../disk/disk.ts";
 import { errnoOf, ioError } from "../../disk/failure.ts";
 import { EtcdError } from "../../errors.ts";
 import { snapshotChunks } from "../state-snapshot.ts";
@@ -150,6 +152,7 @@ async function writeDirectory(
       await directory[Symbol.asyncDispose]();
     }
     await rename(unfinished, dataDir);
+    await systemDisk.syncDirectory(dirname(resolve(dataDir)));
   } catch (error) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof EtcdError) throw error;
