@@ -1,6 +1,7 @@
 // Users, roles and permissions: the same calls by the same people on a real etcd 3.5 and on the embedded server,
 // every answer compared. KEELSON_TEST_SEED replays a run of random calls.
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -86,6 +87,37 @@ describe("users and their rights", { skip: "unavailable" in tools && tools.unava
         const step = random.next();
         const [expected, got] = await callers.take(step);
         assert.deepEqual(got, expected, `step ${place} of seed ${SEED}: ${shown(step)}`);
+      }
+    });
+  }
+
+  for (const [method, key] of [
+    ["RS256", () => generateKeyPairSync("rsa", { modulusLength: 2048 })],
+    ["PS512", () => generateKeyPairSync("rsa", { modulusLength: 2048 })],
+    ["ES384", () => generateKeyPairSync("ec", { namedCurve: "secp384r1" })],
+  ] as const) {
+    test(`tokens signed with ${method} are good on either server`, async (t) => {
+      const directory = await mkdtemp(join(tmpdir(), "keelson-auth-"));
+      t.after(() => rm(directory, { recursive: true, force: true }));
+      const pair = key();
+      const [pub, priv] = [join(directory, "pub.pem"), join(directory, "key.pem")];
+      await writeFile(pub, pair.publicKey.export({ type: "spki", format: "pem" }));
+      await writeFile(priv, pair.privateKey.export({ type: "pkcs8", format: "pem" }));
+      const token = `jwt,sign-method=${method},pub-key=${pub},priv-key=${priv},ttl=10m`;
+      await using real = await realEtcd(tools.etcd, [...BCRYPT.flags, `--auth-token=${token}`]);
+      await using ours = await embedded({ auth: { ...BCRYPT.auth, token } });
+      for (const server of [real, ours]) {
+        using client = new RawClient(server.address);
+        for (const { send } of SETUP) await send(client);
+      }
+      const read = unary(KV.method.range, { key: Buffer.from("b"), countOnly: true });
+      for (const [maker, taker] of [
+        [real, ours],
+        [ours, real],
+      ] as const) {
+        const metadata = { token: (await tokenOf(maker, "reader")) ?? "" };
+        using client = new RawClient(taker.address, { metadata });
+        assert.deepEqual(await read.send(client), { header: { revision: "7" }, count: "1" });
       }
     });
   }

@@ -36,18 +36,25 @@ export class Passwords implements AsyncDisposable {
     this.#cost = cost;
   }
 
-  /** @throws EtcdError TOO_MANY_REQUESTS, SERVER_STOPPED; as etcd does, when it is longer than bcrypt can take */
-  async hash(password: string): Promise<string> {
+  /** Throws, as etcd does, when a password is longer than bcrypt can take. */
+  check(password: string): void {
     if (Buffer.byteLength(password) > MOST_PASSWORD_BYTES) {
       const message = `bcrypt: password length exceeds ${MOST_PASSWORD_BYTES} bytes`;
       throw new EtcdError("INVALID_ARGUMENT", message, { grpcStatus: GRPC_STATUS.UNKNOWN });
     }
+  }
+
+  /** @throws EtcdError TOO_MANY_REQUESTS, SERVER_STOPPED, and what {@link check} throws */
+  async hash(password: string): Promise<string> {
+    this.check(password);
     return (await this.#enqueue({ kind: "hash", password, cost: this.#cost })) as string;
   }
 
   /** @throws EtcdError TOO_MANY_REQUESTS, SERVER_STOPPED */
   async matches(password: string, hash: string): Promise<boolean> {
-    return (await this.#enqueue({ kind: "compare", password, hash })) as boolean;
+    // bcrypt looks at 72 bytes; more need not wait in memory.
+    const start = password.slice(0, MOST_PASSWORD_BYTES + 1);
+    return (await this.#enqueue({ kind: "compare", password: start, hash })) as boolean;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

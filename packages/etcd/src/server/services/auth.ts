@@ -51,6 +51,12 @@ export function authService(context: ServiceContext, options: AuthServiceOptions
     await store.propose({ ...authCommand(request), by: access.requester(call) });
     return now();
   };
+  /** Hashing is work: it is not done for those whose change will be refused. */
+  const hashFor = async (call: Call, password: string): Promise<string> => {
+    passwords.check(password);
+    access.root(call);
+    return await passwords.hash(password);
+  };
   const forRoot = (answer: () => string): Method => ({
     kind: "unary",
     handle: async (_bytes, call) => {
@@ -95,7 +101,7 @@ export function authService(context: ServiceContext, options: AuthServiceOptions
         const request = authChange("userAdd", bytes);
         const { options: given, password } = request.message;
         if (given?.noPassword === true) return await change(withHash(request, ""), call);
-        return await change(withHash(request, await passwords.hash(password)), call);
+        return await change(withHash(request, await hashFor(call, password)), call);
       },
     },
     UserChangePassword: {
@@ -104,7 +110,7 @@ export function authService(context: ServiceContext, options: AuthServiceOptions
         const request = authChange("userChangePassword", bytes);
         const { password } = request.message;
         if (password === "") return await change(request, call);
-        return await change(withHash(request, await passwords.hash(password)), call);
+        return await change(withHash(request, await hashFor(call, password)), call);
       },
     },
     UserGet: {

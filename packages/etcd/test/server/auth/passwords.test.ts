@@ -15,6 +15,15 @@ describe("passwords", () => {
     assert.equal(await passwords.matches("allmine", go), true);
   });
 
+  it("are compared by their first 72 bytes, as bcrypt does", async () => {
+    await using passwords = new Passwords(4);
+    for (const start of ["x".repeat(72), "é".repeat(36), "\u{1f511}".repeat(18)]) {
+      const hash = await passwords.hash(start);
+      assert.equal(await passwords.matches(`${start}more\u{1f511}`.repeat(1000), hash), true);
+      assert.equal(await passwords.matches(`${start.slice(0, -1)}?more`, hash), false);
+    }
+  });
+
   it("match nothing that is no hash", async () => {
     await using passwords = new Passwords(4);
     for (const hash of ["", "none", "$2a$04$short", "x".repeat(60)]) {
