@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { EtcdClient, op } from "../../packages/etcd/src/client/index.ts";
+import { rpc } from "../../packages/etcd/src/client/rpc.ts";
 import { migrate, undoMigration } from "../../packages/etcd/src/migration/index.ts";
 import type { MigrationOptions } from "../../packages/etcd/src/migration/index.ts";
+import { Auth } from "../../packages/etcd/src/proto/generated/etcdserverpb/auth_pb.ts";
 import { loopbackCluster } from "./support/loopback-cluster.ts";
 import type { MigrationTask } from "./support/migration-main.ts";
 import { Holder, LOCATION, Watcher, Writer } from "./support/moving-load.ts";
@@ -171,6 +173,11 @@ describe("a move", { skip }, () => {
       message: /not empty/,
     });
     await here.put("a", "still writable");
+    const member = rpc(Auth.method.userAdd);
+    await here.call(member, { name: "ada", password: "secret" });
+    await using empty = await embedded();
+    const users = { ...refused, message: /has users \(ada\)/ };
+    await assert.rejects(migrate(optionsOf(source.address, [empty.address])), users);
     await assert.rejects(undoMigration(optionsOf(source.address, [target.address])), refused);
   });
 

@@ -6,6 +6,7 @@ import { describeError, KeelError } from "../base/errors.ts";
 import type { BackupManifest, BackupSource } from "../model/backup.ts";
 import { readManifest, writeManifest, writeWhole } from "./manifest.ts";
 import { digestOf, restoreOnTrial } from "./prove-backup.ts";
+import type { RestoredStore } from "./prove-backup.ts";
 
 export interface BackupOptions {
   readonly source: BackupSource;
@@ -17,7 +18,7 @@ export interface BackupOptions {
 }
 
 /** A source that is compacted between snapshot and proof is taken anew so many times. */
-const tries = 3;
+const tries = 5;
 
 /** Throws KEEL-722 if the backup could not be proven: the file stays, and its manifest says why. */
 export async function takeBackup(options: BackupOptions): Promise<BackupManifest> {
@@ -28,8 +29,15 @@ export async function takeBackup(options: BackupOptions): Promise<BackupManifest
       await writeManifest(file, { ...manifest, failure: describeError(error) });
       throw error;
     });
-    const { hash, compactRevision } = await source.hashKv(restored.revision);
-    if (compactRevision > restored.compactRevision && compactRevision > 0 && attempt < tries) continue;
+    const said = await sourceHash(source, restored);
+    // Compacted meanwhile: it cannot say any more what it was.
+    if (said === undefined && attempt < tries) continue;
+    if (said === undefined) {
+      const failure = `the source was compacted ${tries} times while it was backed up`;
+      await writeManifest(file, { ...manifest, failure });
+      throw new KeelError("KEEL-722", `${file}: ${failure}`);
+    }
+    const { hash, compactRevision } = said;
     manifest = { ...manifest, source: { revision: restored.revision, compactRevision, hash } };
     if (hash === restored.hash) {
       const proven = { ...manifest, provenAt: now() };
@@ -40,6 +48,20 @@ export async function takeBackup(options: BackupOptions): Promise<BackupManifest
     await writeManifest(file, { ...manifest, failure });
     throw new KeelError("KEEL-722", `${file}: ${failure}`);
   }
+}
+
+/** What the source was at the backup's revision; undefined if it no longer knows. */
+async function sourceHash(source: BackupSource, restored: RestoredStore) {
+  const now = await source.hashKv(0);
+  if (now.revision === restored.revision)
+    return now.compactRevision <= restored.compactRevision ? now : undefined;
+  // For a revision that was compacted itself, etcd answers the sum of all that the compaction went through.
+  if (restored.compactRevision === restored.revision) return undefined;
+  const then = await source.hashKv(restored.revision).catch((error: unknown) => {
+    if (error instanceof KeelError && error.code === "KEEL-713") return undefined;
+    throw error;
+  });
+  return then === undefined || then.compactRevision > restored.compactRevision ? undefined : then;
 }
 
 export interface Verification {

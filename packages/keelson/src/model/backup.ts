@@ -28,6 +28,7 @@ export interface BackupSource {
   describe(): Promise<BackupManifest["store"]>;
   /** Its database file in pieces, the last 32 bytes being the SHA-256 of the others. */
   snapshot(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** etcd's HashKV as of a revision, 0 for the current one. KEEL-713 if it cannot be had any more. */
   hashKv(
     revision: number,
   ): Promise<{ readonly hash: number; readonly revision: number; readonly compactRevision: number }>;

@@ -33,7 +33,9 @@ export class EtcdBackupSource implements BackupSource {
   }
 
   async hashKv(revision: number) {
-    return await said(() => this.#current().hashKv(revision, { deadlineMs: hashMs }));
+    return await said(() =>
+      this.#current().hashKv(revision === 0 ? undefined : revision, { deadlineMs: hashMs }),
+    );
   }
 }
 

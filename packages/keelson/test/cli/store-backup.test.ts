@@ -178,6 +178,15 @@ describe("backups", () => {
     assert.match((await keel("backup", "list", name)).stdout, /b\.db .*failed .*HashKV is 1 at the source/);
   });
 
+  test("a store that was compacted at its current revision is proven too", async () => {
+    const name = await directory("compacted");
+    const { revision } = await client.put("k0", "again");
+    await client.compact(revision, { physical: true });
+    const { code, stderr } = await keel("backup", `${name}/b.db`);
+    assert.equal(code, 0, stderr);
+    assert.equal((await keel("backup", "verify", `${name}/b.db`)).code, 0);
+  });
+
   test("nothing of the store is handed out on TCP", async () => {
     const port = running.api.listening[0]?.port ?? 0;
     for (const path of ["/v1/store/snapshot", "/v1/store/hash?revision=2", "/v1/store/kind"]) {

@@ -78,7 +78,7 @@ describe("commands for the store's keys", () => {
         const shown = (await keel("get", "--hex", "00ff", ...to())).stdout;
         assert.match(shown, /^\\x00\\xff  .*\n00000000  00 01 ff 41 +\.\.\.A\n$/);
         const { json } = await keel("get", "--hex", "00ff", "-o", "json", ...to());
-        assert.deepEqual([json.value, json.form, json.version], [null, "hex", 1]);
+        assert.deepEqual([json.version, json.value, json.form, json.keyVersion], [1, null, "hex", 1]);
         assert.equal(json.valueBase64, bytes.toString("base64"));
         assert.equal(json.keyBase64, Buffer.from([0, 0xff]).toString("base64"));
       });
@@ -173,7 +173,7 @@ describe("commands for the store's keys", () => {
         assert.equal(cut.cut, false);
         await client.compact(revision);
         const { states, cut: isCut } = (await keel("history", "h", "-o", "json", ...to())).json;
-        assert.deepEqual([states.length, isCut, states[0].version], [1, true, 2]);
+        assert.deepEqual([states.length, isCut, states[0].keyVersion], [1, true, 2]);
         assert.match((await keel("history", "h", ...to())).stdout, /has been compacted\n/);
         assert.equal((await keel("restore-value", "h", "--revision", "2", ...to())).code, 7);
       });

@@ -30,8 +30,8 @@ export function storeBackupRoutes(routes: ApiRoutes, context: ApiContext): void 
   });
 
   routes.get("/v1/store/hash", async (c) => {
-    const revision = Number(c.req.query("revision"));
-    if (!Number.isSafeInteger(revision) || revision < 1) {
+    const revision = Number(c.req.query("revision") ?? 0);
+    if (!Number.isSafeInteger(revision) || revision < 0) {
       throw new KeelError("KEEL-104", "the parameter revision is no revision");
     }
     return jsonAnswer(await sourceFor(context, c.env).hashKv(revision));

@@ -52,7 +52,7 @@ export const registerLs: Register = (group, act) => {
         keyBase64: Buffer.from(key).toString("base64"),
         createRevision,
         modRevision,
-        version,
+        keyVersion: version,
         lease: leaseText(lease),
       })),
       more: { revision: page.revision, left },

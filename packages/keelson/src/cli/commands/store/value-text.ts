@@ -55,7 +55,8 @@ export function keyDocument(stored: StoredKey): Readonly<Record<string, unknown>
     form: formOf(value),
     createRevision,
     modRevision,
-    version,
+    // The document has a version of its own.
+    keyVersion: version,
     lease: leaseText(lease),
   };
 }
