@@ -210,6 +210,8 @@ export class GrpcServer {
       });
       this.#endless.add(call);
       stream.receiver = call;
+      // The method may have ended it at once.
+      if (stream.isOver) return call.closed();
       if (body === undefined) return;
       call.data(body);
       call.ended();

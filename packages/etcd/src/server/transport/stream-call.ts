@@ -33,8 +33,8 @@ export class GrpcStreamCall implements StreamCall, StreamReceiver {
     this.peer = peer;
     this.#options = options;
     this.#reader = new MessageReader(options.messages);
-    this.#timer = deadline(options.timeout, (error) => this.end(error));
     this.#handler = options.open(this);
+    this.#timer = deadline(options.timeout, (error) => this.end(error));
   }
 
   /** It may stay silent for as long as it likes. */
@@ -69,21 +69,19 @@ export class GrpcStreamCall implements StreamCall, StreamReceiver {
   }
 
   data(bytes: Buffer): void {
-    try {
+    this.#guarded(() => {
       this.#reader.push(bytes, (message) => {
         if (!this.#isOver) this.#handler.message(message);
       });
-    } catch (error) {
-      this.end(error);
-    }
+    });
   }
 
   ended(): void {
-    if (!this.#isOver) this.#handler.halfClosed();
+    this.#guarded(() => this.#handler.halfClosed());
   }
 
   drained(): void {
-    if (!this.#isOver) this.#handler.drained();
+    this.#guarded(() => this.#handler.drained());
   }
 
   closed(): void {
@@ -92,6 +90,16 @@ export class GrpcStreamCall implements StreamCall, StreamReceiver {
     clearTimeout(this.#timer);
     this.#options.closed();
     this.#handler.closed();
+  }
+
+  /** What goes wrong in a call ends that call. */
+  #guarded(action: () => void): void {
+    if (this.#isOver) return;
+    try {
+      action();
+    } catch (error) {
+      this.end(error);
+    }
   }
 
   #flush(): void {

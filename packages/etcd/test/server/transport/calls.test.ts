@@ -158,6 +158,20 @@ describe("gRPC calls", () => {
     assert.equal((await client.answer(3)).status, "14 etcdserver: no leader");
   });
 
+  test("that their method ends at once, or that go wrong, end alone", async () => {
+    await using client = new RawClient();
+    client.send(headers(1, requestBlock("Ended")), headers(3, requestBlock("Ended"), true));
+    for (const stream of [1, 3]) {
+      assert.equal((await client.answer(stream)).status, "14 etcdserver: no leader");
+    }
+    assert.deepEqual(client.observed.events, ["closed", "closed"]);
+    client.send(headers(5, requestBlock("Faulty")), data(5, framed("m"), false));
+    client.send(headers(7, requestBlock("Faulty"), true), request(9, "Echo"));
+    assert.equal((await client.answer(5)).status, "15 etcdserver: corrupt cluster");
+    assert.equal((await client.answer(7)).status, "15 etcdserver: corrupt cluster");
+    assert.equal((await client.answer(9)).status, "0");
+  });
+
   test("see the metadata that came with them, lists where a name came twice", async () => {
     await using client = new RawClient();
     const twice =

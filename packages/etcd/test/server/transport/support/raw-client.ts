@@ -72,6 +72,28 @@ function testService(observed: Observed): Record<string, Method> {
           });
         }),
     },
+    Ended: {
+      kind: "stream",
+      open: (call) => {
+        call.end(EtcdError.refusal("NO_LEADER"));
+        const nothing = (): void => undefined;
+        return {
+          message: nothing,
+          halfClosed: nothing,
+          drained: nothing,
+          closed: () => void observed.events.push("closed"),
+        };
+      },
+    },
+    Faulty: {
+      kind: "stream",
+      open: () => {
+        const fail = (): never => {
+          throw EtcdError.refusal("CORRUPT");
+        };
+        return { message: fail, halfClosed: fail, drained: fail, closed: () => undefined };
+      },
+    },
     Stream: {
       kind: "stream",
       open: (call) => {
