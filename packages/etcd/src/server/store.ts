@@ -33,6 +33,8 @@ const MOST_QUEUED_BYTES = 64 << 20;
 /** The log is this part of the store's size at least when a snapshot takes its place. */
 const LEAST_LOG_PART = 4;
 const SWEEP_STEP = 20_000;
+/** Versions of a compaction between two turns of the event loop; each of them is summed up. */
+const SUMMED_STEP = 2000;
 
 export interface StoreOptions {
   readonly dataDir: string;
@@ -256,10 +258,10 @@ export class Store implements AsyncDisposable {
       await pause();
       const revision = keyspace.sweepRevision;
       const sum = this.#hasher.compaction(revision, this.#sweptRevision);
-      isDone = keyspace.sweep(SWEEP_STEP, sum);
+      isDone = keyspace.sweep(SUMMED_STEP, sum);
       while (!isDone && keyspace.isSweeping) {
         await pause();
-        isDone = keyspace.sweep(SWEEP_STEP, sum);
+        isDone = keyspace.sweep(SUMMED_STEP, sum);
       }
       sum.compacted();
       this.#sweptRevision = revision;
