@@ -123,7 +123,8 @@ describe("/metrics", () => {
     assert.match(open, /^etcd_debugging_mvcc_events_total 1$/m);
     watch.abort();
     const gone = /^grpc_server_handled_total\{grpc_code="Canceled",.*grpc_method="Watch",.*\} 1$/m;
-    while (!gone.test(await scrape()));
+    for (let turn = 0; turn < 500 && !gone.test(await scrape()); turn++);
+    assert.match(await scrape(), gone);
     assert.match(await scrape(), /^etcd_debugging_mvcc_watcher_total 0$/m);
   });
 });
