@@ -216,6 +216,7 @@ class Move implements AsyncDisposable {
       this.#report("sealing");
       const seal = await this.#sealing();
       if (this.#journal.entry.step === "following") await this.#journal.record({ step: "sealing" });
+      await seal.prepare();
       this.#sealedAt = performance.now();
       await seal.close();
       await this.#whileSealed(follower, following, seal);

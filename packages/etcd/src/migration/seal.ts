@@ -18,6 +18,8 @@ type WireTxn = MessageInitShape<typeof TxnRequestSchema>;
 export interface SourceSeal {
   /** Whether leases of the sealed source run out all the same. */
   readonly leasesRunOut: boolean;
+  /** What takes time and can be done before; refuses nothing yet. May be repeated. */
+  prepare(): Promise<void>;
   /** Refuses everyone else's writes from then on. May be repeated. */
   close(): Promise<void>;
   /** A transaction through the seal. Resolves with its revision, undefined when its conditions did not hold. */
@@ -89,6 +91,10 @@ class EmbeddedSeal implements SourceSeal {
     this.#token = Buffer.from(options.secret);
   }
 
+  async prepare(): Promise<void> {
+    await Promise.resolve();
+  }
+
   close(): Promise<void> {
     return this.#seal(false);
   }
@@ -125,7 +131,7 @@ class ClusterSeal implements SourceSeal {
     this.#secret = secret;
   }
 
-  async close(): Promise<void> {
+  async prepare(): Promise<void> {
     if (await hasAuth(this.#source)) return;
     const repeatable = { idempotent: true };
     // What a try before has left behind would have another password.
@@ -134,7 +140,10 @@ class ClusterSeal implements SourceSeal {
     await unless("USER_EXISTS", this.#source.call(auth.addUser, user, repeatable));
     await unless("ROLE_EXISTS", this.#source.call(auth.addRole, { name: ROLE }, repeatable));
     await this.#source.call(auth.grantRole, { user: SEALING_USER, role: ROLE }, repeatable);
-    await this.#source.call(auth.enable, {}, repeatable);
+  }
+
+  async close(): Promise<void> {
+    if (!(await hasAuth(this.#source))) await this.#source.call(auth.enable, {}, { idempotent: true });
   }
 
   async write(txn: WireTxn): Promise<number | undefined> {
