@@ -72,6 +72,11 @@ export class Identity {
       : undefined;
   }
 
+  /** Until when (Unix milliseconds) its certificate is good; undefined without one. */
+  get until(): number | undefined {
+    return this.#certificate === undefined ? undefined : certificateFacts(this.#certificate).until;
+  }
+
   /** For a TLS connection that begins now. Throws when there is no certificate. */
   get credentials(): Credentials {
     if (!this.#key || this.#certificate === undefined || this.#authority === undefined)

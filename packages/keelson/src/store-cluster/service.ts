@@ -6,7 +6,7 @@ import { keys } from "../model/keys.ts";
 import { replacementCodec } from "../model/store.ts";
 import type { NewcomerCredentials } from "../model/store.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
-import { Authority } from "../authority/authority.ts";
+import { Authority, clientDays } from "../authority/authority.ts";
 import { dismissMembers, grow } from "./growth.ts";
 import type { GrowthOptions } from "./growth.ts";
 import { planGrowth } from "./growth-plan.ts";
@@ -32,10 +32,14 @@ export interface StoreServiceOptions extends GrowthOptions {
   readonly signal: AbortSignal;
 }
 
+/** A certificate that is good for no longer should have been renewed some days ago. */
+const lateMs = ((clientDays / 3) * 86_400_000 * 5) / 6;
+
 export class StoreService {
   readonly #options: StoreServiceOptions;
   #run: MoveRun | undefined;
   #embedded: EmbeddedPlace | undefined;
+  #asking: Promise<StoreStatusView> | undefined;
 
   constructor(options: StoreServiceOptions) {
     this.#options = options;
@@ -46,18 +50,33 @@ export class StoreService {
     this.#embedded = embedded;
   }
 
-  /** Asks every member of the store. */
+  /** Asks every member of the store; who asks meanwhile gets the same answer. */
   status(): Promise<StoreStatusView> {
     const { store, records, clock, machines, signal } = this.#options;
-    const run = this.#run?.isDone === false ? [`a move is under way: ${this.#run.words}`] : [];
     const sources = {
       store,
       records,
       clock,
       machines: () => [...machines.snapshot.members.values()],
-      doing: () => run,
+      doing: () => this.#words(),
     };
-    return storeStatus(sources, signal);
+    this.#asking ??= storeStatus(sources, signal).finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  /** What this keeld knows of the store beside what the store's members say. */
+  #words(): readonly string[] {
+    const { store, identity, clock } = this.#options;
+    const words: string[] = [];
+    if (this.#run?.isDone === false) words.push(`a move is under way: ${this.#run.words}`);
+    const leftMs = (identity.until ?? Number.POSITIVE_INFINITY) - clock.wall();
+    if (store.access.tls !== undefined && leftMs < lateMs) {
+      const days = Math.max(0, Math.floor(leftMs / 86_400_000));
+      words.push(
+        `this keeld's certificate is good for ${days} more days and was not renewed: start the keeld that has the authority`,
+      );
+    }
+    return words;
   }
 
   async planGrowth(size: number): Promise<GrowthPlan> {
