@@ -25,6 +25,7 @@ import { clusterService } from "./services/cluster.ts";
 import type { ServiceContext } from "./services/context.ts";
 import { electionService } from "./services/election.ts";
 import { handoverService } from "./services/handover.ts";
+import { healthService } from "./services/health.ts";
 import { kvService } from "./services/kv.ts";
 import { leaseService } from "./services/lease.ts";
 import { lockService } from "./services/lock.ts";
@@ -168,6 +169,7 @@ export class EtcdServer implements AsyncDisposable {
     const services = new Map(guardedServices(open, access));
     services.set("v3lockpb.Lock", lockService(services));
     services.set("v3electionpb.Election", electionService(services));
+    services.set("grpc.health.v1.Health", healthService());
     const counted = metrics.count(services);
     const grpcOptions = { mostMessageBytes, limits: transport, now: () => clock.now() };
     const grpc = new GrpcServer({ services: counted, ...grpcOptions });

@@ -52,11 +52,14 @@ export class MethodCounts {
   /** Seconds that calls took, if they are measured. */
   readonly handling: Histogram | undefined;
 
-  constructor(service: string, method: string, measures: boolean) {
+  constructor(
+    { service, method, kind }: { service: string; method: string; kind: Method["kind"] },
+    measures: boolean,
+  ) {
     this.service = service;
     this.method = method;
     const route = ROUTES.find((known) => known.service === service && known.method.name === method);
-    this.type = KINDS[route?.method.methodKind ?? "unary"];
+    this.type = KINDS[route?.method.methodKind ?? (kind === "stream" ? "server_streaming" : "unary")];
     this.handling = measures ? new Histogram(HANDLING_BOUNDS) : undefined;
   }
 
@@ -96,7 +99,7 @@ export function countServices(services: ServiceTable, measures: boolean): Counte
   const counts: MethodCounts[] = [];
   const counted = [...services].map(([service, methods]) => {
     const wrapped = Object.entries(methods).map(([name, method]) => {
-      const own = new MethodCounts(service, name, measures);
+      const own = new MethodCounts({ service, method: name, kind: method.kind }, measures);
       counts.push(own);
       return [name, count(method, own)] as const;
     });
