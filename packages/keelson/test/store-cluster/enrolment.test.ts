@@ -29,7 +29,8 @@ const stranger = "b".repeat(32);
 
 describe("following the store", () => {
   const lifetime = new Lifetime(silentLog);
-  const signal = AbortSignal.timeout(20_000);
+  /** Made for each wait: suites wait for each other. */
+  const soon = (): AbortSignal => AbortSignal.timeout(10_000);
   let folder = "";
   let url = "";
   let store: EtcdStore;
@@ -77,16 +78,16 @@ describe("following the store", () => {
     const { file, identity } = await place("m1");
     const options = { store, records, file, identity, machine, configured: [url], ...around };
     lifetime.run("follower", (until) => follow(options, until));
-    await records.until(() => records.client(machine)?.authority === authority.fingerprint, signal);
+    await records.until(() => records.client(machine)?.authority === authority.fingerprint, soon());
     assert.equal(identity.problem(authority.certificate), undefined);
     assert.equal((await stat(identity.path("key"))).mode & 0o777, 0o600);
     await put(keys.storeLocation, locationCodec.encode(location(5)));
-    await records.until(() => records.client(machine)?.epoch === 5, signal);
+    await records.until(() => records.client(machine)?.epoch === 5, soon());
     assert.equal(file.location?.epoch, 5);
     await put(keys.storeLocation, locationCodec.encode(location(4, { endpoints: ["http://127.0.0.1:1"] })));
-    await records.until(() => records.location?.epoch === 4, signal);
+    await records.until(() => records.location?.epoch === 4, soon());
     await put(keys.storeLocation, locationCodec.encode(location(6)));
-    await records.until(() => records.client(machine)?.epoch === 6, signal);
+    await records.until(() => records.client(machine)?.epoch === 6, soon());
     assert.deepEqual(store.access.endpoints, [url], "what is older is not followed");
     const again = await LocationFile.open(join(folder, "m1", "location.json"), silentLog);
     assert.deepEqual(again.location, location(6));
@@ -99,11 +100,14 @@ describe("following the store", () => {
     const until = new AbortController();
     const foreign = { store: other, records: seen, file, identity, machine: stranger, configured: [url] };
     const following = follow({ ...foreign, ...around }, until.signal);
-    await seen.until(() => seen.request(stranger, "client") !== undefined, signal);
-    assert.equal(file.location, undefined);
-    assert.equal(identity.authority, undefined);
-    until.abort();
-    await following;
+    try {
+      await seen.until(() => seen.request(stranger, "client") !== undefined, soon());
+      assert.equal(file.location, undefined);
+      assert.equal(identity.authority, undefined);
+    } finally {
+      until.abort();
+      await following;
+    }
   });
 
   test("who is not of the cluster gets no certificate, and nobody one for a use that is none", async () => {
@@ -115,7 +119,7 @@ describe("following the store", () => {
     await ask(machine, "root");
     await ask(holder, "member");
     await ask(machine, "member");
-    await records.until(() => records.certificate(machine, "member") !== undefined, signal);
+    await records.until(() => records.certificate(machine, "member") !== undefined, soon());
     for (const [who, use] of [
       [stranger, "member"],
       [machine, "root"],
