@@ -53,8 +53,8 @@ export function follow(options: FollowerOptions, signal: AbortSignal): Promise<v
 }
 
 /**
- * Asks where the configuration says, whenever the store has not been heard for a while, or refuses: it may have moved while this
- * keeld was away, and what it moved from may be gone.
+ * Asks where the configuration says, whenever the store has not been heard for a while, or refuses: it may have
+ * moved while this keeld was away, and what it moved from may be gone.
  */
 export async function seekLostStore(options: FollowerOptions, signal: AbortSignal): Promise<void> {
   const { store, clock, random, log, configured } = options;
