@@ -146,9 +146,10 @@ export class Daemon implements AsyncDisposable {
     const embedded = this.#lifetime.own(new EmbeddedStore({ configuration, name: this.#name, log }));
     // An empty store beside the real one would take in machines that know of no other.
     const isElsewhere = this.#place.file.location?.kind === "etcd";
-    if (isElsewhere && !embedded.hasData) log.info("the store is elsewhere, and its former data are gone");
-    else if (isElsewhere && !(await unfinishedMove(configuration.stateDir))) await embedded.giveUp();
-    else await embedded.start();
+    const isMoving = (await unfinishedMove(configuration.stateDir)) !== undefined;
+    if (isElsewhere && !isMoving) await embedded.giveUp();
+    else if (!isElsewhere || embedded.hasData) await embedded.start();
+    if (!embedded.hasData) log.info("the store is elsewhere, and its former data are gone");
     this.#storeService.embed(embedded);
     this.#lifetime.run("unfinished move", (signal) => this.#storeService.settle(signal));
   }
