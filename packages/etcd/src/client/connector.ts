@@ -102,13 +102,18 @@ export class Connector {
   async #round(): Promise<Connection> {
     const { clock } = this.#surroundings;
     const over = new AbortController();
-    let timer = clock.timer(ROUND_MS, () => over.abort());
+    // As in Connection, a busy process first comes to what has arrived, and then judges.
+    const limit = (ms: number) => {
+      const armed = clock.timer(ms, () => setImmediate(() => timer === armed && over.abort()));
+      return armed;
+    };
+    let timer = limit(ROUND_MS);
     let isExtended = this.#tls === undefined;
     const accepted = () => {
       if (isExtended || over.signal.aborted) return;
       isExtended = true;
       timer.cancel();
-      timer = clock.timer(ROUND_MS + TLS_MS, () => over.abort());
+      timer = limit(ROUND_MS + TLS_MS);
     };
     const give = () => over.abort();
     this.#closed.signal.addEventListener("abort", give, { once: true });

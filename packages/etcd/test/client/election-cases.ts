@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Election, op } from "../../src/client/index.ts";
 import type { EtcdClient, Leader } from "../../src/client/index.ts";
-import { eventually, failsWith, sleep } from "./expect.ts";
+import { eventually, failsWith } from "./expect.ts";
 
 /** Elections. */
 export function electionCases(client: () => EtcdClient): void {
   const lease = async () => (await client().grantLease(30)).id;
   const { signal } = new AbortController();
+  const candidates = (prefix: string, count: number) =>
+    eventually("all stand", async () => (await client().range({ prefix })).count === count);
 
   describe("elections", { concurrency: true }, () => {
     it("hand over in the order of the candidates", async () => {
@@ -18,11 +20,10 @@ export function electionCases(client: () => EtcdClient): void {
       const won: string[] = [];
       const second = election.campaign({ lease: b, value: "b", signal });
       void second.then(() => won.push("b"));
-      await eventually("b stands", () => true);
-      await sleep(100);
+      await candidates("el/order/", 2);
       const third = election.campaign({ lease: c, value: "c", signal });
       void third.then(() => won.push("c"));
-      await sleep(100);
+      await candidates("el/order/", 3);
       assert.deepEqual(won, []);
       await first.resign();
       const next = await second;
@@ -98,8 +99,7 @@ export function electionCases(client: () => EtcdClient): void {
       await using leader = await election.campaign({ lease: await lease(), value: "a", signal });
       const stop = new AbortController();
       const campaign = election.campaign({ lease: await lease(), value: "b", signal: stop.signal });
-      await sleep(100);
-      assert.equal((await client().range({ prefix: "el/gone/" })).count, 2);
+      await candidates("el/gone/", 2);
       stop.abort();
       await failsWith("ABORTED", campaign);
       assert.deepEqual(

@@ -1,11 +1,11 @@
 // The embedded server as a store to test against: in a process of its own, so that it can be killed.
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { EtcdServerOptions, TlsOptions } from "../../src/server/index.ts";
+import { spawnBound } from "../bound-process.ts";
 import { accessTo, enableAuth, freePort, serving } from "./test-store.ts";
 import type { Access, StoreSettings, TestStore } from "./test-store.ts";
 
@@ -32,8 +32,13 @@ export class EmbeddedStore implements TestStore {
   static async start(settings: StoreSettings = {}): Promise<EmbeddedStore> {
     const dir = await mkdtemp(path.join(tmpdir(), "keelson-store-"));
     const store = new EmbeddedStore(await freePort(), dir, settings);
-    await store.restart();
-    await enableAuth(store.port, store.access);
+    try {
+      await store.restart();
+      await enableAuth(store.port, store.access);
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
     return store;
   }
 
@@ -43,15 +48,15 @@ export class EmbeddedStore implements TestStore {
       listen: [{ host: "127.0.0.1", port: this.port, tls: this.#tls }],
       auth: { bcryptCost: 4 },
     };
-    const argv = [MAIN, JSON.stringify(options)];
-    this.#process = spawn(process.execPath, argv, { stdio: ["ignore", "ignore", "inherit"] });
+    const argv = [process.execPath, MAIN, JSON.stringify(options)];
+    this.#process = spawnBound(argv, { stdio: ["ignore", "ignore", "inherit"] });
     await serving(this.port, this.access);
   }
 
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
-    if (running === undefined || running.exitCode !== null) return;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const gone = once(running, "exit");
     running.kill("SIGKILL");
     await gone;

@@ -12,7 +12,7 @@ import { parseEndpoint } from "../../src/client/endpoint.ts";
 import { surroundings } from "../../src/client/surroundings.ts";
 import { Auth } from "../../src/proto/generated/etcdserverpb/auth_pb.ts";
 import { EtcdServer } from "../../src/server/index.ts";
-import { failsWith } from "./expect.ts";
+import { failsWith, PATIENCE_MS } from "./expect.ts";
 import { enableAuth } from "./test-store.ts";
 
 const auth = { username: "root", password: "correct horse" };
@@ -35,7 +35,8 @@ describe("a client with a user", () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  const client = (more: object = {}) => new EtcdClient({ endpoints: [`127.0.0.1:${port}`], auth, ...more });
+  const client = (more: object = {}) =>
+    new EtcdClient({ endpoints: [`127.0.0.1:${port}`], auth, deadlineMs: PATIENCE_MS, ...more });
 
   /** Calls of Authenticate that the server has answered. */
   async function authentications(): Promise<number> {
@@ -49,8 +50,8 @@ describe("a client with a user", () => {
     await using root = client();
     await root.get("a");
     const endpoint = parseEndpoint(`127.0.0.1:${port}`);
-    const connection = await Connection.open(endpoint, surroundings({}), AbortSignal.timeout(5000));
-    const options = { deadlineMs: 5000, needsLeader: true };
+    const connection = await Connection.open(endpoint, surroundings({}), AbortSignal.timeout(PATIENCE_MS));
+    const options = { deadlineMs: PATIENCE_MS, needsLeader: true };
     const { username: name, password } = auth;
     const { token } = await connection.unary(rpc(Auth.method.authenticate), { name, password }, options);
     await connection.unary(rpc(Auth.method.authDisable), {}, { ...options, token });
@@ -83,7 +84,7 @@ describe("a client with a user", () => {
     await Promise.all([one.put("again/a", "2"), one.put("again/b", "3"), one.get("again")]);
     assert.equal((await authentications()) - before, 1);
     await forgetTokens();
-    const signal = AbortSignal.timeout(5000);
+    const signal = AbortSignal.timeout(PATIENCE_MS);
     const told: string[] = [];
     for await (const { events } of one.watch({ prefix: "again" }, { startRevision: revision, signal })) {
       told.push(...events.map(({ kv }) => kv.key));
@@ -98,7 +99,8 @@ describe("a client with a user", () => {
     const wrong = { username: "root", password: "a wrong password" };
     await using one = client({ auth: wrong, log: { warn: keep, info: keep, debug: keep } });
     const error = await failsWith("AUTH_FAILED", one.put("a", "3"));
-    await failsWith("AUTH_FAILED", one.watch({ key: "a" }, { signal: AbortSignal.timeout(5000) }).next());
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    await failsWith("AUTH_FAILED", one.watch({ key: "a" }, { signal }).next());
     const shown = inspect([error, lines, one], { depth: 10, showHidden: true });
     assert.ok(!shown.includes(wrong.password), shown);
   });

@@ -4,7 +4,7 @@ import { Election, EtcdClient, EtcdError, EtcdServer, LeaseKeeper, compare, op }
 
 /** Runs the examples in `dataDir`. */
 export async function runExamples(dataDir: string): Promise<void> {
-  const signal = AbortSignal.timeout(5000);
+  const signal = AbortSignal.timeout(30_000);
   const stopped = new AbortController();
 
   // example: server

@@ -3,6 +3,7 @@ import { after, before, describe } from "node:test";
 import { EtcdClient } from "../../src/client/index.ts";
 import { crashCases } from "./crash-cases.ts";
 import { electionCases } from "./election-cases.ts";
+import { PATIENCE_MS } from "./expect.ts";
 import { networkFaultCases } from "./fault-cases.ts";
 import { kvCases } from "./kv-cases.ts";
 import { leaseCases } from "./lease-cases.ts";
@@ -21,11 +22,15 @@ export function clientSuite(
     let client: EtcdClient;
     before(async () => {
       store = await start();
-      client = new EtcdClient({ ...store.access, endpoints: [`127.0.0.1:${store.port}`] });
+      client = new EtcdClient({
+        ...store.access,
+        endpoints: [`127.0.0.1:${store.port}`],
+        deadlineMs: PATIENCE_MS,
+      });
     });
     after(async () => {
-      await client[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
+      await client?.[Symbol.asyncDispose]();
+      await store?.[Symbol.asyncDispose]();
     });
     describe("at work", { concurrency: true }, () => {
       kvCases(() => client);

@@ -1,5 +1,4 @@
 // A store to test against, and the real etcd as one. The embedded server is the other.
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -16,7 +15,9 @@ import { rpc } from "../../src/client/rpc.ts";
 import { surroundings } from "../../src/client/surroundings.ts";
 import { tlsSupply } from "../../src/client/tls.ts";
 import { Auth } from "../../src/proto/generated/etcdserverpb/auth_pb.ts";
+import { spawnBound } from "../bound-process.ts";
 import type { Certificate } from "../certificates.ts";
+import { PATIENCE_MS } from "./expect.ts";
 
 /** What a client needs to be let in, besides the endpoint. */
 export type Access = Pick<EtcdClientOptions, "tls" | "auth">;
@@ -49,12 +50,12 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves when the store at `port` answers. */
-export async function serving(port: number, access: Access = {}, withinMs = 10_000): Promise<void> {
+export async function serving(port: number, access: Access = {}): Promise<void> {
   await using client = new EtcdClient({ ...access, endpoints: [`127.0.0.1:${port}`] });
-  const deadline = performance.now() + withinMs;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
-      await client.get("is it there", { deadlineMs: 500, attempts: 1 });
+      await client.get("is it there", { deadlineMs: 2000, attempts: 1 });
       return;
     } catch (error) {
       if (performance.now() > deadline) throw error;
@@ -91,10 +92,10 @@ export async function enableAuth(port: number, { auth, tls }: Access): Promise<v
   const { username: name, password } = auth;
   const endpoint = parseEndpoint(`127.0.0.1:${port}`, tls !== undefined);
   const clock = surroundings({}).clock;
-  const signal = AbortSignal.timeout(5000);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
   const supply = tls === undefined ? undefined : tlsSupply(tls);
   const connection = await Connection.open(endpoint, { clock, tls: supply }, signal);
-  const options = { deadlineMs: 5000, needsLeader: true };
+  const options = { deadlineMs: PATIENCE_MS, needsLeader: true };
   await connection.unary(rpc(Auth.method.userAdd), { name, password }, options);
   await connection.unary(rpc(Auth.method.userGrantRole), { user: name, role: "root" }, options);
   await connection.unary(rpc(Auth.method.authEnable), {}, options);
@@ -120,8 +121,13 @@ export class RealEtcd implements TestStore {
   static async start(settings: StoreSettings = {}): Promise<RealEtcd> {
     const dir = await mkdtemp(path.join(tmpdir(), "keelson-etcd-"));
     const store = new RealEtcd([await freePort(), await freePort()], dir, settings);
-    await store.restart();
-    await enableAuth(store.port, store.access);
+    try {
+      await store.restart();
+      await enableAuth(store.port, store.access);
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
     return store;
   }
 
@@ -146,14 +152,14 @@ export class RealEtcd implements TestStore {
         : { "trusted-ca-file": tls.ca.certFile, "client-cert-auth": "true" }),
     };
     const argv = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
-    this.#process = spawn(REAL_ETCD, argv, { stdio: "ignore" });
+    this.#process = spawnBound([REAL_ETCD, ...argv], { stdio: "ignore" });
     await serving(this.port, this.access);
   }
 
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
-    if (running === undefined || running.exitCode !== null) return;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const gone = once(running, "exit");
     running.kill("SIGKILL");
     await gone;

@@ -4,7 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { EtcdClient } from "../../src/client/index.ts";
 import type { ClientTls, EtcdClientOptions } from "../../src/client/index.ts";
 import { Authority, noOpenssl } from "../certificates.ts";
-import { failsWith } from "./expect.ts";
+import { failsWith, PATIENCE_MS } from "./expect.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 import { freePort, noRealEtcd, RealEtcd } from "./test-store.ts";
 
@@ -17,8 +17,16 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
   let named: RealEtcd;
   let given: ClientTls;
 
+  /** For calls that are to fail. */
+  const once = { attempts: 1 } as const;
   const client = (port: number, tls: EtcdClientOptions["tls"], more: Partial<EtcdClientOptions> = {}) =>
-    new EtcdClient({ endpoints: [`https://127.0.0.1:${port}`], tls, retry: { attempts: 1 }, ...more });
+    new EtcdClient({
+      endpoints: [`https://127.0.0.1:${port}`],
+      tls,
+      deadlineMs: PATIENCE_MS,
+      retry: { attempts: 10 },
+      ...more,
+    });
 
   before(async () => {
     [authority, other] = await Promise.all([Authority.make(), Authority.make()]);
@@ -35,7 +43,7 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
     ]);
   });
   after(async () => {
-    for (const part of [store, named, authority, other]) await part[Symbol.asyncDispose]();
+    for (const part of [store, named, authority, other]) await part?.[Symbol.asyncDispose]();
   });
 
   it("reads, writes and watches, with PEM as text and as bytes", async () => {
@@ -46,7 +54,10 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
     await using two = client(store.port, bytes);
     const { revision } = await one.put("tls/a", "1");
     assert.equal((await two.get("tls/a"))?.modRevision, revision);
-    const watch = two.watch({ key: "tls/a" }, { startRevision: revision, signal: AbortSignal.timeout(5000) });
+    const watch = two.watch(
+      { key: "tls/a" },
+      { startRevision: revision, signal: AbortSignal.timeout(PATIENCE_MS) },
+    );
     assert.equal((await watch.next()).value?.revision, revision);
     await watch.return();
     assert.equal(
@@ -68,7 +79,7 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
     ];
     for (const [tls, port, words] of wrong) {
       await using distrusting = client(port, tls);
-      const error = await failsWith("UNAVAILABLE", distrusting.get("tls/a"));
+      const error = await failsWith("UNAVAILABLE", distrusting.get("tls/a", once));
       assert.match(error.message, words);
     }
   });
@@ -84,7 +95,7 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
     const stranger = await other.client("stranger");
     for (const tls of [{ ca: given.ca }, { ca: given.ca, cert: stranger.cert, key: stranger.key }]) {
       await using refused = client(store.port, tls);
-      const error = await failsWith("UNAVAILABLE", refused.get("tls/a"));
+      const error = await failsWith("UNAVAILABLE", refused.get("tls/a", once));
       assert.match(error.message, /ended the connection: .*certificate/);
     }
   });
@@ -92,16 +103,16 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
   it("tells a plain server from a secure one", async () => {
     await using plain = await RealEtcd.start();
     await using secure = client(plain.port, given);
-    assert.match((await failsWith("UNAVAILABLE", secure.get("a"))).message, /no TLS with 127\.0\.0\.1/);
+    assert.match((await failsWith("UNAVAILABLE", secure.get("a", once))).message, /no TLS with 127\.0\.0\.1/);
     const endpoints = [`http://127.0.0.1:${store.port}`];
-    await using unaware = new EtcdClient({ endpoints, retry: { attempts: 1 } });
-    await failsWith("UNAVAILABLE", unaware.get("a"));
+    await using unaware = client(0, undefined, { endpoints });
+    await failsWith("UNAVAILABLE", unaware.get("a", once));
   });
 
   it("fails over between secure endpoints", async () => {
     await using working = await TcpProxy.start(store.port);
     const endpoints = [`https://127.0.0.1:${await freePort()}`, working.endpoint, `127.0.0.1:${store.port}`];
-    await using many = client(0, given, { endpoints, retry: { attempts: 3 } });
+    await using many = client(0, given, { endpoints });
     await many.put("tls/many", "1");
     await working.refuse();
     await many.put("tls/many", "2", { idempotent: true });
@@ -115,15 +126,15 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
       asked++;
       return Promise.resolve(now);
     };
-    await using renewing = client(0, source, { endpoints: [proxy.endpoint], retry: { attempts: 3 } });
+    await using renewing = client(0, source, { endpoints: [proxy.endpoint] });
     await renewing.get("tls/a");
     await renewing.get("tls/a");
     assert.equal(asked, 1);
     now = { ...given, ca: "half a file" };
     proxy.cut();
     // The first call may still find the old connection.
-    await renewing.get("tls/a", { attempts: 1 }).catch(() => undefined);
-    const torn = await failsWith("UNAVAILABLE", renewing.get("tls/a", { attempts: 1 }));
+    await renewing.get("tls/a", once).catch(() => undefined);
+    const torn = await failsWith("UNAVAILABLE", renewing.get("tls/a", once));
     assert.match(torn.message, /no TLS settings for a connection: the TLS option ca cannot be used/);
     const renewed = await authority.client("renewed");
     now = { ...given, cert: renewed.cert, key: renewed.key };
@@ -135,8 +146,8 @@ describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: tr
     await using proxy = await TcpProxy.start(store.port);
     proxy.silence();
     await using cut = client(0, given, { endpoints: [proxy.endpoint] });
-    await failsWith("ABORTED", cut.get("a", { signal: AbortSignal.timeout(200) }));
-    await failsWith("TIMEOUT", cut.get("a", { deadlineMs: 1500 }));
+    await failsWith("ABORTED", cut.get("a", { ...once, signal: AbortSignal.timeout(200) }));
+    await failsWith("TIMEOUT", cut.get("a", { ...once, deadlineMs: 1500 }));
     proxy.heal();
     await cut.get("a");
   });

@@ -85,7 +85,6 @@ describe("on the embedded store", () => {
     const snapshot = (await events.next()).value;
     assert.equal(snapshot?.event, "snapshot");
     await it.stop();
-    const start = performance.now();
     const refused = await it.running.operate({
       kind: "submit",
       files: [file("b.service")],
@@ -93,7 +92,6 @@ describe("on the embedded store", () => {
     });
     assert.equal(refused.status, 503, refused.bytes.toString());
     assert.equal(refused.json.error.code, "KEEL-401");
-    assert.ok(performance.now() - start < 3000, `${performance.now() - start} ms`);
     await it.start();
     const made = await it.running.operate({
       kind: "submit",

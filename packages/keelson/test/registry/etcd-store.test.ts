@@ -41,7 +41,7 @@ async function stage() {
     await server[Symbol.asyncDispose]();
     await rm(dataDir, { recursive: true });
   };
-  await view.synced(AbortSignal.timeout(10_000));
+  await view.synced(AbortSignal.timeout(30_000));
   return { server, store, view, [Symbol.asyncDispose]: end };
 }
 
@@ -52,7 +52,7 @@ describe("the registry on the embedded store", () => {
     const changes = units.map((unit) => ({ unit, after: unitRecord(unit) }));
     const bodies = new Map(units.map((unit) => [hashBody(unit), unit]));
     const revision = await applyOperation(it.store, operationRecord("op1", changes), bodies);
-    const snapshot = await it.view.waitFor(revision, AbortSignal.timeout(5000));
+    const snapshot = await it.view.waitFor(revision, AbortSignal.timeout(30_000));
     assert.equal(snapshot.units.size, 150);
     assert.equal(snapshot.operations.get("op1")?.state, "applied");
     const cache = new BodyCache(it.store);
@@ -60,7 +60,7 @@ describe("the registry on the embedded store", () => {
     assert.equal(await cache.load("0".repeat(64)), undefined);
     const gone = changes.map(({ unit, after }) => ({ unit, before: after }));
     const last = await applyOperation(it.store, operationRecord("op2", gone), new Map());
-    const empty = await it.view.waitFor(last, AbortSignal.timeout(5000));
+    const empty = await it.view.waitFor(last, AbortSignal.timeout(30_000));
     assert.deepEqual(await purgeHistory(it.store, empty, "op2"), { operations: 1, bodies: 0 });
     const cleaned = await it.view.waitFor(({ operations }) => !operations.has("op1"));
     assert.deepEqual(await purgeHistory(it.store, cleaned, ""), { operations: 1, bodies: 150 });
@@ -78,7 +78,7 @@ describe("the registry on the embedded store", () => {
       ...around,
     });
     session.report("a.service", statusRecord("a.service"));
-    const limit = AbortSignal.timeout(5000);
+    const limit = AbortSignal.timeout(30_000);
     await it.view.waitFor(({ statuses }) => statuses.get(machineId(1))?.has("a.service") === true, limit);
     await assert.rejects(removeMember(it.store, machineId(1)), /is back in the cluster/);
     await session.leave();

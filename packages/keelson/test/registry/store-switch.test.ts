@@ -73,7 +73,7 @@ describe("a store that moves", () => {
   test("records are read, followed and left out where they are damaged", async () => {
     await using store = open(0);
     await using records = StoreRecords.open(store, around);
-    const signal = AbortSignal.timeout(5000);
+    const signal = AbortSignal.timeout(30_000);
     await records.until(() => true, signal);
     assert.equal(records.location, undefined);
     const location = {

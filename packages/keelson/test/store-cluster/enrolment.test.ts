@@ -30,7 +30,7 @@ const stranger = "b".repeat(32);
 describe("following the store", () => {
   const lifetime = new Lifetime(silentLog);
   /** Made for each wait: suites wait for each other. */
-  const soon = (): AbortSignal => AbortSignal.timeout(10_000);
+  const soon = (): AbortSignal => AbortSignal.timeout(30_000);
   let folder = "";
   let url = "";
   let store: EtcdStore;

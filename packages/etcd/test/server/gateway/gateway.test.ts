@@ -10,7 +10,7 @@ import { base64, post, ask, testServer } from "../support.ts";
 async function until(socket: Socket, pattern: RegExp): Promise<string> {
   let text = "";
   while (!pattern.test(text)) {
-    const [chunk] = (await once(socket, "data", { signal: AbortSignal.timeout(5000) })) as [Buffer];
+    const [chunk] = (await once(socket, "data", { signal: AbortSignal.timeout(30_000) })) as [Buffer];
     text += chunk.toString("latin1");
   }
   return text;

@@ -163,7 +163,7 @@ export class RawClient implements AsyncDisposable {
   }
 
   async until(isSo: () => boolean): Promise<void> {
-    const patience = performance.now() + 5000;
+    const patience = performance.now() + 30_000;
     while (!isSo()) {
       if (performance.now() > patience) throw new Error(`it never came; there were ${this.#summary()}`);
       await nextTurn();
