@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ensureDebianPackages } from "./support/debian-packages.ts";
 
@@ -65,9 +66,10 @@ await ensureDebianPackages(chosen.flatMap((name) => suites[name].packages));
 
 const files = chosen.flatMap((name) => globSync(suites[name].files, { cwd: root }).toSorted());
 const only = values.only === undefined ? [] : [`--test-name-pattern=${values.only}`];
+const leftOpen = pathToFileURL(resolve(root, "test/support/left-open.ts")).href;
 const runner = spawn(
   process.execPath,
-  ["--test", "--test-concurrency=1", "--test-reporter=spec", ...only, ...files],
+  [`--import=${leftOpen}`, "--test", "--test-concurrency=1", "--test-reporter=spec", ...only, ...files],
   { cwd: root, stdio: "inherit" },
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => runner.kill(signal));

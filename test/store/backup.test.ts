@@ -8,7 +8,7 @@ import { EtcdClient, op } from "../../packages/etcd/src/client/index.ts";
 import { restoreSnapshot } from "../../packages/etcd/src/server/index.ts";
 import { takeBackup, verifyBackup } from "../../packages/keelson/src/backup/take-backup.ts";
 import { EtcdBackupSource } from "../../packages/keelson/src/registry/backup-source.ts";
-import { embedded, etcd35, realEtcd } from "./support/servers.ts";
+import { embedded, etcd35, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 
 const tools = await etcd35();
 
@@ -19,7 +19,7 @@ describe("a backup of a real etcd", { skip: "unavailable" in tools ? tools.unava
     const folder = await mkdtemp(join(tmpdir(), "keelson-backup-"));
     opened.defer(() => rm(folder, { recursive: true }));
     const etcd = opened.use(await realEtcd(tools.etcd));
-    const client = opened.use(new EtcdClient({ endpoints: [etcd.address] }));
+    const client = opened.use(new EtcdClient({ endpoints: [etcd.address], deadlineMs: PATIENCE_MS }));
     const lease = await client.grantLease(600);
     for (let round = 0; round < 60; round++) {
       await client.put(`k${round % 9}`, `${round}`, round % 4 === 0 ? { lease: lease.id } : {});
@@ -41,10 +41,9 @@ describe("a backup of a real etcd", { skip: "unavailable" in tools ? tools.unava
     const source = new EtcdBackupSource(() => client);
     const { signal } = new AbortController();
     const options = { source, file, cluster: "real", now: Date.now, signal };
-    const manifest = await takeBackup(options).finally(async () => {
-      isWriting = false;
-      await writing;
-    });
+    opened.defer(() => writing.catch(() => undefined));
+    const manifest = await takeBackup(options).finally(() => (isWriting = false));
+    await writing;
     assert.deepEqual(manifest.store, { kind: "etcd", version: "3.5.16" });
     assert.ok(manifest.provenAt !== undefined);
     assert.equal((await verifyBackup(file, Date.now)).outcome, "proven");
@@ -53,7 +52,7 @@ describe("a backup of a real etcd", { skip: "unavailable" in tools ? tools.unava
     const restored = await restoreSnapshot({ file, dataDir });
     assert.equal(restored.revision, manifest.source?.revision);
     const copy = opened.use(await embedded({ dataDir }));
-    const other = opened.use(new EtcdClient({ endpoints: [copy.address] }));
+    const other = opened.use(new EtcdClient({ endpoints: [copy.address], deadlineMs: PATIENCE_MS }));
     assert.equal((await other.hashKv()).hash, manifest.source?.hash);
     assert.equal((await other.leaseTimeToLive(lease.id))?.grantedTtlSeconds, 600);
     assert.equal(await other.get("k3"), undefined);

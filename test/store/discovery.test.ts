@@ -13,7 +13,7 @@ import { systemClock } from "../../packages/keelson/src/base/clock.ts";
 import { silentLog } from "../../packages/keelson/src/base/log.ts";
 import { DiscoveryService } from "../../packages/keelson/src/discovery/service.ts";
 import { ComingMember, DiscoveryProcess } from "./support/discovery.ts";
-import { etcd35, untilServing } from "./support/servers.ts";
+import { etcd35, PATIENCE_MS, untilServing } from "./support/servers.ts";
 
 const version = await promisify(execFile)("etcd", ["--version"]).then(
   ({ stdout }) => stdout,
@@ -28,7 +28,7 @@ const etcds = {
 } as const;
 
 const namesOf = async (member: ComingMember): Promise<readonly string[]> => {
-  await using client = new EtcdClient({ endpoints: [member.client] });
+  await using client = new EtcdClient({ endpoints: [member.client], deadlineMs: PATIENCE_MS });
   return (await client.memberList()).map(({ name }) => name).toSorted();
 };
 
@@ -154,7 +154,7 @@ async function simulatedMember(token: string, id: string, size: number): Promise
 
 /** Waits until so many members have come to a token. */
 async function untilCome(token: string, count: number): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const answer = (await (await fetch(token)).json()) as Answer;
     if ((answer.node.nodes?.length ?? 0) >= count) return;

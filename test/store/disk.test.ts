@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { KV } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
 import { RawClient } from "./support/raw-client.ts";
 import { ServerProcess } from "./support/server-process.ts";
+import { PATIENCE_MS } from "./support/servers.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -76,7 +77,7 @@ test("a disk that fails to write", async (t) => {
 });
 
 async function untilTaken(client: RawClient, key: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const answer = await put(client, key);
     if ("ok" in answer) return;

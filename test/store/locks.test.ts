@@ -10,7 +10,7 @@ import { toJson } from "@bufbuild/protobuf";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { TcpProxy } from "../../packages/etcd/test/client/tcp-proxy.ts";
 import { plain, RawClient, withoutIds } from "./support/raw-client.ts";
-import { etcd35 } from "./support/servers.ts";
+import { etcd35, PATIENCE_MS } from "./support/servers.ts";
 import { SideBySide } from "./support/side-by-side.ts";
 
 const tools = await etcd35();
@@ -189,7 +189,7 @@ describe(
 
 /** The keys of a queue and their values, once there are that many. */
 async function keys(client: RawClient, prefix: string, count: number): Promise<JsonValue> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const end = `${prefix.slice(0, -1)}0`;
     const found = await client.call(KV.method.range, {

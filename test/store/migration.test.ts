@@ -1,6 +1,5 @@
 // A live store moved between this server and etcd 3.5, with clients at work; and movers that die at each step.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,20 +10,25 @@ import { rpc } from "../../packages/etcd/src/client/rpc.ts";
 import { migrate, undoMigration } from "../../packages/etcd/src/migration/index.ts";
 import type { MigrationOptions } from "../../packages/etcd/src/migration/index.ts";
 import { Auth } from "../../packages/etcd/src/proto/generated/etcdserverpb/auth_pb.ts";
+import { spawnBound } from "../../packages/etcd/test/bound-process.ts";
 import { loopbackCluster } from "./support/loopback-cluster.ts";
 import type { MigrationTask } from "./support/migration-main.ts";
 import { Holder, LOCATION, Watcher, Writer } from "./support/moving-load.ts";
 import type { Stores } from "./support/moving-load.ts";
-import { embedded, etcd35, realEtcd } from "./support/servers.ts";
+import { embedded, etcd35, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
 
 const tools = await etcd35();
 const skip = "unavailable" in tools ? tools.unavailable : false;
 const etcd = (): Promise<TestServer> => realEtcd("unavailable" in tools ? "" : tools.etcd);
 
+/** A client that a busy machine does not make impatient. */
+const clientOf = (...endpoints: readonly string[]): EtcdClient =>
+  new EtcdClient({ endpoints, deadlineMs: PATIENCE_MS });
+
 /** A past with leases, deletions, transactions and a compaction. Returns a lease that has keys. */
 async function fill(client: EtcdClient, { isCompacted }: { readonly isCompacted: boolean }): Promise<bigint> {
-  const lease = await client.grantLease(15);
+  const lease = await client.grantLease(60);
   const gone = await client.grantLease(100);
   await client.grantLease(200, 0x77n);
   for (let round = 0; round < 120; round++) {
@@ -79,8 +83,8 @@ describe("a move", { skip }, () => {
       await using opened = new AsyncDisposableStack();
       const source = opened.use(await from());
       const target = opened.use(await to());
-      const here = opened.use(new EtcdClient({ endpoints: [source.address] }));
-      const there = opened.use(new EtcdClient({ endpoints: [target.address] }));
+      const here = opened.use(clientOf(source.address));
+      const there = opened.use(clientOf(target.address));
       const stores = { from: here, to: there };
       const lease = await fill(here, { isCompacted });
       const holder = new Holder(stores, lease);
@@ -91,7 +95,7 @@ describe("a move", { skip }, () => {
         (number) => new Writer(stores, `w${number}`, number === 4 ? lease : 0n),
       );
       for (const writer of writers) opened.defer(() => writer.stop());
-      const short = await here.grantLease(2);
+      const short = await here.grantLease(5);
       await here.put("short", "", { lease: short.id });
 
       const result = await migrate(optionsOf(source.address, [target.address]));
@@ -146,9 +150,9 @@ describe("a move", { skip }, () => {
     await using source = await embedded();
     await using cluster = await loopbackCluster(tools.etcd);
     await using back = await embedded();
-    await using here = new EtcdClient({ endpoints: [source.address] });
-    await using there = new EtcdClient({ endpoints: cluster.addresses });
-    await using again = new EtcdClient({ endpoints: [back.address] });
+    await using here = clientOf(source.address);
+    await using there = clientOf(...cluster.addresses);
+    await using again = clientOf(back.address);
     await fill(here, { isCompacted: true });
     const first = await migrate(optionsOf(source.address, cluster.addresses));
     await same({ from: here, to: there });
@@ -164,8 +168,8 @@ describe("a move", { skip }, () => {
   test("is refused where it cannot be: a target in use, a journal of another move, users", async () => {
     await using source = await embedded();
     await using target = await etcd();
-    await using here = new EtcdClient({ endpoints: [source.address] });
-    await using there = new EtcdClient({ endpoints: [target.address] });
+    await using here = clientOf(source.address);
+    await using there = clientOf(target.address);
     await there.put("used", "");
     const refused = { code: "MIGRATION_REFUSED" };
     await assert.rejects(migrate(optionsOf(source.address, [target.address])), {
@@ -185,7 +189,7 @@ describe("a move", { skip }, () => {
     for (const from of [embedded, etcd]) {
       await using source = await from();
       await using target = await embedded();
-      await using here = new EtcdClient({ endpoints: [source.address] });
+      await using here = clientOf(source.address);
       const lease = await fill(here, { isCompacted: true });
       const options = optionsOf(source.address, [target.address]);
       const failing = { ...options, handOver: () => Promise.reject(new Error("nobody to tell")) };
@@ -203,7 +207,7 @@ describe("a move", { skip }, () => {
       for (const dieAt of steps) {
         await using source = await from();
         await using target = await embedded();
-        await using here = new EtcdClient({ endpoints: [source.address] });
+        await using here = clientOf(source.address);
         await fill(here, { isCompacted: true });
         const task = taskOf(source.address, target.address, dieAt);
         assert.equal(await runMover(task), "killed", dieAt);
@@ -218,8 +222,8 @@ describe("a move", { skip }, () => {
       for (const dieAt of [...steps.slice(1), "after the write", "done"]) {
         await using source = await from();
         await using target = await embedded();
-        await using here = new EtcdClient({ endpoints: [source.address] });
-        await using there = new EtcdClient({ endpoints: [target.address] });
+        await using here = clientOf(source.address);
+        await using there = clientOf(target.address);
         const lease = await fill(here, { isCompacted: true });
         await using opened = new AsyncDisposableStack();
         const writer = new Writer({ from: here, to: there }, "w");
@@ -246,7 +250,7 @@ describe("a move", { skip }, () => {
   test("what the source has told others cannot be undone", async () => {
     await using source = await embedded();
     await using target = await embedded();
-    await using here = new EtcdClient({ endpoints: [source.address] });
+    await using here = clientOf(source.address);
     await fill(here, { isCompacted: false });
     const task = taskOf(source.address, target.address, "after the write");
     await runMover(task);
@@ -267,17 +271,19 @@ function isSealedEtcd(from: () => Promise<TestServer>): boolean {
 
 async function runMover(task: MigrationTask): Promise<string> {
   const main = join(import.meta.dirname, "support/migration-main.ts");
-  const mover = spawn(process.execPath, [main, JSON.stringify(task)], { stdio: ["ignore", "pipe", "pipe"] });
+  const mover = spawnBound([process.execPath, main, JSON.stringify(task)], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
-  mover.stdout.on("data", (text: Buffer) => (said += text.toString()));
-  mover.stderr.on("data", (text: Buffer) => (said += text.toString()));
+  mover.stdout?.on("data", (text: Buffer) => (said += text.toString()));
+  mover.stderr?.on("data", (text: Buffer) => (said += text.toString()));
   const [, signal] = (await once(mover, "exit")) as [number | null, string | null];
   if (signal === "SIGKILL") return "killed";
   return said.startsWith("done") ? "done" : said;
 }
 
 async function waitFor(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + PATIENCE_MS;
   while (!(await holds())) {
     if (performance.now() > deadline) assert.fail(`never came true: ${holds.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

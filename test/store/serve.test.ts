@@ -42,7 +42,7 @@ describe("keel store serve", () => {
       `--listen-metrics-urls=${metrics}`,
     ];
     const environment = { ETCD_NAME: "from-environment", ETCD_LOG_LEVEL: "info" };
-    const store = await spawnStore([...keel, ...flags], { cwd: folder.path, environment });
+    await using store = await spawnStore([...keel, ...flags], { cwd: folder.path, environment });
     const messages = store.log.map(({ msg }) => msg);
     assert.ok(messages.indexOf("ready to serve client requests") >= 0, messages.join("\n"));
     const programs = await etcdctls();
@@ -70,7 +70,7 @@ describe("keel store serve", () => {
     ];
     await writeFile(file, lines.join("\n"));
     for (const expected of ["", "there"]) {
-      const store = await spawnStore([...keel, "--config-file", file, "--name=ignored"], {
+      await using store = await spawnStore([...keel, "--config-file", file, "--name=ignored"], {
         cwd: folder.path,
       });
       const call = async (path: string, body: object) =>
@@ -106,7 +106,7 @@ describe("keel store serve", () => {
     await mkdir(join(folder.path, "old/member"), { recursive: true });
     assert.match((await ended("--data-dir=old")).stderr, /is a data directory of etcd itself/);
     const url = "http://127.0.0.1:0";
-    const store = await spawnStore(
+    await using store = await spawnStore(
       [...keel, `--listen-client-urls=${url}`, `--advertise-client-urls=${url}`],
       { cwd: folder.path },
     );
@@ -156,7 +156,7 @@ describe("the published package", () => {
     const url = "http://127.0.0.1:0";
     const program = join(home, Object.values(manifest.bin)[0] ?? "");
     const flags = [`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`];
-    const store = await spawnStore([process.execPath, program, ...flags], { cwd: folder.path });
+    await using store = await spawnStore([process.execPath, program, ...flags], { cwd: folder.path });
     for (const ctl of await etcdctls()) {
       assert.equal(await etcdctl(ctl, store.address, "put", "a", "1"), "OK\n");
       assert.equal(await etcdctl(ctl, store.address, "get", "a"), "a\n1\n");

@@ -16,7 +16,7 @@ import { Lease } from "../../packages/etcd/src/proto/generated/etcdserverpb/leas
 import { plain, RawClient } from "./support/raw-client.ts";
 import { RandomRequests, seeded } from "./support/random-requests.ts";
 import { carryOut } from "./support/carry-out.ts";
-import { embedded, etcd35, realEtcd } from "./support/servers.ts";
+import { embedded, etcd35, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
 
 const SEED = Number(process.env["KEELSON_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -153,7 +153,7 @@ interface Contents {
 
 async function contents(address: string): Promise<Contents> {
   using client = new RawClient(address);
-  await using etcd = new EtcdClient({ endpoints: [address] });
+  await using etcd = new EtcdClient({ endpoints: [address], deadlineMs: PATIENCE_MS });
   const { hash, revision, compactRevision } = await etcd.hashKv();
   const all = Buffer.from("\0");
   const keys = plain(KV.method.range, await client.call(KV.method.range, { key: all, rangeEnd: all }));
@@ -175,7 +175,7 @@ async function contents(address: string): Promise<Contents> {
 
 async function save(address: string, file: string, user?: string): Promise<void> {
   if (user === undefined) {
-    await using client = new EtcdClient({ endpoints: [address] });
+    await using client = new EtcdClient({ endpoints: [address], deadlineMs: PATIENCE_MS });
     await pipeline(client.snapshot(), createWriteStream(file));
     return;
   }

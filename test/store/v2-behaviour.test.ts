@@ -10,7 +10,7 @@ import { EtcdClient } from "../../packages/etcd/src/client/index.ts";
 import { Permission_Type } from "../../packages/etcd/src/proto/generated/authpb_pb.ts";
 import { Auth } from "../../packages/etcd/src/proto/generated/etcdserverpb/auth_pb.ts";
 import { RawClient } from "./support/raw-client.ts";
-import { embedded, realEtcd } from "./support/servers.ts";
+import { embedded, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
 import { V2Client } from "./support/v2-client.ts";
 import type { Body } from "./support/v2-comparison.ts";
@@ -300,7 +300,7 @@ describe("the keys API and v3", () => {
   test("show the same keys", async () => {
     await using server = await embedded();
     using api = new Api(server);
-    await using v3 = new EtcdClient({ endpoints: [server.address] });
+    await using v3 = new EtcdClient({ endpoints: [server.address], deadlineMs: PATIENCE_MS });
     await v3.put("/registry/pods/one", "1");
     await v3.put("/registry/pods/two", "2");
     await v3.put("no path", "3");
@@ -332,7 +332,7 @@ describe("the keys API and v3", () => {
   test("history that is compacted is refused", async () => {
     await using server = await embedded();
     using api = new Api(server);
-    await using v3 = new EtcdClient({ endpoints: [server.address] });
+    await using v3 = new EtcdClient({ endpoints: [server.address], deadlineMs: PATIENCE_MS });
     for (let turn = 0; turn < 5; turn++) await api.put("/k", { value: String(turn) });
     await v3.compact(5);
     const answer = await api.get("/k?wait=true&waitIndex=3");
@@ -349,7 +349,7 @@ describe("the keys API and v3", () => {
   test("the end of a lease is an expiry, a deletion is none", async () => {
     await using server = await embedded();
     using api = new Api(server);
-    await using v3 = new EtcdClient({ endpoints: [server.address] });
+    await using v3 = new EtcdClient({ endpoints: [server.address], deadlineMs: PATIENCE_MS });
     const { id } = await v3.grantLease(60);
     await v3.put("/gone", "x", { lease: id });
     await v3.put("/ended", "x", { lease: id });

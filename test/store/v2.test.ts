@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { EtcdClient } from "../../packages/etcd/src/client/index.ts";
 import { ClientKeysStore, KeysHandler } from "../../packages/etcd/src/rest/index.ts";
 import { seeded } from "./support/random-requests.ts";
-import { embedded, realEtcd } from "./support/servers.ts";
+import { embedded, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
 import { Comparison } from "./support/v2-comparison.ts";
 import type { Body } from "./support/v2-comparison.ts";
@@ -34,7 +34,7 @@ const skip = /etcd Version: 3\.4/.test(version) ? false : "no etcd 3.4 here: it 
 /** The keys API in front of a real etcd, through the client. */
 async function inFront(): Promise<TestServer> {
   const etcd = await realEtcd("etcd");
-  const client = new EtcdClient({ endpoints: [etcd.address] });
+  const client = new EtcdClient({ endpoints: [etcd.address], deadlineMs: PATIENCE_MS });
   const store = new ClientKeysStore(client);
   let ids = 1n;
   const handler = new KeysHandler(store, { wall: () => Date.now(), randomId: () => ids++ });
@@ -195,7 +195,7 @@ async function told(pair: readonly [Waiting, Waiting]): Promise<readonly [unknow
   if (first === undefined) return [undefined, undefined];
   const deadline = setTimeout(() => {
     for (const waiting of pair) waiting.stop();
-  }, 10_000);
+  }, PATIENCE_MS);
   const both = [await pair[0].told, await pair[1].told] as const;
   clearTimeout(deadline);
   return both;

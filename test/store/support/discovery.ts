@@ -1,10 +1,10 @@
 // The discovery service as people run it, and real members of etcd that come to it.
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
 import { freePort } from "./servers.ts";
 
 const MAIN = join(import.meta.dirname, "../../../packages/keelson/src/cli/main.ts");
@@ -28,7 +28,12 @@ export class DiscoveryProcess implements AsyncDisposable {
   static async start(...flags: readonly string[]): Promise<DiscoveryProcess> {
     const dataDir = await mkdtemp(join(tmpdir(), "keelson-discovery-"));
     const service = new DiscoveryProcess(await freePort(), dataDir, flags);
-    await service.restart();
+    try {
+      await service.restart();
+    } catch (error) {
+      await service[Symbol.asyncDispose]();
+      throw error;
+    }
     return service;
   }
 
@@ -36,6 +41,7 @@ export class DiscoveryProcess implements AsyncDisposable {
   async restart(): Promise<void> {
     const listen = this.url.slice("http://".length);
     const argv = [
+      process.execPath,
       MAIN,
       "discovery",
       "serve",
@@ -45,13 +51,13 @@ export class DiscoveryProcess implements AsyncDisposable {
       this.#dataDir,
       ...this.#flags,
     ];
-    const started = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawnBound(argv, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = started;
-    started.stderr.on("data", (text: Buffer) => (this.log += text.toString()));
+    started.stderr?.on("data", (text: Buffer) => (this.log += text.toString()));
     const exited = once(started, "exit").then(([code]) => {
       throw new Error(`the service ended with ${String(code)}\n${this.log}`);
     });
-    await Promise.race([once(started.stdout, "data"), exited]);
+    await Promise.race([once(started.stdout!, "data"), exited]);
     exited.catch(() => undefined);
   }
 
@@ -60,7 +66,7 @@ export class DiscoveryProcess implements AsyncDisposable {
     const running = this.#process;
     this.#process = undefined;
     if (running === undefined) return null;
-    if (running.exitCode !== null) return running.exitCode;
+    if (running.exitCode !== null || running.signalCode !== null) return running.exitCode;
     const gone = once(running, "exit");
     running.kill(signal);
     const [code] = (await gone) as [number | null];
@@ -110,7 +116,7 @@ export class ComingMember implements AsyncDisposable {
       `--discovery=${token}`,
       "--discovery-fallback=exit",
     ];
-    const process = spawn(program, argv, { stdio: ["ignore", "pipe", "pipe"] });
+    const process = spawnBound([program, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
     return new ComingMember(process, client, dataDir);
   }
 

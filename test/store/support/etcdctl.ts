@@ -1,7 +1,7 @@
 // Runs etcdctl, and keeps what it says in a form in which two servers can be compared.
 import { spawn } from "node:child_process";
 
-/** Arguments, standard input, and milliseconds after which it is interrupted. */
+/** Arguments, standard input, and for how many milliseconds it says nothing more before it is interrupted. */
 export interface Command {
   readonly argv: readonly string[];
   readonly input?: string;
@@ -22,12 +22,18 @@ export async function output(
   });
   // Each by itself: which of them is read first is chance.
   const text = { out: "", err: "" };
-  child.stdout.on("data", (piece: Buffer) => (text.out += piece.toString()));
-  child.stderr.on("data", (piece: Buffer) => (text.err += piece.toString()));
+  let timer = setTimeout(() => child.kill("SIGKILL"), 30_000);
+  for (const [name, stream] of [["out", child.stdout] as const, ["err", child.stderr] as const]) {
+    stream.on("data", (piece: Buffer) => {
+      text[name] += piece.toString();
+      if (stopAfter === undefined) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => child.kill("SIGKILL"), stopAfter);
+    });
+  }
   // It may end without having read its input.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input ?? "");
-  const timer = setTimeout(() => child.kill("SIGKILL"), stopAfter ?? 10_000);
   const code = await new Promise((resolve) => child.once("close", resolve));
   clearTimeout(timer);
   return `${String(code)}\n${normalise(`${text.out}${text.err}`, address)}`;

@@ -142,7 +142,7 @@ export class Comparison implements Disposable {
     await this.#request({ kind: "grant", request: { ID: lease, TTL: ttl } });
     for (const key of keys) await this.#request({ kind: "put", request: { key, lease } });
     for (const client of this.#clients) {
-      const deadline = performance.now() + 15_000;
+      const deadline = performance.now() + 30_000;
       for (;;) {
         const left = await client.call(Lease.method.leaseTimeToLive, { ID: lease });
         if ("ok" in left && left.ok.TTL === -1n) break;

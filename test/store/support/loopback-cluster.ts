@@ -1,9 +1,9 @@
 // Three members of a real etcd on loopback: for what needs a cluster, but no faults of its network.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
 import { freePort, untilServing } from "./servers.ts";
 
 export interface LoopbackCluster extends AsyncDisposable {
@@ -32,17 +32,20 @@ export async function loopbackCluster(program: string): Promise<LoopbackCluster>
       `--initial-cluster=${cluster}`,
       "--log-level=fatal",
     ];
-    return spawn(program, argv, { stdio: "ignore" });
+    return spawnBound([program, ...argv], { stdio: "ignore" });
   });
   const exits = running.map((member) => once(member, "exit"));
   const addresses = members.map(({ address }) => address);
-  for (const address of addresses) await untilServing(address);
-  return {
-    addresses,
-    async [Symbol.asyncDispose]() {
-      for (const member of running) member.kill("SIGKILL");
-      await Promise.all(exits);
-      await rm(folder, { recursive: true, force: true });
-    },
+  const end = async (): Promise<void> => {
+    for (const member of running) member.kill("SIGKILL");
+    await Promise.all(exits);
+    await rm(folder, { recursive: true, force: true });
   };
+  try {
+    for (const address of addresses) await untilServing(address);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { addresses, [Symbol.asyncDispose]: end };
 }

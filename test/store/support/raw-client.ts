@@ -61,7 +61,7 @@ export class RawClient implements Disposable {
     method: Unary<I, O>,
     request: MessageInitShape<I>,
   ): { readonly answer: Promise<Answer<O>>; cancel(): void } {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 30_000;
     let cancel = (): void => undefined;
     const answer = new Promise<Answer<O>>((resolve) => {
       const call = this.#client.makeUnaryRequest(

@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
 import { freePort } from "./servers.ts";
 
 const MAIN = join(import.meta.dirname, "server-main.ts");
@@ -21,20 +22,26 @@ export class ServerProcess implements AsyncDisposable {
 
   static async start(dataDir: string, snapshotCount = 100_000): Promise<ServerProcess> {
     const port = await freePort();
-    const server = new ServerProcess(port, [MAIN, dataDir, String(port), String(snapshotCount)]);
+    const server = new ServerProcess(port, [
+      process.execPath,
+      MAIN,
+      dataDir,
+      String(port),
+      String(snapshotCount),
+    ]);
     await server.restart();
     return server;
   }
 
   /** Resolves when it serves; throws if it exits instead. */
   async restart(): Promise<void> {
-    const started = spawn(process.execPath, this.#argv, { stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawnBound(this.#argv, { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = started;
-    started.stderr.on("data", (text: Buffer) => (this.log += text.toString()));
+    started.stderr?.on("data", (text: Buffer) => (this.log += text.toString()));
     const exited = once(started, "exit").then(([code]) => {
       throw new Error(`the server ended with ${String(code)}\n${this.log}`);
     });
-    await Promise.race([once(started.stdout, "data"), exited]);
+    await Promise.race([once(started.stdout!, "data"), exited]);
     exited.catch(() => undefined);
   }
 

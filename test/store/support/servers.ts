@@ -1,5 +1,4 @@
 // The servers under test: the embedded one in this process, and etcd 3.5 of Debian trixie.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -11,8 +10,12 @@ import { EtcdServer } from "../../../packages/etcd/src/server/index.ts";
 import type { EtcdServerOptions } from "../../../packages/etcd/src/server/index.ts";
 import { GRPC_STATUS } from "../../../packages/etcd/src/errors.ts";
 import { KV } from "../../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
+import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
 import { trixieTools } from "../../support/trixie-tools.ts";
 import { RawClient } from "./raw-client.ts";
+
+/** How long a test waits for what has to come. No test may depend on it: a busy machine is slow. */
+export const PATIENCE_MS = 30_000;
 
 export interface TestServer extends AsyncDisposable {
   /** "host:port" */
@@ -22,7 +25,11 @@ export interface TestServer extends AsyncDisposable {
 /** The embedded server with a directory of its own. */
 export async function embedded(options: Partial<EtcdServerOptions> = {}): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), "keelson-embedded-"));
-  const server = await EtcdServer.start({ dataDir, listen: [{ host: "127.0.0.1", port: 0 }], ...options });
+  const listen = [{ host: "127.0.0.1", port: 0 }];
+  const server = await EtcdServer.start({ dataDir, listen, ...options }).catch(async (error: unknown) => {
+    await rm(dataDir, { recursive: true, force: true });
+    throw error;
+  });
   return {
     address: `127.0.0.1:${server.addresses[0]?.port}`,
     async [Symbol.asyncDispose]() {
@@ -64,27 +71,25 @@ export async function realEtcd(
     "--log-level=fatal",
     ...flags,
   ];
-  const etcd = spawn(program, argv, { stdio: "ignore" });
+  const etcd = spawnBound([program, ...argv], { stdio: "ignore" });
   const exited = once(etcd, "exit");
+  const end = async (): Promise<void> => {
+    etcd.kill("SIGKILL");
+    await exited;
+    await rm(dataDir, { recursive: true, force: true });
+  };
   try {
     await untilServing(`127.0.0.1:${port}`, secure);
   } catch (error) {
-    etcd.kill("SIGKILL");
+    await end();
     throw error;
   }
-  return {
-    address: `127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      etcd.kill("SIGKILL");
-      await exited;
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: end };
 }
 
-/** Waits until a server answers. Throws after ten seconds. */
+/** Waits until a server answers. Throws when patience is over. */
 export async function untilServing(address: string, secure?: ChannelCredentials): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     using client = new RawClient(address, secure === undefined ? {} : { credentials: secure });
     const answer = await client.call(KV.method.range, { key: Buffer.from("is it there") });

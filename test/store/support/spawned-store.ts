@@ -1,9 +1,10 @@
 // A store that runs as a process of its own, as people and test harnesses start it.
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
 
-export interface SpawnedStore {
+/** Ends when it is disposed of, if it was not stopped before. */
+export interface SpawnedStore extends AsyncDisposable {
   /** "host:port" of the first client URL. */
   readonly address: string;
   /** Lines of its log so far, parsed. */
@@ -19,8 +20,7 @@ export interface SpawnOptions {
 
 /** Starts a command and waits, as etcd's own harness does, for its line of readiness. Throws if it ends before. */
 export async function spawnStore(command: readonly string[], options: SpawnOptions): Promise<SpawnedStore> {
-  const [program = "", ...argv] = command;
-  const child = spawn(program, argv, {
+  const child = spawnBound(command, {
     cwd: options.cwd,
     env: { ...process.env, ...options.environment },
     stdio: ["ignore", "ignore", "pipe"],
@@ -30,7 +30,7 @@ export async function spawnStore(command: readonly string[], options: SpawnOptio
   const address = await new Promise<string>((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`it ended with ${code}: ${JSON.stringify(log)}`)));
     child.once("error", reject);
-    createInterface({ input: child.stderr }).on("line", (text) => {
+    createInterface({ input: child.stderr! }).on("line", (text) => {
       // Node itself may say something too.
       if (!text.startsWith("{")) return;
       const line = JSON.parse(text) as Readonly<Record<string, unknown>>;
@@ -45,6 +45,10 @@ export async function spawnStore(command: readonly string[], options: SpawnOptio
       child.kill("SIGTERM");
       const [code, signal] = (await exited) as [number | null, string | null];
       return code ?? signal ?? "";
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exited;
     },
   };
 }

@@ -49,7 +49,7 @@ export class Watching {
   }
 
   /** Waits until what was heard satisfies a condition. Throws when it takes too long. */
-  async until(condition: () => boolean, withinMs = 5000): Promise<void> {
+  async until(condition: () => boolean, withinMs = 30_000): Promise<void> {
     const deadline = performance.now() + withinMs;
     while (!condition()) {
       const left = deadline - performance.now();

@@ -92,7 +92,7 @@ async function runClient(workload: Workload, client: number, history: Operation[
 
 /** All changes from the first revision to now, as a watch tells them. */
 export async function wholeLog(endpoints: readonly string[]): Promise<readonly LogEntry[]> {
-  await using etcd = new EtcdClient({ endpoints, deadlineMs: 10_000 });
+  await using etcd = new EtcdClient({ endpoints, deadlineMs: 30_000 });
   const { revision } = await etcd.put("the end", "of the history");
   const log: LogEntry[] = [];
   const over = new AbortController();

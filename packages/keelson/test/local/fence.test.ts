@@ -101,7 +101,8 @@ exec /bin/sleep "$1"
       this.#child.kill("SIGKILL");
       await gone;
     }
-    rmSync(this.folder, { recursive: true, force: true });
+    // What it had started may still write a line.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20 });
   }
 
   #lines(name: string): string[] {
