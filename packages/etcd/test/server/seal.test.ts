@@ -107,11 +107,11 @@ describe("a sealed store", () => {
   });
 
   test("ends no lease while it is sealed, and the leases have lost no time when it is opened", async () => {
-    const lease = await client.grantLease(2);
+    const lease = await client.grantLease(4);
     await client.put("held", "", { lease: lease.id });
     const seal = await sealed();
     await seal.close();
-    await new Promise((resolve) => setTimeout(resolve, 2600));
+    await new Promise((resolve) => setTimeout(resolve, 4600));
     assert.ok(await client.get("held"));
     await seal.open();
     await client.keepAliveOnce(lease.id);

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { ChangeRing } from "../../src/api/events/change-ring.ts";
 import { keys } from "../../src/model/keys.ts";
 import { machineId } from "../registry/records.ts";
+import { eventually } from "../eventually.ts";
 import { eventsOf, file, fill, runApi } from "./running-api.ts";
 import type { ReceivedEvent } from "./running-api.ts";
 
@@ -113,15 +114,19 @@ describe("events", () => {
     assert.equal(status, 413);
     assert.equal(json.error.code, "KEEL-605");
     for (const stream of streams) stream.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const opens = async (): Promise<boolean> => {
+      const again = await running.open({ path: "/v1/events" });
+      again.destroy();
+      return again.statusCode === 200;
+    };
+    await eventually("there is room again", opens);
     for (let i = 0; i < 3; i++) {
-      const head = await running.ask({ method: "HEAD", path: "/v1/events" });
-      assert.equal(head.status, 200, "a question for the headers takes no stream");
+      await eventually("a question for the headers takes no stream", async () => {
+        const head = await running.ask({ method: "HEAD", path: "/v1/events" });
+        return head.status === 200;
+      });
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const again = await running.open({ path: "/v1/events" });
-    assert.equal(again.statusCode, 200);
-    again.destroy();
+    await eventually("there still is", opens);
   });
 
   test("a reader that takes nothing costs no memory: it gets what is left in one step", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { hashBody } from "../../src/registry/body-cache.ts";
 import { file, fill, runApi } from "./running-api.ts";
@@ -138,10 +139,17 @@ describe("operations", () => {
     const { hash } = made.json.changes[0].after;
     const stream = await running.open({ path: `/v1/operations/${made.json.id}/progress` });
     assert.equal(stream.headers["content-type"], "application/x-ndjson");
-    setTimeout(() => order(1, "a.service", { hash }), 50);
-    setTimeout(() => status(1, "a.service", { hash, health: "starting", active: "activating" }), 150);
-    setTimeout(() => status(1, "a.service", { hash, since: Date.now() }), 300);
-    const lines = await linesOf(stream, 100);
+    // Each step is taken when the one before was told.
+    const steps = [
+      () => order(1, "a.service", { hash }),
+      () => status(1, "a.service", { hash, health: "starting", active: "activating" }),
+      () => status(1, "a.service", { hash, since: Date.now() }),
+    ];
+    const lines: any[] = [];
+    for await (const line of createInterface({ input: stream })) {
+      lines.push(JSON.parse(line));
+      steps.shift()?.();
+    }
     assert.ok(lines.length >= 3);
     const last = lines.at(-1);
     assert.equal(last.done, true);

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { keys } from "../../src/model/keys.ts";
 import { machineCodec } from "../../src/model/machine.ts";
 import { machineRecord } from "../registry/records.ts";
+import { eventually } from "../eventually.ts";
 import { file, runApi } from "./running-api.ts";
 
 const operations = { method: "POST", path: "/v1/operations" };
@@ -184,8 +185,7 @@ describe("requests", () => {
     assert.equal(await open(), "0");
     await running.ask({ path: "/v1/snapshot" });
     assert.equal(await open(), "1");
-    await new Promise((resolve) => setTimeout(resolve, 120));
-    assert.equal(await open(), "0");
+    await eventually("the view is closed", async () => (await open()) === "0");
     running.put(keys.machine(machineRecord(7).id), machineCodec.encode(machineRecord(7)));
     const { json } = await running.ask({ path: "/v1/machines" });
     assert.deepEqual(

@@ -33,7 +33,7 @@ describe("backups", () => {
     const dataDir = join(folder, "source");
     server = await EtcdServer.start({ dataDir, listen: [{ host: "127.0.0.1", port: 0 }] });
     endpoint = `http://127.0.0.1:${server.addresses[0]?.port}`;
-    client = new EtcdClient({ endpoints: [endpoint] });
+    client = new EtcdClient({ endpoints: [endpoint], deadlineMs: 30_000 });
     source = new EtcdBackupSource(() => client);
     running = await runApi({ backupSource: source });
     const lease = await client.grantLease(600);

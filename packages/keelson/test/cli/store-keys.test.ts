@@ -33,7 +33,7 @@ describe("commands for the store's keys", () => {
       listen: [{ host: "127.0.0.1", port: 0 }],
     });
     endpoint = `http://127.0.0.1:${server.addresses[0]?.port}`;
-    client = new EtcdClient({ endpoints: [endpoint] });
+    client = new EtcdClient({ endpoints: [endpoint], deadlineMs: 30_000 });
     running = await runApi({ storeKeys: new EtcdStoreKeys(() => client) });
   });
   after(async () => {

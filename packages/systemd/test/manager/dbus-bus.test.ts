@@ -112,11 +112,11 @@ test("signals go to those who asked for them", async () => {
 });
 
 test("a bus that goes away says so once, and refuses what is under way and what comes later", async () => {
-  await withBus(async (bus, _service, close) => {
+  await withBus(async (bus, service, close) => {
     let closed = 0;
     bus.onClose(() => (closed += 1));
     const waiting = assert.rejects(bus.call(call("Wait")), hasCode("bus-closed"));
-    await new Promise((resolve) => void setTimeout(resolve, 20));
+    while (service.waiting.length === 0) await new Promise((resolve) => void setTimeout(resolve, 5));
     close();
     await waiting;
     await assert.rejects(bus.call(call("Echo")), hasCode("bus-closed"));
