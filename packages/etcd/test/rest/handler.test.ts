@@ -23,7 +23,10 @@ async function serve(
 ): Promise<Api> {
   const dataDir = await mkdtemp(join(tmpdir(), "keelson-rest-"));
   const server = await EtcdServer.start({ dataDir, listen: [{ host: "127.0.0.1", port: 0 }] });
-  const client = new EtcdClient({ endpoints: [`127.0.0.1:${server.addresses[0]?.port}`] });
+  const client = new EtcdClient({
+    endpoints: [`127.0.0.1:${server.addresses[0]?.port}`],
+    deadlineMs: 30_000,
+  });
   let ids = 0n;
   const handler = new KeysHandler(storeOf(server, client), {
     wall: () => Date.now(),

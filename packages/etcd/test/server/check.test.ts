@@ -12,7 +12,10 @@ async function serve(dataDir: string, work: (client: EtcdClient) => Promise<void
     listen: [{ host: "127.0.0.1", port: 0 }],
     limits: { snapshotCount: 20 },
   });
-  await using client = new EtcdClient({ endpoints: [`127.0.0.1:${server.addresses[0]?.port}`] });
+  await using client = new EtcdClient({
+    endpoints: [`127.0.0.1:${server.addresses[0]?.port}`],
+    deadlineMs: 30_000,
+  });
   await work(client);
 }
 

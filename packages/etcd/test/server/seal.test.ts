@@ -21,7 +21,7 @@ describe("a sealed store", () => {
       listen: [{ host: "127.0.0.1", port: 0 }],
       limits: { snapshotCount: 5 },
     });
-    client = new EtcdClient({ endpoints: [`127.0.0.1:${server.addresses[0]?.port}`] });
+    client = new EtcdClient({ endpoints: [`127.0.0.1:${server.addresses[0]?.port}`], deadlineMs: 30_000 });
   };
   const stop = async (): Promise<void> => {
     await client[Symbol.asyncDispose]();

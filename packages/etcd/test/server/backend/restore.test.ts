@@ -19,7 +19,7 @@ describe("a snapshot is restored", () => {
   before(async () => {
     scratch = await mkdtemp(join(tmpdir(), "keelson-restore-"));
     await using store = await testServer();
-    await using client = new EtcdClient({ endpoints: [`127.0.0.1:${store.port}`] });
+    await using client = new EtcdClient({ endpoints: [`127.0.0.1:${store.port}`], deadlineMs: 30_000 });
     const { id } = await client.grantLease(1000, -5n);
     for (let count = 0; count < 200; count++) await client.put(`key/${count % 70}`, `value ${count}`);
     await client.put("leased", "x".repeat(20_000), { lease: id });
@@ -44,7 +44,7 @@ describe("a snapshot is restored", () => {
     const restored = await restoreSnapshot({ file: await file("whole.db", snapshot), dataDir });
     assert.deepEqual(restored, { revision, compactRevision: revision - 20, keys: 69, leases: 1 });
     await using store = await testServer({ dataDir });
-    await using client = new EtcdClient({ endpoints: [`127.0.0.1:${store.port}`] });
+    await using client = new EtcdClient({ endpoints: [`127.0.0.1:${store.port}`], deadlineMs: 30_000 });
     assert.equal((await client.hashKv()).hash, hash);
     const lease = await client.leaseTimeToLive(-5n, { keys: true });
     assert.deepEqual([lease?.grantedTtlSeconds, lease?.keys], [1000, ["leased"]]);
