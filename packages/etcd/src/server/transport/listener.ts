@@ -7,6 +7,7 @@ import type { ListenOptions, LogFunction } from "../options.ts";
 import type { Peer } from "./call.ts";
 import type { GrpcServer } from "./grpc.ts";
 import { bind } from "./bind.ts";
+import { inOrder } from "./in-order.ts";
 import { bridge } from "./page-bridge.ts";
 import { TlsGate } from "./tls/gate.ts";
 
@@ -49,7 +50,7 @@ export class Listener {
     this.address = addressOf(at, server);
     this.#server = server;
     this.#grpc = parts.grpc;
-    this.#http = createHttpServer(HTTP_LIMITS, parts.http);
+    this.#http = createHttpServer(HTTP_LIMITS, inOrder(parts.http));
     // It never listens itself, but this is when it begins to watch over the times that requests may take.
     this.#http.emit("listening");
     this.#gate =

@@ -136,19 +136,42 @@ describe("limits", () => {
     assert.equal((await client.answer(3)).status, "0");
   });
 
-  test("who does not read gets no more answers, and then no connection", async () => {
+  test("who does not read has no more requests begun, and they are begun when it reads", async () => {
     await using client = new RawClient({ waitingBytes: 200_000 }, PREFACE_TEXT + settingsFrame([[4, 0]]));
     for (let id = 1; id < 20; id += 2) client.send(request(id, "Size", word(99_000)));
-    const refused = await client.frame("resetStream");
-    assert.deepEqual([refused.stream, refused.payload.readUInt32BE()], [7, CALM]);
+    // A request that comes in parts, and one that is given up while it waits.
+    const large = framed("z".repeat(10_000));
+    client.send(headers(21, requestBlock("Echo")), data(21, large.slice(0, 4000), false));
+    client.send(request(23, "Later"), reset(23), data(21, large.slice(4000), true));
+    await client.until(() => client.observed.events.length === 3);
     client.send(settingsFrame([[4, 1 << 20]]), frame("\x08\x00", 0, word(1 << 20)));
-    assert.equal((await client.answer(1)).data.length, 99_005);
-    await client.answer(5);
-    client.send(request(21, "Echo"));
-    assert.equal((await client.answer(21)).status, "0");
-    await using greedy = new RawClient({ waitingBytes: 1000 }, PREFACE_TEXT + settingsFrame([[4, 0]]));
-    greedy.send(request(1, "Size", word(99_000)));
-    assert.equal((await greedy.goAway()).number, CALM);
+    for (let id = 1; id < 20; id += 2) assert.equal((await client.answer(id)).data.length, 99_005);
+    assert.equal((await client.answer(21)).data.length, 10_005);
+    assert.deepEqual([client.observed.events.length, client.observed.later.length], [10, 0]);
+  });
+
+  test("requests that wait are bounded", async () => {
+    await using client = new RawClient({ waitingBytes: 1000 }, PREFACE_TEXT + settingsFrame([[4, 0]]));
+    client.send(request(1, "Size", word(99_000)));
+    for (let id = 3; id < 1000; id += 2) client.send(request(id, "Echo", "y".repeat(16_000)));
+    const refused = await client.frame("resetStream");
+    assert.equal(refused.payload.readUInt32BE(), CALM);
+    assert.ok(refused.stream > 400 && refused.stream < 600, String(refused.stream));
+  });
+
+  test("who does not read and is told more and more has no connection any more", async () => {
+    await using client = new RawClient({ waitingBytes: 1000, streams: 0 });
+    client.read(false);
+    for (let id = 1; id < 240_000; id += 2) client.send(headers(id, requestBlock("Echo"), true));
+    client.read(true);
+    assert.equal((await client.goAway()).number, CALM);
+  });
+
+  test("an answer may be larger than what may wait", async () => {
+    const grown = settingsFrame([[4, 1 << 20]]) + frame("\x08\x00", 0, word(1 << 20));
+    await using client = new RawClient({ waitingBytes: 1000 }, PREFACE_TEXT + grown);
+    client.send(request(1, "Size", word(990_000)));
+    assert.equal((await client.answer(1)).data.length, 990_005);
   });
 
   test("a stream that is behind is told once its client reads again", async () => {

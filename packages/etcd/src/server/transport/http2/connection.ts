@@ -30,6 +30,8 @@ import { Streams, windowUpdate, WINDOW_BYTES, type StreamsOptions } from "./stre
 
 /** Frames that ask for nothing, for each frame with which the server answered. */
 const CREDIT = 4;
+/** More than the outbox hands to the socket ahead of what it takes. */
+const MOST_ON_THE_WAY = 1 << 20;
 /** Time for a client to take what tells it that the connection ends. */
 const FAREWELL_MS = 1000;
 /** Payload of the server's pings: when it goes, and when it wonders whether the client is there. */
@@ -133,7 +135,7 @@ export class Connection {
       if (end > 0) this.#partialSince = undefined;
       this.#rest = end === bytes.length ? undefined : Buffer.from(bytes.subarray(end));
       if (this.#rest !== undefined || this.#blocks.isOpen) this.#partialSince ??= this.#now;
-      if (this.#outbox.waiting > this.#options.limits.waitingBytes * 2)
+      if (this.#outbox.unsent > this.#options.limits.waitingBytes + MOST_ON_THE_WAY)
         throw calm("the client does not read");
     } catch (error) {
       this.#fail(error);

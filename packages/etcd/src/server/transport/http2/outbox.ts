@@ -32,7 +32,12 @@ export class Outbox {
 
   /** Bytes that wait for the client. */
   get waiting(): number {
-    return this.queued + this.#text.length + this.#socket.writableLength;
+    return this.queued + this.unsent;
+  }
+
+  /** Those of them that belong to no stream any more: what each frame of the client has answered at once. */
+  get unsent(): number {
+    return this.#text.length + this.#socket.writableLength;
   }
 
   /** The socket takes data, and no stream stands in line for it. */

@@ -2,6 +2,7 @@
 // by the connection, which has read the frames and checked their form.
 
 import type { Allowance } from "./allowance.ts";
+import { Deferred } from "./deferred.ts";
 import { unpadded, type Frame } from "./frame-reader.ts";
 import type { HeaderBlock, HeaderBlocks } from "./header-blocks.ts";
 import type { ConnectionLimits } from "./limits.ts";
@@ -40,6 +41,7 @@ export class Streams implements StreamHome {
   readonly behind = new Set<Stream>();
   readonly #options: StreamsOptions;
   readonly #open = new Map<number, Stream>();
+  readonly #deferred: Deferred;
   /** Requests whose stream is over, but that are still worked on. */
   lingering = 0;
   /** Number of the client's last stream. */
@@ -52,6 +54,7 @@ export class Streams implements StreamHome {
   constructor(options: StreamsOptions) {
     this.#options = options;
     this.outbox = options.outbox;
+    this.#deferred = new Deferred(() => this.outbox.waiting <= options.limits.waitingBytes);
   }
 
   get size(): number {
@@ -64,6 +67,7 @@ export class Streams implements StreamHome {
 
   closed(stream: Stream): void {
     this.#open.delete(stream.id);
+    this.#deferred.freed();
     if (this.#open.size === 0) this.#options.idle();
   }
 
@@ -79,7 +83,10 @@ export class Streams implements StreamHome {
     if (refusal !== undefined || typeof head === "string") return stream.reset(refusal ?? ERROR.protocol);
     const isWhole = isLast || body !== undefined;
     stream.isRemoteClosed = isWhole;
-    this.#options.request(stream, head, isWhole ? (body ?? NOTHING) : undefined);
+    const whole = isWhole ? (body ?? NOTHING) : undefined;
+    const begin = (all: Buffer | undefined): void => this.#options.request(stream, head, all);
+    if (this.#deferred.isNeeded) this.#deferred.put({ stream, begin, bytes: bytes.length, body: whole });
+    else begin(whole);
     if (!stream.isOver) this.#open.set(id, stream);
   }
 
@@ -150,6 +157,7 @@ export class Streams implements StreamHome {
     const behind = [...this.behind];
     this.behind.clear();
     for (const stream of behind) if (!stream.isBehind) stream.receiver?.drained();
+    this.#deferred.begin();
   }
 
   /** Gives up requests that do not come to their end. */
@@ -174,9 +182,8 @@ export class Streams implements StreamHome {
   }
 
   #refusal(): typeof ERROR.refusedStream | typeof ERROR.enhanceYourCalm | undefined {
-    const { limits } = this.#options;
-    if (this.#open.size + this.lingering >= limits.streams) return ERROR.refusedStream;
-    return this.outbox.waiting > limits.waitingBytes ? ERROR.enhanceYourCalm : undefined;
+    if (this.#open.size + this.lingering >= this.#options.limits.streams) return ERROR.refusedStream;
+    return this.#deferred.isFull ? ERROR.enhanceYourCalm : undefined;
   }
 
   /** Data counts for the connection's window whatever becomes of it. */

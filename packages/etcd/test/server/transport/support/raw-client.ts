@@ -60,7 +60,13 @@ export interface Observed {
 function testService(observed: Observed): Record<string, Method> {
   return {
     Echo: { kind: "unary", handle: (message) => message.toString("latin1") },
-    Size: { kind: "unary", handle: (message) => "x".repeat(message.readUInt32BE()) },
+    Size: {
+      kind: "unary",
+      handle: (message) => {
+        observed.events.push("size");
+        return "x".repeat(message.readUInt32BE());
+      },
+    },
     Later: { kind: "unary", handle: () => new Promise((resolve) => observed.later.push(resolve)) },
     Wait: {
       kind: "waiting",
