@@ -7,7 +7,7 @@ import { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
-import type { BackupSource } from "../model/backup.ts";
+import type { BackupSource, StoreRestore } from "../model/backup.ts";
 import type { StoreKeys } from "../model/stored-key.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { StoreClient } from "../registry/store-client.ts";
@@ -36,6 +36,8 @@ export interface ApiOptions {
   readonly storeKeys?: StoreKeys;
   /** The store as a whole, for backups; without it it is not handed out. */
   readonly backupSource?: BackupSource;
+  /** The embedded store of this daemon, to be restored; without it there is none. */
+  readonly storeRestore?: StoreRestore;
   /** When the store last answered this machine; the API asks the store itself when it is left out. */
   readonly contact?: () => { readonly hasContact: boolean; readonly ageMs: number | null };
   readonly log: Log;

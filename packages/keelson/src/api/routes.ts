@@ -12,6 +12,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { storeRoutes } from "./routes/store.ts";
 import { storeBackupRoutes } from "./routes/store-backup.ts";
+import { storeRestoreRoutes } from "./routes/store-restore.ts";
 import { storeKeyRoutes } from "./routes/store-keys.ts";
 import { whyRoutes } from "./routes/why.ts";
 
@@ -38,6 +39,7 @@ export function createRoutes(context: ApiContext): Answerer {
   storeRoutes(routes, context);
   storeKeyRoutes(routes, context);
   storeBackupRoutes(routes, context);
+  storeRestoreRoutes(routes, context);
   dashboardRoutes(routes, context);
   routes.notFound((c) =>
     errorAnswer(

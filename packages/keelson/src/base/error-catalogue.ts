@@ -327,6 +327,19 @@ const entries = {
     remedy: "Name another directory, or move the old one away.",
     exit: "conflict",
   },
+  "KEEL-724": {
+    title: "The store cannot be restored as things stand",
+    meaning:
+      "The store is a cluster of etcd, or is on another machine, or moves; or the backup is of another version, or of no cluster at all. Nothing was changed.",
+    remedy: "The message says which, and what to do first. docs/operations/backup.md has the steps.",
+    exit: "conflict",
+  },
+  "KEEL-725": {
+    title: "The restore failed and was undone",
+    meaning: "The restored store could not be put in place or did not answer. The store that was goes on.",
+    remedy: "The message holds the reason. Mend it and run the same command again.",
+    exit: "failed",
+  },
   "KEEL-900": {
     title: "Internal error",
     meaning: "Something that should not be possible happened.",

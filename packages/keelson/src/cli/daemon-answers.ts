@@ -13,6 +13,7 @@ import type {
   StoreStatusView,
   WhyView,
 } from "../api/wire.ts";
+import type { RestorePlan } from "../model/backup.ts";
 
 /** Checks an answer. */
 export interface Answer<T> {
@@ -200,6 +201,16 @@ const growth = z.looseObject({
   refusals: strings,
 });
 
+const contents = z.looseObject({ revision: z.number(), keys: z.number() });
+const restore = z.looseObject({
+  id: text,
+  backup: contents,
+  store: z.looseObject({ ...contents.shape, at: z.number() }),
+  keys: z.looseObject({ added: z.number(), changed: z.number(), gone: z.number() }),
+  units: z.looseObject({ appear: strings, vanish: strings, change: strings }),
+  keptAs: text,
+});
+
 const moveLine = z.looseObject({
   ms: z.number(),
   words: text,
@@ -252,6 +263,7 @@ export const answers = {
   why: answer<WhyView>(why),
   store: answer<StoreStatusView>(storeStatus),
   growth: answer<GrowthPlan>(growth),
+  restore: answer<RestorePlan>(restore),
   moveLine: answer<MoveLine>(moveLine),
   forgotten: answer<{ forgotten: readonly string[] }>(z.looseObject({ forgotten: strings })),
   newcomer: answer<{ credentials: unknown }>(z.looseObject({ credentials: z.unknown() })),

@@ -16,6 +16,7 @@ import type {
   WhyView,
 } from "../api/wire.ts";
 import type { GrowthPlan, MoveLine, StoreStatusView } from "../api/wire.ts";
+import type { RestorePlan } from "../model/backup.ts";
 import type { OperationRequest } from "../model/operation.ts";
 import { answers } from "./daemon-answers.ts";
 import type { Answer } from "./daemon-answers.ts";
@@ -151,6 +152,26 @@ export class DaemonClient {
       { method: "POST", path: "/v1/store/move", json: move, patient: true },
       answers.moveLine,
     );
+  }
+
+  /** Hands a backup in, to be restored into the running store; resolves with what that would change. */
+  planRestore(stream: NodeJS.ReadableStream, bytes: number): Promise<RestorePlan> {
+    const body = { stream, bytes, type: "application/octet-stream" };
+    return this.#json(
+      { method: "POST", path: "/v1/store/restore/plan", body, patient: true },
+      answers.restore,
+    );
+  }
+
+  /** The daemon forgets what was handed in. */
+  async dropRestore(): Promise<void> {
+    await readAll(await this.#open({ method: "DELETE", path: "/v1/store/restore/plan" }));
+  }
+
+  /** Carries a plan out; one line for each step, the last is `done`. It goes on when nobody reads. */
+  async *restoreStore(plan: string): AsyncGenerator<MoveLine> {
+    const call = { method: "POST", path: "/v1/store/restore", json: { plan }, patient: true } as const;
+    yield* this.#lines(call, answers.moveLine);
   }
 
   /** Deletes what former moves have left. Resolves with the folders. */

@@ -9,11 +9,18 @@ export type StoreMove = { readonly to: "etcd"; readonly members: number } | { re
 
 /** Moves the store and shows the steps. Throws the daemon's error when the move was undone. */
 export async function moveStore(keel: Invocation, move: StoreMove): Promise<MoveLine> {
-  const client = await keel.daemon();
   const what = move.to === "etcd" ? `store on ${move.members} members` : "store in one machine";
-  return keel.progress.run(what, async (step) => {
+  return followMove(keel, { what, lines: (await keel.daemon()).moveStore(move), noun: "move" });
+}
+
+/** Shows the steps of what the daemon does to the store; resolves with the last one. Throws the daemon's error. */
+export async function followMove(
+  keel: Invocation,
+  move: { readonly what: string; readonly lines: AsyncIterable<MoveLine>; readonly noun: string },
+): Promise<MoveLine> {
+  return keel.progress.run(move.what, async (step) => {
     try {
-      for await (const line of client.moveStore(move)) {
+      for await (const line of move.lines) {
         step.update(line.words);
         if (line.error) throw moveError(line.error);
         if (line.done) return line;
@@ -21,10 +28,10 @@ export async function moveStore(keel: Invocation, move: StoreMove): Promise<Move
     } catch (error) {
       if (!keel.signal.aborted) throw error;
       throw new Interrupted(
-        `interrupted: the move goes on by itself; \`${keel.command("store status")}\` follows it`,
+        `interrupted: the ${move.noun} goes on by itself; \`${keel.command("store status")}\` follows it`,
       );
     }
-    throw new KeelError("KEEL-602", "the daemon ended before the move did", {
+    throw new KeelError("KEEL-602", `the daemon ended before the ${move.noun} did`, {
       hint: `\`${keel.command("store status")}\` shows how the store is`,
     });
   });
@@ -34,11 +41,13 @@ export async function moveStore(keel: Invocation, move: StoreMove): Promise<Move
 export async function confirmMove(
   keel: Invocation,
   question: string,
-  { yes }: { readonly yes?: boolean },
+  { yes, noun = "move" }: { readonly yes?: boolean; readonly noun?: string },
 ): Promise<void> {
   if (yes === true) return;
   if (!keel.terminal.interactive) {
-    throw new KeelError("KEEL-412", "nobody is there to confirm the move", { hint: "repeat it with --yes" });
+    throw new KeelError("KEEL-412", `nobody is there to confirm the ${noun}`, {
+      hint: "repeat it with --yes",
+    });
   }
   const answer = await keel.terminal.ask(`${question} [y/N] `, keel.signal);
   if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted("nothing was changed");

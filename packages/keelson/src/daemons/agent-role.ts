@@ -54,6 +54,7 @@ export async function openAgent(
       leaseSeconds,
     },
     memory: { read: () => host.readState(leaseFile), write: (text) => host.writeState(leaseFile, text) },
+    onReplaced: (listener) => store.onReplaced(listener),
     clock,
     random,
     log,

@@ -13,9 +13,11 @@ import type { Log } from "../base/log.ts";
 import { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
 import type { Agent } from "../agent/agent.ts";
+import type { RunningRestore } from "../backup/running-restore.ts";
 import { readFacts } from "../host/facts.ts";
 import type { HostFacts } from "../host/host.ts";
 import type { LinuxHost } from "../host/linux-host.ts";
+import { keys } from "../model/keys.ts";
 import { BodyCache } from "../registry/body-cache.ts";
 import { ClusterView } from "../registry/cluster-view.ts";
 import { EtcdStore } from "../registry/etcd-store.ts";
@@ -40,6 +42,9 @@ export interface DaemonOptions {
   readonly credentialsDirectory?: string;
 }
 
+/** How long this daemon's own client may take to find a restored store. */
+const restoredAnswerMs = 10_000;
+
 export class Daemon implements AsyncDisposable {
   readonly #options: DaemonOptions;
   readonly #lifetime: Lifetime;
@@ -52,6 +57,7 @@ export class Daemon implements AsyncDisposable {
   /** Watched for as long as the daemon lives: the leader's candidate and the agent know the machines from it. */
   readonly #machines: ClusterView;
   readonly #metrics = new Metrics();
+  #storeRestore: RunningRestore | undefined;
   #host: LinuxHost | undefined;
   #agent: Agent | undefined;
 
@@ -144,6 +150,7 @@ export class Daemon implements AsyncDisposable {
     const { configuration } = this.#options;
     const log = this.#options.log.with({ role: "store" });
     const embedded = this.#lifetime.own(new EmbeddedStore({ configuration, name: this.#name, log }));
+    await embedded.settle();
     // An empty store beside the real one would take in machines that know of no other.
     const isElsewhere = this.#place.file.location?.kind === "etcd";
     const isMoving = (await unfinishedMove(configuration.stateDir)) !== undefined;
@@ -151,6 +158,12 @@ export class Daemon implements AsyncDisposable {
     else if (!isElsewhere || embedded.hasData) await embedded.start();
     if (!embedded.hasData) log.info("the store is elsewhere, and its former data are gone");
     this.#storeService.embed(embedded);
+    const { RunningRestore } = await import("../backup/running-restore.ts");
+    const answers = async (signal: AbortSignal): Promise<void> => {
+      await this.#store.range({ key: keys.storeLocation }, { signal, timeoutMs: restoredAnswerMs });
+    };
+    const { clock, random } = this.#options;
+    this.#storeRestore = new RunningRestore({ place: embedded, answers, clock, random, log });
     this.#lifetime.run("unfinished move", (signal) => this.#storeService.settle(signal));
   }
 
@@ -173,6 +186,7 @@ export class Daemon implements AsyncDisposable {
       storeService: this.#storeService,
       storeKeys: this.#store.allKeys,
       backupSource: this.#store.backupSource,
+      ...(this.#storeRestore === undefined ? {} : { storeRestore: this.#storeRestore }),
       bodies: this.#bodies,
       // Without an agent nothing keeps the contact fresh; the API then asks the store when it is asked.
       ...(configuration.roles.includes("agent") ? { contact } : {}),

@@ -36,3 +36,37 @@ export interface BackupSource {
 
 export const hashSchema = z.looseObject({ hash: count, revision: count, compactRevision: z.int() });
 export const storeKindSchema = z.looseObject({ kind: z.enum(["embedded", "etcd"]), version: z.string() });
+
+/** What a restore of the running store will do. */
+export interface RestorePlan {
+  /** Names the file that was handed in, for as long as no other one is. */
+  readonly id: string;
+  readonly backup: { readonly revision: number; readonly keys: number };
+  /** The store at the time of the plan, in Unix milliseconds. */
+  readonly store: { readonly revision: number; readonly keys: number; readonly at: number };
+  /** How many keys differ; what the machines are and do is not restored and not counted. */
+  readonly keys: { readonly added: number; readonly changed: number; readonly gone: number };
+  readonly units: {
+    /** In the backup only. */
+    readonly appear: readonly string[];
+    /** In the store only: they are stopped. */
+    readonly vanish: readonly string[];
+    /** Of another file, or wanted otherwise. */
+    readonly change: readonly string[];
+  };
+  /** Where the present store goes. */
+  readonly keptAs: string;
+}
+
+/** Restores the store that runs in this daemon. */
+export interface StoreRestore {
+  /** Takes a backup in, proves it in a scratch store and compares it with the store. Throws KEEL-721, KEEL-724. */
+  plan(file: AsyncIterable<Uint8Array>): Promise<RestorePlan>;
+  /** Forgets a file that was taken in. */
+  drop(): Promise<void>;
+  /** Puts the restored store in the place of the present one. Throws KEEL-403, and KEEL-725 when that goes on. */
+  carryOut(
+    id: string,
+    tell: (words: string) => void,
+  ): Promise<{ readonly keptAs: string; readonly pauseMs: number }>;
+}

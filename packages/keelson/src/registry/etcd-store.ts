@@ -76,6 +76,7 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
   readonly #options: EtcdStoreOptions;
   readonly #former = new Set<EtcdClient>();
   #place: Place;
+  readonly #onReplaced = new Set<() => void>();
   #heardBefore: number | undefined;
   #sealedSinceMs: number | undefined;
 
@@ -96,6 +97,15 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
 
   get access(): StoreAccess {
     return this.#place.access;
+  }
+
+  /**
+   * Calls back when a watch has found another store at the same place, one that was restored: what was written to the
+   * former one may be missing in it. Several watches may each find it. Returns how to stop that.
+   */
+  onReplaced(listener: () => void): () => void {
+    this.#onReplaced.add(listener);
+    return () => this.#onReplaced.delete(listener);
   }
 
   /** Goes on at the store's new place, which has the same history. Throws INVALID_ARGUMENT for no place at all. */
@@ -181,7 +191,10 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
           yield toBatch(batch);
         }
       } catch (error) {
-        if (!left.signal.aborted) throw error;
+        if (!left.signal.aborted) {
+          if (storeErrorCode(error) === "STORE_REPLACED") for (const tell of this.#onReplaced) tell();
+          throw error;
+        }
       }
       if (signal.aborted || !left.signal.aborted) return;
     }

@@ -43,10 +43,13 @@ export class MachineOrders implements AsyncDisposable {
   /** Reads them afresh from the store, and tells if they changed. */
   async refresh(signal: AbortSignal): Promise<void> {
     const prefix = keys.scheduleOf(this.#options.machine);
+    const known = this.#revision;
     const { revision, values } = await this.#client.range(
       { key: prefix, end: prefixEnd(prefix) },
       { signal },
     );
+    // The watch has not noticed yet that the store was put back.
+    if (revision < known) throw new Error("the store holds older orders than it has told");
     if (revision < this.#revision) return;
     this.#orders.clear();
     for (const { key, value } of values) this.#take(key, value);

@@ -22,6 +22,8 @@ export interface MachineSessionOptions {
   readonly machine: Omit<Machine, "since">;
   /** What survives the daemon's restart. */
   readonly memory: LeaseMemory;
+  /** Calls back when another store is in the place of the former one; returns how to stop that. */
+  readonly onReplaced?: (listener: () => void) => () => void;
   readonly clock: Clock;
   readonly log: Log;
   readonly random?: Random;
@@ -60,6 +62,8 @@ export class MachineSession implements AsyncDisposable {
   /** Starts the session. It registers, renews and reports until it is closed; closing leaves the lease alive. */
   static open(client: StoreClient, options: MachineSessionOptions): MachineSession {
     const session = new MachineSession(client, options);
+    const stop = options.onReplaced?.(() => session.#replaced());
+    if (stop !== undefined) session.#lifetime.defer(stop);
     session.#lifetime.run("machine session", (signal) => session.#run(signal));
     session.#lifetime.run("status reports", (signal) => session.#report(signal));
     return session;
@@ -167,6 +171,13 @@ export class MachineSession implements AsyncDisposable {
     if (formerLease !== 0n) await this.#client.revokeLease(formerLease, { signal }).catch(() => {});
     this.#problem = "";
     log.info("registered", { machine: machine.id });
+  }
+
+  /** A restored store may know the lease, and hold what this machine said of itself long ago. */
+  #replaced(): void {
+    if (!this.#registered) return;
+    this.#options.log.info("the store was replaced by another one; registering anew");
+    this.#registered = false;
   }
 
   #renewed(sentAt: number): void {

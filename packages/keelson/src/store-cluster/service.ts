@@ -112,6 +112,40 @@ export class StoreService {
     });
   }
 
+  /** Throws KEEL-724 unless this keeld's embedded store may be replaced by another now. */
+  checkReplaceable(): void {
+    const { records, store } = this.#options;
+    if (records.location?.kind === "etcd") {
+      throw new KeelError(
+        "KEEL-724",
+        "the store is a cluster of etcd, and a restore puts an embedded store in place",
+        {
+          hint: "`keel store migrate --to embedded`, restore, then `keel store grow`",
+        },
+      );
+    }
+    if (!this.#embedded) {
+      throw new KeelError("KEEL-724", "this machine does not run the embedded store", {
+        hint: "ask the keeld with the role `store`",
+      });
+    }
+    if (this.#isBusy || store.sealedSinceMs !== undefined)
+      throw new KeelError("KEEL-724", "a move of the store, or another restore, is under way", {
+        hint: "`keel store status` follows it",
+      });
+  }
+
+  /** Replaces the embedded store. `replace` resolves with what to tell. Throws KEEL-724. */
+  replaceEmbedded(
+    replace: (run: MoveRun) => Promise<{ readonly words: string; readonly pauseMs: number }>,
+  ): MoveRun {
+    this.checkReplaceable();
+    return this.#begin(async (run) => {
+      const { words, pauseMs } = await replace(run);
+      run.succeed(words, pauseMs);
+    });
+  }
+
   /** Deletes what former moves have left on this machine. Resolves with the folders. Throws KEEL-412. */
   async forgetFormer(): Promise<readonly string[]> {
     if (!this.#embedded) throw new KeelError("KEEL-412", "this keeld never had the store");

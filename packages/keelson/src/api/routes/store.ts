@@ -54,13 +54,13 @@ export function storeRoutes(routes: ApiRoutes, context: ApiContext): void {
   });
 }
 
-function serviceOf({ options }: ApiContext): StoreService {
+export function serviceOf({ options }: ApiContext): StoreService {
   if (options.storeService) return options.storeService;
   throw new KeelError("KEEL-104", "this daemon does not look after the store");
 }
 
 /** One line of JSON for each step; the last one is `done`. The move goes on when nobody reads. */
-function linesOf(context: ApiContext, { outgoing }: Bindings, run: MoveRun): Response {
+export function linesOf(context: ApiContext, { outgoing }: Bindings, run: MoveRun): Response {
   const slot = context.streams.take();
   let index = 0;
   const stream = pulledStream({

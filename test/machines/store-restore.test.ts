@@ -1,0 +1,130 @@
+// The running store of a cluster on real machines is put back to a backup: what was destroyed since is back, what came
+// since is gone, and what is in both was not restarted.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, truncate } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { SnapshotView } from "../../packages/keelson/src/api/wire.ts";
+import { Cluster, DoubleWatch, probeUnit, processes, runningProbes, sleep } from "../support/cluster.ts";
+import { whyNoMachines } from "../support/machines.ts";
+
+const cluster = new Cluster(`t${process.pid}-back`);
+const skip = whyNoMachines();
+const both = ["stays-1.service", "stays-2.service", "stays-3.service"];
+const healthy = (snapshot: SnapshotView, names: readonly string[]): boolean =>
+  names.every((name) => snapshot.instances.some((it) => it.name === name && it.state === "healthy"));
+const running = (): Record<string, string> =>
+  Object.fromEntries(
+    runningProbes(cluster.name).map(({ unit, machine, pid }) => [unit, `${machine} ${pid}`]),
+  );
+
+interface Restored {
+  readonly plan: {
+    readonly units: { readonly appear: string[]; readonly vanish: string[]; readonly change: string[] };
+    readonly keptAs: string;
+  };
+  readonly outcome: { readonly pauseMs: number };
+}
+
+describe("the running store is restored", { skip, timeout: 300_000 }, () => {
+  let folder = "";
+  let file = "";
+  let was: Record<string, string> = {};
+  /** The store's data directory. */
+  let place = "";
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keel-restore-"));
+    file = join(folder, "b.db");
+    await cluster.keel(["up", "--no-example"]);
+    const names = [...both, "lost.service", "changes.service"];
+    await cluster.start(Object.fromEntries(names.map((name) => [name, probeUnit()])));
+    await cluster.until("every probe is healthy", (snapshot) => healthy(snapshot, names));
+    await cluster.keel(["store", "backup", file]);
+    await cluster.destroy(["lost.service"]);
+    await cluster.start({ "new.service": probeUnit() });
+    await cluster.start({ "changes.service": probeUnit("Environment=CHANGED=yes\n") }, { replace: true });
+    await cluster.until(
+      "the store is another one",
+      (snapshot) =>
+        healthy(snapshot, ["new.service"]) && !snapshot.units.some(({ name }) => name === "lost.service"),
+    );
+    await sleep(1000);
+    was = running();
+    assert.deepEqual(Object.keys(was).toSorted(), [...both, "changes.service", "new.service"].toSorted());
+  });
+  after(async () => {
+    await cluster.down();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("a dry run changes nothing, and a damaged file is refused", async () => {
+    const { revision } = await cluster.snapshot();
+    const tried = await cluster.keel(["store", "restore", file, "--dry-run", "-o", "json"]);
+    const { plan } = JSON.parse(tried.stdout) as Restored;
+    assert.deepEqual(plan.units, {
+      appear: ["lost.service"],
+      vanish: ["new.service"],
+      change: ["changes.service"],
+    });
+    const damaged = join(folder, "damaged.db");
+    await cluster.keel(["store", "backup", damaged]);
+    await truncate(damaged, 20_000);
+    const refused = await cluster.keel(["store", "restore", damaged, "--yes"], { expect: 1 });
+    assert.match(refused.stderr, /KEEL-721/);
+    assert.deepEqual(running(), was);
+    assert.ok((await cluster.snapshot()).revision >= revision);
+  });
+
+  test("what was lost is back, what came since is gone, the rest was not restarted", async (t) => {
+    const invocations = async (): Promise<Record<string, string>> => {
+      const { instances } = await cluster.snapshot();
+      return Object.fromEntries(
+        instances.filter(({ name }) => both.includes(name)).map((it) => [it.name, it.invocation]),
+      );
+    };
+    const before = await invocations();
+    const doubles = new DoubleWatch(cluster.name);
+    const restored = await cluster.keel(["store", "restore", file, "--yes", "-o", "json"]);
+    const { plan, outcome } = JSON.parse(restored.stdout) as Restored;
+    const { ms, snapshot } = await cluster.until(
+      "the cluster is as it was",
+      (seen) =>
+        healthy(seen, [...both, "lost.service", "changes.service"]) &&
+        !seen.instances.some(({ name }) => name === "new.service"),
+    );
+    t.diagnostic(`nobody could write for ${outcome.pauseMs} ms; all was in place ${Math.round(ms)} ms later`);
+    assert.ok(existsSync(plan.keptAs));
+    place = plan.keptAs.replace(/\.before-restore-.*/, "");
+    assert.equal(snapshot.machines.filter(({ state }) => state === "up").length, snapshot.machines.length);
+    const end = performance.now() + 20_000;
+    while (running()["new.service"] !== undefined && performance.now() < end) await sleep(100);
+    const now = running();
+    assert.equal(now["new.service"], undefined);
+    assert.ok(now["lost.service"]);
+    for (const name of both) assert.equal(now[name], was[name], `${name} was not touched`);
+    assert.deepEqual(await invocations(), before);
+    await doubles.stop();
+    assert.deepEqual(doubles.doubles, [], "nothing ran twice");
+    // Somebody leads, and machines hear of changes.
+    await cluster.start({ "after.service": probeUnit() });
+    await cluster.until("units are started", (seen) => healthy(seen, ["after.service"]));
+  });
+
+  test("the keeld is killed on the way: there is a store, and everything goes on", async () => {
+    const before = running();
+    const scratch = `${place}.restore/store`;
+    const daemons = processes(cluster.name, /keeld\.js/).filter(({ machine }) => machine.startsWith("host."));
+    assert.ok(daemons.length > 0);
+    void cluster.keel(["store", "restore", file, "--yes"]).catch(() => undefined);
+    for (const end = performance.now() + 20_000; !existsSync(scratch) && performance.now() < end;)
+      await sleep(5);
+    await sleep(100);
+    for (const { pid } of daemons) process.kill(pid, "SIGKILL");
+    await cluster.keel(["up", "--no-example"]);
+    await cluster.until("the cluster is there", (seen) => healthy(seen, both));
+    const now = running();
+    for (const name of both) assert.equal(now[name], before[name], `${name} was not touched`);
+  });
+});
