@@ -386,6 +386,32 @@ describe("the keys API and v3", () => {
   });
 });
 
+describe("pages beside the keys", () => {
+  test("name the member's peer URLs, and count what ran out", async () => {
+    const peerUrls = ["http://10.0.0.1:2380"];
+    await using server = await embedded({ peerUrls });
+    using client = new V2Client(server.address);
+    const page = async (path: string): Promise<unknown> =>
+      JSON.parse((await client.call({ method: "GET", path })).body) as unknown;
+    const { members } = (await page("/v2/members")) as {
+      readonly members: readonly Record<string, unknown>[];
+    };
+    assert.deepEqual(
+      members.map(({ peerURLs }) => peerURLs),
+      [peerUrls],
+    );
+    const figures = (await page("/v2/stats/store")) as Record<string, number>;
+    assert.equal(figures["expireCount"], 0);
+  });
+
+  test("leave a connection open for as long as its client likes", async () => {
+    await using server = await embedded();
+    const response = await fetch(`http://${server.address}/version`);
+    await response.text();
+    assert.equal(response.headers.get("keep-alive"), null);
+  });
+});
+
 describe("the keys API while users are asked for", () => {
   test("lets each do what the roles of v3 permit", async () => {
     await using server = await embedded({ auth: { bcryptCost: 4 } });

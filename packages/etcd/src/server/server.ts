@@ -183,6 +183,7 @@ export class EtcdServer implements AsyncDisposable {
         randomId,
         name,
         clientUrls,
+        peerUrls: options.peerUrls,
         access: new BasicAccess(auth, passwords),
       }),
     );

@@ -20,7 +20,12 @@ const GREETING_MS = 10_000;
  * For requests of HTTP/1.1: bytes of the request line and the headers, and milliseconds for them. The time of a body
  * is bounded by who reads it: that of a watch goes on for as long as the client likes.
  */
-const HTTP_LIMITS = { maxHeaderSize: 64 << 10, headersTimeout: 30_000, requestTimeout: 0 };
+const HTTP_LIMITS = {
+  maxHeaderSize: 64 << 10,
+  headersTimeout: 30_000,
+  requestTimeout: 0,
+  keepAliveTimeout: 0,
+};
 
 /** Where a server listens. A Unix socket has no host and no port. */
 export interface Address {

@@ -21,6 +21,8 @@ export interface V2Options {
   readonly randomId: () => bigint;
   readonly name: string;
   readonly clientUrls: () => readonly string[];
+  /** Under which other members would find this one. */
+  readonly peerUrls?: readonly string[] | undefined;
   readonly access: BasicAccess;
 }
 
@@ -124,15 +126,19 @@ export class V2Pages implements Disposable {
       case "stats/leader":
         return { leader: id, followers: {} };
       case "stats/store":
-        return { ...this.#keys.counts, watchers: this.#keys.watchers };
+        return {
+          ...this.#keys.counts,
+          expireCount: this.#options.leases.counts.expired,
+          watchers: this.#keys.watchers,
+        };
       default:
         return undefined;
     }
   }
 
   #members(page: string, method: string, response: ServerResponse): void {
-    const { store, name, clientUrls } = this.#options;
-    const member = { id: store.memberId.toString(16), name, peerURLs: [], clientURLs: clientUrls() };
+    const { store, name, clientUrls, peerUrls = [] } = this.#options;
+    const member = { id: store.memberId.toString(16), name, peerURLs: peerUrls, clientURLs: clientUrls() };
     response.setHeader("X-Etcd-Cluster-Id", store.clusterId.toString(16));
     const id = page.slice("members/".length);
     switch (method) {
