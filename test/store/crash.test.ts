@@ -25,18 +25,55 @@ interface Written {
   revisions: number;
 }
 
-test("everything acknowledged survives kill -9, and nothing else appears", async (t) => {
-  await using dir = await scratch();
-  await using server = await ServerProcess.start(dir.path, SNAPSHOT_COUNT);
-  const written: Written = { acknowledged: new Map(), open: new Map(), revisions: 0 };
-  let revision = 1;
-  for (let round = 0; round < ROUNDS; round++) {
-    await writeUntilKilled(server, round, written);
+describe("a crash", { concurrency: true }, () => {
+  test("everything acknowledged survives kill -9, and nothing else appears", async (t) => {
+    await using dir = await scratch();
+    await using server = await ServerProcess.start(dir.path, SNAPSHOT_COUNT);
+    const written: Written = { acknowledged: new Map(), open: new Map(), revisions: 0 };
+    let revision = 1;
+    for (let round = 0; round < ROUNDS; round++) {
+      await writeUntilKilled(server, round, written);
+      await server.restart();
+      revision = await check(server, written, revision);
+    }
+    t.diagnostic(`${written.acknowledged.size} keys, revision ${revision}`);
+    assert.ok(written.acknowledged.size > ROUNDS * WRITERS);
+  });
+
+  test("leases have their full time again after a crash, and their keys", async () => {
+    await using dir = await scratch();
+    await using server = await ServerProcess.start(dir.path);
+    using client = new RawClient(server.address);
+    for (const [ID, TTL] of [
+      [7n, 300n],
+      [8n, 10n],
+    ] as const) {
+      await client.call(Lease.method.leaseGrant, { ID, TTL });
+      await client.call(KV.method.put, { key: Buffer.from(`k${ID}`), lease: ID });
+    }
+    await until("five seconds have gone by", async () => (await left(client, 7n)) <= 295n);
+    await server.kill();
     await server.restart();
-    revision = await check(server, written, revision);
-  }
-  t.diagnostic(`${written.acknowledged.size} keys, revision ${revision}`);
-  assert.ok(written.acknowledged.size > ROUNDS * WRITERS);
+    using again = new RawClient(server.address);
+    assert.ok((await left(again, 7n)) > 295n);
+    assert.equal(await count(again, "k7"), 1n);
+    await until("the short one has ended", async () => (await count(again, "k8")) === 0n);
+    assert.equal(await left(again, 8n), -1n);
+  });
+
+  test("leases end for no time in which the process was frozen and could not hear anybody", async () => {
+    await using dir = await scratch();
+    await using server = await ServerProcess.start(dir.path);
+    using client = new RawClient(server.address);
+    await client.call(Lease.method.leaseGrant, { ID: 7n, TTL: 8n });
+    await client.call(KV.method.put, { key: Buffer.from("k"), lease: 7n });
+    server.signal("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 9000));
+    server.signal("SIGCONT");
+    assert.equal(await count(client, "k"), 1n);
+    await until("it is told", () => Promise.resolve(server.log.includes("leases are extended")));
+    await until("the time left before the freeze is over", async () => (await count(client, "k")) === 0n);
+  });
 });
 
 async function writeUntilKilled(server: ServerProcess, round: number, written: Written): Promise<void> {
@@ -93,43 +130,6 @@ async function check(server: ServerProcess, written: Written, before: number): P
   assert.ok(current >= before);
   return current;
 }
-
-describe("leases", { concurrency: true }, () => {
-  test("have their full time again after a crash, and their keys", async () => {
-    await using dir = await scratch();
-    await using server = await ServerProcess.start(dir.path);
-    using client = new RawClient(server.address);
-    for (const [ID, TTL] of [
-      [7n, 300n],
-      [8n, 10n],
-    ] as const) {
-      await client.call(Lease.method.leaseGrant, { ID, TTL });
-      await client.call(KV.method.put, { key: Buffer.from(`k${ID}`), lease: ID });
-    }
-    await until("five seconds have gone by", async () => (await left(client, 7n)) <= 295n);
-    await server.kill();
-    await server.restart();
-    using again = new RawClient(server.address);
-    assert.ok((await left(again, 7n)) > 295n);
-    assert.equal(await count(again, "k7"), 1n);
-    await until("the short one has ended", async () => (await count(again, "k8")) === 0n);
-    assert.equal(await left(again, 8n), -1n);
-  });
-
-  test("end for no time in which the process was frozen and could not hear anybody", async () => {
-    await using dir = await scratch();
-    await using server = await ServerProcess.start(dir.path);
-    using client = new RawClient(server.address);
-    await client.call(Lease.method.leaseGrant, { ID: 7n, TTL: 8n });
-    await client.call(KV.method.put, { key: Buffer.from("k"), lease: 7n });
-    server.signal("SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, 9000));
-    server.signal("SIGCONT");
-    assert.equal(await count(client, "k"), 1n);
-    await until("it is told", () => Promise.resolve(server.log.includes("leases are extended")));
-    await until("the time left before the freeze is over", async () => (await count(client, "k")) === 0n);
-  });
-});
 
 async function scratch(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), "keelson-crash-"));

@@ -57,7 +57,7 @@ async function same({ from, to }: Stores): Promise<void> {
   assert.deepEqual(target, source);
 }
 
-describe("a move", { skip }, () => {
+describe("a move", { skip, concurrency: 3 }, () => {
   let folder = "";
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-moves-"));

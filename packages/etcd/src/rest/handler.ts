@@ -241,13 +241,17 @@ function filesOf(node: KeysNode): readonly KeysNode[] {
 /** The body of a form, as text. Refused: invalidForm for one that is too large. */
 function readBody(request: IncomingMessage, mostBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
+    // Whoever is gone by now says so no more.
+    if (request.destroyed) throw new KeysRefusal("invalidForm", "unexpected EOF");
     const chunks: Buffer[] = [];
     let bytes = 0;
     const timer = setTimeout(() => request.destroy(), BODY_MS);
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes <= mostBytes) chunks.push(chunk);
-      else reject(new KeysRefusal("invalidForm", "http: POST too large"));
+      if (bytes <= mostBytes) return void chunks.push(chunk);
+      // Nothing more is told of a request once it was answered, not even that it is over.
+      clearTimeout(timer);
+      reject(new KeysRefusal("invalidForm", "http: POST too large"));
     });
     request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
     request.once("error", reject);
