@@ -249,8 +249,8 @@ function readBody(request: IncomingMessage, mostBytes: number): Promise<string> 
     request.on("data", (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes <= mostBytes) return void chunks.push(chunk);
-      // Nothing more is told of a request once it was answered, not even that it is over.
-      clearTimeout(timer);
+      // Node tells nothing more of a request once it was answered, not even that it is over: the clock runs on.
+      timer.unref();
       reject(new KeysRefusal("invalidForm", "http: POST too large"));
     });
     request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
