@@ -2,7 +2,7 @@
 // since is gone, and what is in both was not restarted.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, truncate } from "node:fs/promises";
+import { cp, mkdtemp, rename, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -13,6 +13,12 @@ import { whyNoMachines } from "../support/machines.ts";
 const cluster = new Cluster(`t${process.pid}-back`);
 const skip = whyNoMachines();
 const both = ["stays-1.service", "stays-2.service", "stays-3.service"];
+/** Restarted since the backup was taken. */
+const restarted = "stays-3.service";
+/** In the backup on another machine than in the store; takes its time to stop. */
+const moved = "moved.service";
+const placedUnit = (machine: string): string =>
+  probeUnit(`ExecStop=/usr/bin/sleep 2\n\n[X-Fleet]\nMachineID=${machine}\n`);
 const healthy = (snapshot: SnapshotView, names: readonly string[]): boolean =>
   names.every((name) => snapshot.instances.some((it) => it.name === name && it.state === "healthy"));
 const running = (): Record<string, string> =>
@@ -40,11 +46,18 @@ describe("the running store is restored", { skip, timeout: 300_000 }, () => {
     await cluster.keel(["up", "--no-example"]);
     const names = [...both, "lost.service", "changes.service"];
     await cluster.start(Object.fromEntries(names.map((name) => [name, probeUnit()])));
+    const [first, second] = (await cluster.snapshot()).machines;
+    assert.ok(first && second);
+    await cluster.start({ [moved]: placedUnit(first.id) });
+    names.push(moved);
     await cluster.until("every probe is healthy", (snapshot) => healthy(snapshot, names));
     await cluster.keel(["store", "backup", file]);
     await cluster.destroy(["lost.service"]);
     await cluster.start({ "new.service": probeUnit() });
     await cluster.start({ "changes.service": probeUnit("Environment=CHANGED=yes\n") }, { replace: true });
+    await cluster.start({ [moved]: placedUnit(second.id) }, { replace: true });
+    await cluster.operate({ kind: "restart", units: { names: [restarted] } });
+    await cluster.until(`${moved} has moved`, () => running()[moved]?.startsWith(`${second.name} `) === true);
     await cluster.until(
       "the store is another one",
       (snapshot) =>
@@ -52,8 +65,22 @@ describe("the running store is restored", { skip, timeout: 300_000 }, () => {
     );
     await sleep(1000);
     was = running();
-    assert.deepEqual(Object.keys(was).toSorted(), [...both, "changes.service", "new.service"].toSorted());
+    assert.deepEqual(
+      Object.keys(was).toSorted(),
+      [...both, "changes.service", "new.service", moved].toSorted(),
+    );
   });
+  const invocations = async (): Promise<Record<string, string>> => {
+    const { instances } = await cluster.snapshot();
+    return Object.fromEntries(
+      instances.filter(({ name }) => both.includes(name)).map((it) => [it.name, it.invocation]),
+    );
+  };
+  const killDaemon = (): void => {
+    const daemons = processes(cluster.name, /keeld\.js/).filter(({ machine }) => machine.startsWith("host."));
+    assert.ok(daemons.length > 0);
+    for (const { pid } of daemons) process.kill(pid, "SIGKILL");
+  };
   after(async () => {
     await cluster.down();
     await rm(folder, { recursive: true, force: true });
@@ -66,7 +93,7 @@ describe("the running store is restored", { skip, timeout: 300_000 }, () => {
     assert.deepEqual(plan.units, {
       appear: ["lost.service"],
       vanish: ["new.service"],
-      change: ["changes.service"],
+      change: ["changes.service", moved],
     });
     const damaged = join(folder, "damaged.db");
     await cluster.keel(["store", "backup", damaged]);
@@ -78,12 +105,6 @@ describe("the running store is restored", { skip, timeout: 300_000 }, () => {
   });
 
   test("what was lost is back, what came since is gone, the rest was not restarted", async (t) => {
-    const invocations = async (): Promise<Record<string, string>> => {
-      const { instances } = await cluster.snapshot();
-      return Object.fromEntries(
-        instances.filter(({ name }) => both.includes(name)).map((it) => [it.name, it.invocation]),
-      );
-    };
     const before = await invocations();
     const doubles = new DoubleWatch(cluster.name);
     const restored = await cluster.keel(["store", "restore", file, "--yes", "-o", "json"]);
@@ -91,7 +112,7 @@ describe("the running store is restored", { skip, timeout: 300_000 }, () => {
     const { ms, snapshot } = await cluster.until(
       "the cluster is as it was",
       (seen) =>
-        healthy(seen, [...both, "lost.service", "changes.service"]) &&
+        healthy(seen, [...both, "lost.service", "changes.service", moved]) &&
         !seen.instances.some(({ name }) => name === "new.service"),
     );
     t.diagnostic(`nobody could write for ${outcome.pauseMs} ms; all was in place ${Math.round(ms)} ms later`);
@@ -105,6 +126,11 @@ describe("the running store is restored", { skip, timeout: 300_000 }, () => {
     assert.ok(now["lost.service"]);
     for (const name of both) assert.equal(now[name], was[name], `${name} was not touched`);
     assert.deepEqual(await invocations(), before);
+    assert.notEqual(
+      now[moved]?.split(" ")[0],
+      was[moved]?.split(" ")[0],
+      `${moved} is where the backup wants it`,
+    );
     await doubles.stop();
     assert.deepEqual(doubles.doubles, [], "nothing ran twice");
     // Somebody leads, and machines hear of changes.
@@ -112,16 +138,37 @@ describe("the running store is restored", { skip, timeout: 300_000 }, () => {
     await cluster.until("units are started", (seen) => healthy(seen, ["after.service"]));
   });
 
+  test("by hand: machines register and report anew, somebody leads", async () => {
+    const before = running();
+    const known = await invocations();
+    await cluster.operate({ kind: "restart", units: { names: [restarted] } });
+    await cluster.until("it is restarted", () => running()[restarted] !== before[restarted]);
+    await sleep(1000);
+    const fresh = await invocations();
+    assert.notEqual(fresh[restarted], known[restarted]);
+    const byHand = join(folder, "by-hand");
+    await cluster.keel(["store", "restore", file, "--data-dir", byHand]);
+    killDaemon();
+    await rename(place, `${place}.by-hand`);
+    await cp(byHand, place, { recursive: true });
+    await cluster.keel(["up", "--no-example"]);
+    await cluster.until("all report what is", (seen) => {
+      const said = Object.fromEntries(seen.instances.map((it) => [it.name, it.invocation]));
+      return seen.machines.every(({ state }) => state === "up") && said[restarted] === fresh[restarted];
+    });
+    assert.deepEqual(await invocations(), fresh);
+    await cluster.start({ "by-hand.service": probeUnit() });
+    await cluster.until("units are started", (seen) => healthy(seen, ["by-hand.service"]));
+  });
+
   test("the keeld is killed on the way: there is a store, and everything goes on", async () => {
     const before = running();
     const scratch = `${place}.restore/store`;
-    const daemons = processes(cluster.name, /keeld\.js/).filter(({ machine }) => machine.startsWith("host."));
-    assert.ok(daemons.length > 0);
     void cluster.keel(["store", "restore", file, "--yes"]).catch(() => undefined);
     for (const end = performance.now() + 20_000; !existsSync(scratch) && performance.now() < end;)
       await sleep(5);
     await sleep(100);
-    for (const { pid } of daemons) process.kill(pid, "SIGKILL");
+    killDaemon();
     await cluster.keel(["up", "--no-example"]);
     await cluster.until("the cluster is there", (seen) => healthy(seen, both));
     const now = running();

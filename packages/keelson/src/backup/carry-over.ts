@@ -3,7 +3,7 @@
 // store, with their leases; nobody leads in it until somebody is elected anew.
 import type { KeysStore } from "@keelson/etcd/rest";
 import { keys, prefixes } from "../model/keys.ts";
-import { contentsOf, type StoredKey } from "./store-contents.ts";
+import type { StoredKey } from "./store-contents.ts";
 
 const carried = [
   prefixes.machines,
@@ -25,12 +25,10 @@ type Write = Parameters<KeysStore["write"]>[0]["write"][number];
 const mostWrites = 100;
 const mostBytes = 1 << 20;
 
-/** Makes the facts of now those of the restored store. Both are open for this process alone. */
+/** Makes the facts of now those of the restored store, which is open for this process alone. */
 export async function carryOver(now: KeysStore, restored: KeysStore): Promise<void> {
-  const present = await contentsOf(now);
-  const former = await contentsOf(restored);
-  const kept = [...present.keys.values()].filter(({ key }) => carried.some((one) => key.startsWith(one)));
-  const outdated = [...former.keys.values()].filter(({ key }) => !isRestored(key));
+  const kept = await below(now, carried);
+  const outdated = await below(restored, [...carried, prefixes.leader]);
   const leases = leasesOf(kept);
   for (const lease of new Set([...leasesOf(outdated), ...leases])) await revoke(restored, lease);
   for (const lease of leases) {
@@ -39,12 +37,21 @@ export async function carryOver(now: KeysStore, restored: KeysStore): Promise<vo
   }
   const deletes = outdated.map(({ key }): Write => ({ delete: { key } }));
   await writeAll(restored, deletes);
-  const bodies = orderedBodies(kept).filter((key) => !former.keys.has(key));
-  const puts = [...bodies.flatMap((key) => present.keys.get(key) ?? []), ...kept];
+  const puts = [...(await orderedBodies(kept, now)), ...kept];
   await writeAll(
     restored,
     puts.map(({ key, value, lease }): Write => ({ put: key, value, lease })),
   );
+}
+
+async function below(store: KeysStore, folders: readonly string[]): Promise<readonly StoredKey[]> {
+  const { results } = await store.read(folders.map((key) => ({ key, end: prefixEnd(key) })));
+  return results.flat();
+}
+
+/** The first key behind a folder's. */
+function prefixEnd(folder: string): string {
+  return `${folder.slice(0, -1)}0`;
 }
 
 function leasesOf(stored: readonly StoredKey[]): ReadonlySet<bigint> {
@@ -55,17 +62,20 @@ async function revoke(store: KeysStore, lease: bigint): Promise<void> {
   if ((await store.lease(lease)) !== undefined) await store.revoke(lease);
 }
 
-/** The unit files by which machines run what they run. */
-function orderedBodies(kept: readonly StoredKey[]): readonly string[] {
+/** The unit files by which machines run what they run; each is the same in every store. */
+async function orderedBodies(kept: readonly StoredKey[], store: KeysStore): Promise<readonly StoredKey[]> {
   const orders = kept.filter(({ key }) => key.startsWith(prefixes.schedule));
-  const hashes = orders.map(({ value }) => {
-    try {
-      return String((JSON.parse(Buffer.from(value).toString()) as { readonly hash?: unknown }).hash);
-    } catch {
-      return "";
-    }
-  });
-  return [...new Set(hashes)].map((hash) => keys.body(hash));
+  const hashes = new Set(orders.map(({ value }) => hashIn(value)));
+  const { results } = await store.read([...hashes].map((hash) => ({ key: keys.body(hash) })));
+  return results.flat();
+}
+
+function hashIn(order: Uint8Array): string {
+  try {
+    return String((JSON.parse(Buffer.from(order).toString()) as { readonly hash?: unknown }).hash);
+  } catch {
+    return "";
+  }
 }
 
 async function writeAll(store: KeysStore, writes: readonly Write[]): Promise<void> {

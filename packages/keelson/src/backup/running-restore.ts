@@ -18,7 +18,7 @@ import { contentsOf, openAlone } from "./store-contents.ts";
 /** The embedded store that is to be replaced. */
 export interface RestoredPlace {
   readonly dataDir: string;
-  /** What it holds while it runs; undefined while it does not. */
+  /** What it holds; undefined while it does not run. What is got before a stop can still be read after it. */
   readonly keys: KeysStore | undefined;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -54,6 +54,7 @@ export async function settleRestore(dataDir: string): Promise<"old" | "new" | un
 export class RunningRestore implements StoreRestore {
   readonly #options: RunningRestoreOptions;
   #plan: RestorePlan | undefined;
+  #stoppedMs = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: RunningRestoreOptions) {
@@ -86,7 +87,6 @@ export class RunningRestore implements StoreRestore {
       const plan = this.#plan;
       if (plan?.id !== id)
         throw new KeelError("KEEL-403", "the plan is outdated: another backup was handed in since");
-      const startedMs = clock.now();
       try {
         await this.#replace(plan, tell);
       } finally {
@@ -96,7 +96,7 @@ export class RunningRestore implements StoreRestore {
         revision: plan.backup.revision,
         keptAs: plan.keptAs,
       });
-      return { keptAs: plan.keptAs, pauseMs: Math.round(clock.now() - startedMs) };
+      return { keptAs: plan.keptAs, pauseMs: Math.round(clock.now() - this.#stoppedMs) };
     });
   }
 
@@ -105,12 +105,7 @@ export class RunningRestore implements StoreRestore {
     const swap = { place: place.dataDir, incoming: this.#restored, kept: keptAs };
     let isSwapped = false;
     try {
-      tell("stops the store");
-      await place.stop();
-      reached("stopped");
-      tell("carries over where units run");
-      await this.#carryOver();
-      reached("carried over");
+      await this.#stopAndCarryOver(tell, reached);
       tell("puts the restored store in its place");
       await swapDirectories(swap, reached);
       isSwapped = true;
@@ -130,10 +125,22 @@ export class RunningRestore implements StoreRestore {
     }
   }
 
-  async #carryOver(): Promise<void> {
-    await using now = await openAlone(this.#options.place.dataDir);
+  async #stopAndCarryOver(
+    tell: (words: string) => void,
+    reached: (step: RestoreStep) => void,
+  ): Promise<void> {
+    const { place, clock } = this.#options;
+    const { keys } = place;
+    if (keys === undefined) throw new KeelError("KEEL-724", "the embedded store does not run");
+    // Opened while the present store still answers: nobody waits for that.
     await using restored = await openAlone(this.#restored);
-    await carryOver(now.keys, restored.keys);
+    tell("stops the store");
+    this.#stoppedMs = clock.now();
+    await place.stop();
+    reached("stopped");
+    tell("carries over where units run");
+    await carryOver(keys, restored.keys);
+    reached("carried over");
   }
 
   async #receive(file: AsyncIterable<Uint8Array>): Promise<void> {

@@ -41,11 +41,11 @@ export async function followMove(
 export async function confirmMove(
   keel: Invocation,
   question: string,
-  { yes, noun = "move" }: { readonly yes?: boolean; readonly noun?: string },
+  { yes, noun = "move" }: { readonly yes?: boolean; readonly noun?: "move" | "restore" },
 ): Promise<void> {
   if (yes === true) return;
   if (!keel.terminal.interactive) {
-    throw new KeelError("KEEL-412", `nobody is there to confirm the ${noun}`, {
+    throw new KeelError(noun === "move" ? "KEEL-412" : "KEEL-724", `nobody is there to confirm the ${noun}`, {
       hint: "repeat it with --yes",
     });
   }

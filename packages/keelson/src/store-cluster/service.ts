@@ -213,5 +213,5 @@ export class StoreService {
 }
 
 function logFailure(log: Log, error: unknown): void {
-  log.warn("the store did not move", { error: describeError(error) });
+  log.warn("the store stays as it was", { error: describeError(error) });
 }
