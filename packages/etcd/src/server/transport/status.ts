@@ -12,10 +12,21 @@ export function statusOf(error: unknown): Status {
   if (error instanceof EtcdError) {
     return { code: error.grpcStatus ?? GRPC_STATUS.UNKNOWN, message: error.message };
   }
+  if (isTooLarge(error)) {
+    const message = "the answer is larger than 512 MiB: ask for it in parts, with a limit";
+    return { code: GRPC_STATUS.RESOURCE_EXHAUSTED, message };
+  }
   if (error instanceof WireError || error instanceof RangeError) {
     return { code: GRPC_STATUS.INTERNAL, message: `grpc: error unmarshalling request: ${error.message}` };
   }
   return { code: GRPC_STATUS.INTERNAL, message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Answers are strings, and V8's have an end. */
+function isTooLarge(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ERR_STRING_TOO_LONG" || error.message === "Invalid string length";
 }
 
 /** A message as the `grpc-message` header has it: bytes outside of printable ASCII, and %, as %XX. */
