@@ -154,6 +154,11 @@ export class DaemonClient {
     );
   }
 
+  /** Throws KEEL-724 unless the daemon's store can be restored now. */
+  async checkRestorable(): Promise<void> {
+    await readAll(await this.#open({ path: "/v1/store/restore" }));
+  }
+
   /** Hands a backup in, to be restored into the running store; resolves with what that would change. */
   planRestore(stream: NodeJS.ReadableStream, bytes: number): Promise<RestorePlan> {
     const body = { stream, bytes, type: "application/octet-stream" };

@@ -14,6 +14,13 @@ const restoring = z.strictObject({ plan: z.string().check(z.minLength(1), z.maxL
 export function storeRestoreRoutes(routes: ApiRoutes, context: ApiContext): void {
   const { clock } = context.options;
 
+  // Asked before a file is sent that may be large.
+  routes.get("/v1/store/restore", async () => {
+    serviceOf(context).checkReplaceable();
+    restoreOf(context);
+    return new Response(null, { status: 204 });
+  });
+
   routes.post("/v1/store/restore/plan", async (c) => {
     const { incoming } = c.env;
     serviceOf(context).checkReplaceable();

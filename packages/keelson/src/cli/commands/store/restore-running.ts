@@ -17,11 +17,12 @@ export async function restoreRunning(
   file: string,
   options: { readonly dryRun?: boolean; readonly yes?: boolean },
 ): Promise<number> {
-  const manifest = await checkFile(file);
   const client = await keel.daemon();
+  await client.checkRestorable();
+  const manifest = await checkFile(file);
   const { cluster } = await client.health();
   const { size } = await stat(file);
-  const told = await keel.progress.run("the backup is proven", () =>
+  const told = await keel.progress.run("proof of the backup", () =>
     client.planRestore(createReadStream(file), size),
   );
   const facts = { file, takenAt: manifest?.takenAt ?? null, cluster: manifest?.cluster ?? null };
