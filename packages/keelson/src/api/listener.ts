@@ -17,6 +17,9 @@ export type Answerer = (request: Request, bindings: Bindings) => Response | Prom
 
 const maxConnections = 512;
 const headersMs = 10_000;
+const tcpHeaderBytes = 16 << 10;
+/** Two of the store's longest keys, as base64 in a URL, and what else there is. */
+const socketHeaderBytes = 112 << 10;
 /** A whole request, its body included: an archive of 4 GiB at 10 MB/s takes 7 minutes. */
 const requestMs = 30 * 60_000;
 
@@ -91,7 +94,12 @@ function httpServer(entrance: Entrance, options: ListenerOptions): Server {
     },
   );
   const server = createServer(
-    { headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: 5000, maxHeaderSize: 16 << 10 },
+    {
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: 5000,
+      maxHeaderSize: entrance === "socket" ? socketHeaderBytes : tcpHeaderBytes,
+    },
     (incoming, outgoing) => void listener(incoming, outgoing),
   );
   server.maxConnections = maxConnections;

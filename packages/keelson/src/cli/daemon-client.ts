@@ -248,7 +248,8 @@ export class DaemonClient {
         if (line.trim() !== "") yield check(answer, parseJson(line, call.path), call.path);
       }
     } catch (error) {
-      throw this.#signal.aborted ? this.#signal.reason : error;
+      if (this.#signal.aborted) throw this.#signal.reason;
+      throw error instanceof KeelError ? error : this.#brokenOff(error);
     } finally {
       response.destroy();
     }
@@ -300,6 +301,14 @@ export class DaemonClient {
         call.body.stream.on("error", (error: Error) => sent.destroy(error));
         call.body.stream.pipe(sent);
       } else sent.end(payload);
+    });
+  }
+
+  #brokenOff(cause: unknown): KeelError {
+    const where = describeEndpoint(this.endpoint);
+    return new KeelError("KEEL-601", `the daemon at ${where} ended before its answer did`, {
+      cause,
+      hint: "run the command again when it is back: `keel doctor` says how it is",
     });
   }
 

@@ -45,12 +45,10 @@ export async function confirmMove(
 ): Promise<void> {
   if (yes === true) return;
   if (!keel.terminal.interactive) {
-    throw new KeelError(noun === "move" ? "KEEL-412" : "KEEL-724", `nobody is there to confirm the ${noun}`, {
-      hint: "repeat it with --yes",
-    });
+    throw new KeelError("KEEL-716", `nobody is there to confirm the ${noun}: repeat it with --yes`);
   }
   const answer = await keel.terminal.ask(`${question} [y/N] `, keel.signal);
-  if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted("nothing was changed");
+  if (!/^y(es)?$/i.test(answer.trim())) throw new KeelError("KEEL-716", "nothing was changed");
 }
 
 export function movedText({ words, ms, pauseMs }: MoveLine): string {

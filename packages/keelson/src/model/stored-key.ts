@@ -66,7 +66,7 @@ export interface StoreKeys {
 
 /** Longest key and value that are written, in bytes: what one request of the store takes. */
 export const mostKeyBytes = 32 << 10;
-export const mostValueBytes = 1 << 20;
+export const mostValueBytes = 3 << 19;
 
 const ours = Buffer.from("/keelson/");
 const afterOurs = Buffer.from("/keelson0");

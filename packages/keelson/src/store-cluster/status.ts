@@ -150,10 +150,14 @@ function complaints(
   const voters = members.filter(({ role }) => role !== "learner").length;
   const spare = healthy - (Math.floor(voters / 2) + 1);
   const words: string[] = [];
+  // A member that answers is there, even when it can do nothing without the others.
   const silent = members
-    .filter((member) => !member.healthy)
+    .filter(({ healthy: isHealthy, version }) => !isHealthy && version === "")
     .map(({ name, machineName }) => machineName || name);
-  if (spare < 0) words.push(`the store has no majority and takes no writes: start ${silent.join(", ")}`);
+  if (spare < 0)
+    words.push(
+      `the store has no majority and takes no writes${silent.length === 0 ? "" : `: start ${silent.join(", ")}`}`,
+    );
   else if (healthy < voters)
     words.push(
       `${voters - healthy} of ${voters} members do not answer; the store bears the loss of ${spare} more`,

@@ -1,10 +1,10 @@
 // The commands for keys, through the API and directly, over a store in this process.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { EtcdClient } from "@keelson/etcd/client";
+import { EtcdClient, op } from "@keelson/etcd/client";
 import { EtcdServer } from "@keelson/etcd/server";
 import { run } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
@@ -99,6 +99,48 @@ describe("commands for the store's keys", () => {
         const second = (await keel("ls", "p/", "--after", "p/2", "-o", "json", ...to())).json;
         assert.deepEqual([second.keys.map(({ key }: { key: string }) => key), second.left], [["p/3"], 0]);
         assert.match((await keel("get", "p/", "--prefix", "--limit", "1", ...to())).stdout, /… 2 more/);
+      });
+
+      test("ls and get --prefix: as many keys as were asked for, however many answers that takes", async () => {
+        for (let from = 0; from < 1100; from += 100) {
+          const names = Array.from({ length: 100 }, (_, i) => `many/${String(from + i).padStart(4, "0")}`);
+          await client.txn({ compare: [], success: names.map((name) => op.put(name, "v")) });
+        }
+        const { json } = await keel("ls", "many/", "--limit", "1050", "-o", "json", ...to());
+        assert.deepEqual([json.keys.length, json.left, json.keys.at(-1).key], [1050, 50, "many/1049"]);
+        const got = (await keel("get", "many/", "--prefix", "--limit", "5000", "-o", "json", ...to())).json;
+        assert.deepEqual([got.keys.length, got.count], [1100, 1100]);
+        await remove("many/");
+      });
+
+      test("long keys and large values, up to what the store takes, and not a byte more is read", async () => {
+        const long = "k".repeat(32 << 10);
+        assert.equal((await keel("put", long, "v", ...to())).code, 0);
+        assert.match((await keel("get", long, ...to())).stdout, /1 bytes\)\nv\n$/);
+        assert.equal((await keel("del", long, "--prefix", "-y", ...to())).code, 0);
+        for (const verb of ["get", "history", "watch", "ls"]) {
+          const { code, stderr } = await keel(verb, `${long}k`, ...to());
+          assert.deepEqual([code, /at most|1 to 32768 bytes, not 32769/.test(stderr)], [2, true], verb);
+        }
+        await writeFile(join(folder, "large"), Buffer.alloc(1_500_000, "x"));
+        assert.equal((await keel("put", "large", "--file", "large", ...to())).code, 0);
+        await truncate(join(folder, "large"), 2 ** 40);
+        const { code, stderr } = await keel("put", "large", "--file", "large", ...to());
+        assert.equal(code, 2);
+        assert.match(stderr, /a value has at most 1572864 bytes[^]*KEEL-605/);
+        await remove("large");
+      });
+
+      test("options that go with others are refused without them", async () => {
+        for (const [argv, why] of [
+          [["get", "t", "--limit", "3"], /--limit goes with --prefix/],
+          [["get", "t", "--prefix", "--raw"], /--raw prints one key/],
+          [["get", "t", "--endpoints", endpoint, "--key", "k.pem"], /--cert and --key belong together/],
+        ] as const) {
+          const { code, stderr } = await keel(...argv);
+          assert.equal(code, 2, stderr);
+          assert.match(stderr, why);
+        }
       });
 
       test("del shows what goes and asks; unasked it deletes nothing", async () => {

@@ -2,6 +2,7 @@ import { Option } from "commander";
 import { KeelError } from "../../../base/errors.ts";
 import type { KeySpan, StoredKey } from "../../../model/stored-key.ts";
 import type { Register } from "../../invocation.ts";
+import { firstKeys } from "./key-pages.ts";
 import { openKeys, spanOf, withKeyOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
 import { keyDocument, keyText, leaseText, valueText } from "./value-text.ts";
@@ -29,14 +30,15 @@ export const registerGet: Register = (group, act) => {
     const span = spanOf(word, options);
     const limit = wholeNumber(options.limit, "--limit", { least: 1 }) ?? defaultLimit;
     const revision = wholeNumber(options.revision, "--revision", { least: 1 }) ?? 0;
+    if (options.prefix === true && options.raw === true)
+      throw new KeelError("KEEL-104", "--raw prints one key, not --prefix");
+    if (options.limit !== undefined && options.prefix !== true)
+      throw new KeelError("KEEL-104", "--limit goes with --prefix");
     await using opened = await openKeys(keel, options);
-    const page = await opened.keys.range(span, { limit, revision });
+    const page = await firstKeys(opened.keys, span, { limit, revision });
     const [first] = page.keys;
     if (first === undefined && options.prefix !== true) throw absent(span, revision);
-    if (options.raw === true) {
-      if (options.prefix === true) throw new KeelError("KEEL-104", "--raw prints one key, not --prefix");
-      return keel.terminal.out(first?.value ?? new Uint8Array());
-    }
+    if (options.raw === true) return keel.terminal.out(first?.value ?? new Uint8Array());
     if (options.prefix !== true && first !== undefined) {
       return keel.output.document({ revision: page.revision, ...keyDocument(first) }, () => withHead(first));
     }

@@ -5,7 +5,7 @@ import { Option } from "commander";
 import type { Command } from "commander";
 import { describeError, KeelError } from "../../../base/errors.ts";
 import type { KeySpan, StoreKeys } from "../../../model/stored-key.ts";
-import { prefixSpan } from "../../../model/stored-key.ts";
+import { mostKeyBytes, prefixSpan } from "../../../model/stored-key.ts";
 import type { Invocation } from "../../invocation.ts";
 
 export interface KeyOptions {
@@ -76,6 +76,9 @@ export async function storeClient(keel: Invocation, options: KeyOptions & { read
   if (user !== undefined && (password ?? "") === "") {
     throw new KeelError("KEEL-104", "--user needs the password in the environment, as KEEL_STORE_PASSWORD");
   }
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new KeelError("KEEL-104", "--cert and --key belong together");
+  }
   const isSecure = cacert !== undefined || cert !== undefined;
   const tls = {
     ca: cacert === undefined ? undefined : await file(cacert),
@@ -96,9 +99,14 @@ export async function storeClient(keel: Invocation, options: KeyOptions & { read
 
 /** A key of the command line. Throws KEEL-104. */
 export function keyOf(word: string, { hex = false }: { readonly hex?: boolean }): Uint8Array {
-  if (!hex) return Buffer.from(word);
-  if (!/^([0-9a-fA-F]{2})*$/.test(word)) throw new KeelError("KEEL-104", `"${word}" is not hex`);
-  return Buffer.from(word, "hex");
+  if (hex && !/^([0-9a-fA-F]{2})*$/.test(word)) {
+    throw new KeelError("KEEL-104", `"${word}" is not hex: two digits for each byte`);
+  }
+  const key = Buffer.from(word, hex ? "hex" : "utf8");
+  if (key.length > mostKeyBytes) {
+    throw new KeelError("KEEL-104", `a key has 1 to ${mostKeyBytes} bytes, not ${key.length}`);
+  }
+  return key;
 }
 
 /** One key, or all that begin with it. */
@@ -108,6 +116,6 @@ export function spanOf(
 ): KeySpan {
   const key = keyOf(word, options);
   if (options.prefix === true) return prefixSpan(key);
-  if (key.length === 0) throw new KeelError("KEEL-104", "a key is not empty");
+  if (key.length === 0) throw new KeelError("KEEL-104", "a key cannot be empty");
   return { start: key };
 }

@@ -4,6 +4,7 @@ import type { StoredKey } from "../../../model/stored-key.ts";
 import type { Register } from "../../invocation.ts";
 import { renderTable } from "../../table.ts";
 import type { Column } from "../../table.ts";
+import { firstKeys } from "./key-pages.ts";
 import { keyOf, openKeys, withKeyOptions } from "./key-options.ts";
 import type { KeyOptions } from "./key-options.ts";
 import { keyText, leaseText } from "./value-text.ts";
@@ -40,7 +41,7 @@ export const registerLs: Register = (group, act) => {
     const start = after === undefined ? all.start : Buffer.concat([after, Buffer.alloc(1)]);
     const span = { ...all, start: Buffer.compare(start, all.start) > 0 ? start : all.start };
     await using opened = await openKeys(keel, options);
-    const page = await opened.keys.range(span, { limit, keysOnly: true });
+    const page = await firstKeys(opened.keys, span, { limit, keysOnly: true });
     const last = page.keys.at(-1);
     const left = page.count - page.keys.length;
     const isShort = left > 0 && last !== undefined;

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Option } from "commander";
 import { describeError, KeelError } from "../../../base/errors.ts";
@@ -49,18 +49,21 @@ async function valueOf(
     throw new KeelError("KEEL-104", "the value is given twice: as an argument and with --file");
   }
   if (value !== undefined) return Buffer.from(value);
-  if (file === undefined) return await standardInput();
+  if (file === undefined) return await wholeOf(process.stdin as AsyncIterable<Buffer>);
   try {
-    return await readFile(resolve(cwd, file));
+    await using handle = await open(resolve(cwd, file));
+    return await wholeOf(handle.createReadStream({ autoClose: false }));
   } catch (cause) {
+    if (cause instanceof KeelError) throw cause;
     throw new KeelError("KEEL-104", `${file} cannot be read: ${describeError(cause)}`, { cause });
   }
 }
 
-async function standardInput(): Promise<Uint8Array> {
+/** Everything that comes, as long as it can be a value. */
+async function wholeOf(stream: AsyncIterable<Buffer>): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+  for await (const chunk of stream) {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes > mostValueBytes)
