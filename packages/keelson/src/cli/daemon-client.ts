@@ -109,7 +109,7 @@ export class DaemonClient {
 
   /** The unit file, byte for byte. Throws KEEL-501. */
   async unitFile(unit: string): Promise<Uint8Array> {
-    return readAll(await this.#open({ path: `/v1/units/${encodeURIComponent(unit)}/file` }));
+    return await this.#whole({ path: `/v1/units/${encodeURIComponent(unit)}/file` });
   }
 
   plan(ask: Ask): Promise<PlanView> {
@@ -170,7 +170,7 @@ export class DaemonClient {
 
   /** The daemon forgets what was handed in. */
   async dropRestore(): Promise<void> {
-    await readAll(await this.#open({ method: "DELETE", path: "/v1/store/restore/plan" }));
+    await this.#whole({ method: "DELETE", path: "/v1/store/restore/plan" });
   }
 
   /** Carries a plan out; one line for each step, the last is `done`. It goes on when nobody reads. */
@@ -192,7 +192,7 @@ export class DaemonClient {
 
   /** Asks for a machine's member of the store to be taken elsewhere. */
   async replaceStoreMember(machine: string): Promise<void> {
-    await readAll(await this.#open({ method: "POST", path: "/v1/store/replace", json: { machine } }));
+    await this.#whole({ method: "POST", path: "/v1/store/replace", json: { machine } });
   }
 
   /** What a path answers, in the form that is expected of it. */
@@ -236,9 +236,7 @@ export class DaemonClient {
   /** Throws KEEL-204 while units use it, unless the cluster's name is given. */
   async removeImage(name: string, confirm: string | undefined): Promise<void> {
     const query = confirm === undefined ? "" : `?confirm=${encodeURIComponent(confirm)}`;
-    await readAll(
-      await this.#open({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}${query}` }),
-    );
+    await this.#whole({ method: "DELETE", path: `/v1/images/${encodeURIComponent(name)}${query}` });
   }
 
   async *#lines<T>(call: Call, answer: Answer<T>): AsyncGenerator<T> {
@@ -260,8 +258,19 @@ export class DaemonClient {
   }
 
   async #json<T>(call: Call, answer: Answer<T>): Promise<T> {
-    const text = new TextDecoder().decode(await readAll(await this.#open(call)));
+    const text = new TextDecoder().decode(await this.#whole(call));
     return check(answer, parseJson(text, call.path), call.path);
+  }
+
+  /** The whole answer. */
+  async #whole(call: Call): Promise<Uint8Array> {
+    const response = await this.#open(call);
+    try {
+      return await readAll(response);
+    } catch (error) {
+      if (this.#signal.aborted) throw this.#signal.reason;
+      throw error instanceof KeelError ? error : this.#brokenOff(error);
+    }
   }
 
   /** Sends the request; resolves with an answer of the 200s, throws the daemon's error for any other. */

@@ -1,6 +1,7 @@
 // The commands that look after the store, on a store that is embedded: what they say, and what they refuse.
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -101,6 +102,27 @@ describe("commands that look after the store", () => {
     assert.match((await keel("migrate", "--to", "embedded", "--yes")).stderr, /KEEL-412/);
     assert.match((await keel("migrate", "--forget-old", "--yes")).stderr, /never had the store/);
     assert.match((await keel("replace", "m9")).stderr, /no machine "m9"/);
+  });
+
+  test("what asks for an agreement is refused, exit 4, when nobody can give it or the answer is no", async () => {
+    const unasked = await keel("migrate", "--forget-old");
+    assert.equal(unasked.code, 4);
+    assert.match(unasked.stderr, /repeat it with --yes[^]*KEEL-716/);
+  });
+
+  test("a daemon that ends in the middle of an answer is said to have ended", async () => {
+    const socket = join(folder, "short.sock");
+    await using fake = createServer((_request, response) => {
+      response.writeHead(200, { "content-type": "application/x-ndjson" });
+      response.write('{"words":"members: 0 of 3 are up","ms":1,"done":false}\n', () => response.destroy());
+    });
+    await new Promise<void>((resolve) => fake.listen(socket, resolve));
+    const recording = recordingTerminal({ env: { KEEL_ENDPOINT: `unix:${socket}` }, cwd: folder });
+    for (const argv of [["migrate", "--to", "embedded", "--yes"], ["status"]]) {
+      assert.equal(await run(["store", ...argv], recording), 9, recording.stderr());
+    }
+    assert.match(recording.stderr(), /ended before its answer did[^]*KEEL-601/);
+    assert.doesNotMatch(recording.stderr(), /KEEL-900/);
   });
 
   test("the API refuses garbage, and gives no credentials while the store takes everybody", async () => {
