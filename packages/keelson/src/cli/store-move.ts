@@ -41,7 +41,7 @@ export async function followMove(
 export async function confirmMove(
   keel: Invocation,
   question: string,
-  { yes, noun = "move" }: { readonly yes?: boolean; readonly noun?: "move" | "restore" },
+  { yes, noun = "move" }: { readonly yes?: boolean; readonly noun?: string },
 ): Promise<void> {
   if (yes === true) return;
   if (!keel.terminal.interactive) {

@@ -114,7 +114,10 @@ describe("commands that look after the store", () => {
     const socket = join(folder, "short.sock");
     await using fake = createServer((_request, response) => {
       response.writeHead(200, { "content-type": "application/x-ndjson" });
-      response.write('{"words":"members: 0 of 3 are up","ms":1,"done":false}\n', () => response.destroy());
+      response.write(
+        '{"words":"members: 0 of 3 are up","ms":1,"pauseMs":null,"done":false,"error":null}\n',
+        () => response.destroy(),
+      );
     });
     await new Promise<void>((resolve) => fake.listen(socket, resolve));
     const recording = recordingTerminal({ env: { KEEL_ENDPOINT: `unix:${socket}` }, cwd: folder });

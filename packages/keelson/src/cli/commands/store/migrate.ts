@@ -23,7 +23,7 @@ export const registerMigrate: Register = (group, act) => {
     if ((to === undefined) === (forgetOld !== true))
       throw new KeelError("KEEL-104", "say either --to etcd, --to embedded or --forget-old");
     if (forgetOld === true) {
-      await confirmMove(keel, "Delete the former store's data?", options);
+      await confirmMove(keel, "Delete the former store's data?", { ...options, noun: "deletion" });
       const forgotten = await (await keel.daemon()).forgetFormerStore();
       const text =
         forgotten.length === 0
