@@ -1,10 +1,10 @@
 // `npm test`: installs what the suites need, then hands all of them to node's test runner in one run, so
 // that its summary is the last word. `npm test -- unit machines` runs only the suites that are named.
-import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { spawnBound } from "../packages/etcd/test/bound-process.ts";
 import { ensureDebianPackages } from "./support/debian-packages.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -67,9 +67,16 @@ await ensureDebianPackages(chosen.flatMap((name) => suites[name].packages));
 const files = chosen.flatMap((name) => globSync(suites[name].files, { cwd: root }).toSorted());
 const only = values.only === undefined ? [] : [`--test-name-pattern=${values.only}`];
 const leftOpen = pathToFileURL(resolve(root, "test/support/left-open.ts")).href;
-const runner = spawn(
-  process.execPath,
-  [`--import=${leftOpen}`, "--test", "--test-concurrency=1", "--test-reporter=spec", ...only, ...files],
+const runner = spawnBound(
+  [
+    process.execPath,
+    `--import=${leftOpen}`,
+    "--test",
+    "--test-concurrency=1",
+    "--test-reporter=spec",
+    ...only,
+    ...files,
+  ],
   { cwd: root, stdio: "inherit" },
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => runner.kill(signal));

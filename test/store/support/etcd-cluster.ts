@@ -9,6 +9,8 @@ import { join } from "node:path";
 const NETWORK = "10.99.0";
 const CLIENT_PORT = 2379;
 const PEER_PORT = 2380;
+/** The kernel ends what runs behind this with its parent, also when it is paused. */
+const BOUND = ["setpriv", "--pdeathsig", "KILL", "--"] as const;
 /** Runs a program for as long as there is someone at the other end of its input. */
 const HELD = 'exec 3<&0; "$@" <&- 3<&- & child=$!; read -r _ <&3; kill -KILL $child; wait $child';
 
@@ -91,14 +93,12 @@ class Member implements ClusterMember {
       "--election-timeout=300",
       "--log-level=fatal",
     ];
-    this.#etcd = spawn(
-      "nsenter",
-      ["--net", "-t", String(this.#namespace?.pid), "sh", "-c", HELD, "-", program, ...argv],
-      {
-        stdio: ["pipe", "ignore", "ignore"],
-        detached: true,
-      },
-    );
+    const [bound, ...binding] = BOUND;
+    const inside = ["nsenter", "--net", "-t", String(this.#namespace?.pid)];
+    this.#etcd = spawn(bound, [...binding, ...inside, "sh", "-c", HELD, "-", ...BOUND, program, ...argv], {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+    });
   }
 
   async kill(): Promise<void> {
