@@ -45,7 +45,7 @@ describe("keel discovery", () => {
       await fetch(`${url}/${id}?prevExist=false`, { method: "PUT", body });
     }
     const shown = await keel("show", url.slice(-32));
-    assert.match(shown.out, /^a cluster of 2: all have come; forgotten in 1440 minutes\n/);
+    assert.match(shown.out, /^a cluster of 2: all have come; forgotten in (1d 0h|23h 59m)\n/);
     assert.match(shown.out, /9a +m9a +http:\/\/10\.0\.0\.1:2380 +yes\n1b .* yes\n5c .* no: came too late\n/);
     const json = JSON.parse((await keel("show", url, "-o", "json")).out) as {
       readonly members: readonly { readonly id: string }[];

@@ -3,6 +3,7 @@ import { describeError, KeelError } from "../../base/errors.ts";
 import { createLog } from "../../base/log.ts";
 import type { Log } from "../../base/log.ts";
 import { systemRandom } from "../../base/random.ts";
+import { formatDuration } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { renderTable } from "../table.ts";
 import type { Column } from "../table.ts";
@@ -170,7 +171,7 @@ function inWords(state: Awaited<ReturnType<typeof readToken>>): string {
   const { size, members, secondsLeft } = state;
   const missing = Math.max(0, size - members.length);
   const who = missing === 0 ? "all have come" : `${missing} still to come`;
-  const left = secondsLeft === undefined ? "" : `; forgotten in ${Math.ceil(secondsLeft / 60)} minutes`;
+  const left = secondsLeft === undefined ? "" : `; forgotten in ${formatDuration(secondsLeft * 1000)}`;
   return `a cluster of ${size}: ${who}${left}\n${members.length === 0 ? "" : renderTable(columns, members)}`;
 }
 
@@ -219,6 +220,6 @@ function address(text: string): { readonly host: string; readonly port: number }
 
 function wholeNumber(text: string, option: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
-    throw new KeelError("KEEL-104", `${option} wants a whole number, not "${text}"`);
+    throw new KeelError("KEEL-104", `${option} wants a whole number from 1 on, not "${text}"`);
   return Number(text);
 }
