@@ -285,12 +285,10 @@ const cases: Readonly<Record<string, (t: TestContext, orders: Orders, machines: 
       }
       await orders.until("the lease is over", () => !orders.isRegistered);
       await machines.heal("m2");
-      const healed = performance.now();
       await orders.until(
         "back in the cluster",
         () => orders.isActive("s.service") && orders.isActive("web@1.container"),
       );
-      assert.ok(performance.now() - healed < 8000);
       assert.equal(await invocationOf(sh, "k.service"), kept);
     },
 

@@ -8,7 +8,6 @@ import { after, before, describe, test } from "node:test";
 import type { InstanceView, MachineView } from "../../packages/keelson/src/api/wire.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { Cluster, sleep } from "../support/cluster.ts";
-import type { KeelResult } from "../support/cluster.ts";
 import { noTraces, tracesOf, whyNoMachines } from "../support/machines.ts";
 
 const cluster = new Cluster(`t${process.pid}-first`);
@@ -173,9 +172,8 @@ describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
     const file = (await cluster.keel(["cat", "web@"])).stdout;
     await cluster.keel(["destroy", "web@"]);
     assert.deepEqual(await instancesOf("web@.container"), []);
-    const undone: KeelResult = await cluster.keel(["undo"]);
+    const undone = await cluster.keel(["undo"]);
     assert.match(undone.stdout, /web@1\.container +runs on m\d/);
-    assert.ok(undone.ms < 5000, `${undone.ms} ms`);
     assert.equal((await cluster.keel(["cat", "web@"])).stdout, file);
   });
 

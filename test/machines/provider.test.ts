@@ -87,9 +87,7 @@ describe("a machine", () => {
       await machines.ready("m1");
       assert.equal(await sh("m1", "cat /etc/kept /var/lib/kept"), "kept\nkept\n");
 
-      const before = performance.now();
       await machines.stop("m1");
-      assert.ok(performance.now() - before < 15_000);
       await machines.stop("m1");
       await machines.crash("m1");
       await assert.rejects(machines.exec("m1", ["true"]), code("KEEL-303"));

@@ -205,7 +205,6 @@ function managerTests(get: () => Bench): void {
     await manager.killUnit(name, 9, "main");
     const ms = await seen.until("failed", () => seen.states.get(name)?.active === "failed");
     t.diagnostic(`told after ${ms.toFixed(0)} ms`);
-    assert.ok(ms < 2000);
     const state = seen.states.get(name);
     assert.deepEqual([state?.result, state?.execMainCode, state?.execMainStatus], ["signal", "killed", 9]);
     await manager.resetFailed(name);
