@@ -9,6 +9,9 @@ import { ensureDebianPackages } from "./support/debian-packages.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
+/** A test that takes longer hangs: it fails, and the others have their turn. */
+const LONGEST_TEST_MS = 600_000;
+
 interface Suite {
   readonly files: string;
   readonly what: string;
@@ -73,6 +76,7 @@ const runner = spawnBound(
     `--import=${leftOpen}`,
     "--test",
     "--test-concurrency=1",
+    `--test-timeout=${LONGEST_TEST_MS}`,
     "--test-reporter=spec",
     ...only,
     ...files,
