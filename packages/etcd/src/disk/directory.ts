@@ -9,6 +9,7 @@
 // is not as it was written stops it, with the place, and changes nothing.
 
 import { join } from "node:path";
+import { setImmediate as pause } from "node:timers/promises";
 import { Crc32c } from "./crc32c.ts";
 import { giveBack, systemDisk, type Disk } from "./disk.ts";
 import { ioError } from "./failure.ts";
@@ -145,6 +146,8 @@ async function restoreSnapshot(path: string, recovery: Recovery, medium: Medium)
   for (const chunk of content.chunks) {
     bytes += chunk.length;
     recovery.snapshot(chunk);
+    // The process may serve another store meanwhile.
+    await pause();
   }
   giveBack(content.bytes);
   return { index: newest.index, bytes };

@@ -2,6 +2,7 @@
 
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as pause } from "node:timers/promises";
 import { EtcdError } from "../errors.ts";
 import { Crc32c } from "./crc32c.ts";
 import { systemDisk, type Disk } from "./disk.ts";
@@ -110,7 +111,10 @@ class Inspector {
     for (const file of await listSnapshots(this.#place.path, this.#medium.disk)) {
       const { chunks } = (await this.#noting(readSnapshot(file, this.#medium))) ?? { chunks: [] };
       // Only the newest counts.
-      if (snapshots.length === 0) for (const chunk of chunks) recovery.snapshot(chunk);
+      for (const chunk of snapshots.length === 0 ? chunks : []) {
+        recovery.snapshot(chunk);
+        await pause();
+      }
       const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       snapshots.push({ path: file.path, index: file.index, bytes });
     }

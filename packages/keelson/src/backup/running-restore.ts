@@ -13,7 +13,7 @@ import type { RestorePlan, StoreRestore } from "../model/backup.ts";
 import { carryOver } from "./carry-over.ts";
 import { settleSwap, swapDirectories, type SwapStep } from "./directory-swap.ts";
 import { planRestore } from "./restore-plan.ts";
-import { contentsOf, openAlone } from "./store-contents.ts";
+import { contentsOf, openAlone, revisionOf } from "./store-contents.ts";
 
 /** The embedded store that is to be replaced. */
 export interface RestoredPlace {
@@ -183,14 +183,20 @@ export class RunningRestore implements StoreRestore {
       throw new KeelError("KEEL-721", `the backup cannot be restored: ${what}`, { cause });
     }
     if (place.keys === undefined) throw new KeelError("KEEL-724", "the embedded store does not run");
-    const present = await contentsOf(place.keys);
-    await using restored = await openAlone(dataDir);
-    const { backupKeys, storeKeys, ...differences } = planRestore(present, await contentsOf(restored.keys));
+    await using alone = await openAlone(dataDir);
+    const present = await revisionOf(place.keys);
+    const { backupKeys, storeKeys, ...differences } = await planRestore(
+      contentsOf(place.keys, present),
+      contentsOf(alone.keys, await revisionOf(alone.keys)),
+    ).catch((error: unknown) => {
+      if ((error as { readonly code?: unknown }).code !== "COMPACTED") throw error;
+      throw new KeelError("KEEL-403", "the store was compacted while it was compared", { cause: error });
+    });
     const at = clock.wall();
     return {
       id: Math.floor(random.next() * 2 ** 48).toString(36),
       backup: { revision, keys: backupKeys },
-      store: { revision: present.revision, keys: storeKeys, at },
+      store: { revision: present, keys: storeKeys, at },
       ...differences,
       keptAs: `${place.dataDir}.before-restore-${new Date(at).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`,
     };

@@ -8,11 +8,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { EtcdClient } from "@keelson/etcd/client";
+import type { KeysStore } from "@keelson/etcd/rest";
 import { EtcdServer } from "@keelson/etcd/server";
 import { restoreSteps, RunningRestore, settleRestore } from "../../src/backup/running-restore.ts";
 import type { RestoreStep } from "../../src/backup/running-restore.ts";
 import { settleSwap, swapDirectories, swapSteps } from "../../src/backup/directory-swap.ts";
-import { contentsOf, openAlone } from "../../src/backup/store-contents.ts";
+import { contentsOf, openAlone, revisionOf } from "../../src/backup/store-contents.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
@@ -77,6 +78,12 @@ const order = (name: string, body: string, fence: number): string =>
     because: "",
   });
 
+async function allOf(store: KeysStore) {
+  const revision = await revisionOf(store);
+  const stored = await Array.fromAsync(contentsOf(store, revision));
+  return { revision, keys: new Map(stored.map((one) => [one.key, one])) };
+}
+
 describe("a restore of the running store", () => {
   let folder = "";
   let file = "";
@@ -137,7 +144,7 @@ describe("a restore of the running store", () => {
   };
   const valuesOf = async (dataDir: string): Promise<ReadonlyMap<string, string>> => {
     await using server = await openAlone(dataDir);
-    const { keys: stored } = await contentsOf(server.keys);
+    const { keys: stored } = await allOf(server.keys);
     return new Map([...stored].map(([key, { value }]) => [key, Buffer.from(value).toString()]));
   };
 
@@ -159,7 +166,7 @@ describe("a restore of the running store", () => {
 
     const store = place.keys;
     assert.ok(store);
-    const { keys: stored, revision } = await contentsOf(store);
+    const { keys: stored, revision } = await allOf(store);
     assert.ok(revision > plan.backup.revision);
     const text = (key: string) => stored.get(key) && Buffer.from(stored.get(key)?.value ?? []).toString();
     assert.equal(text("other"), "then");
@@ -238,7 +245,7 @@ describe("a restore of the running store", () => {
         { code: "KEEL-725" },
       );
       assert.ok(place.keys, "the store that was goes on");
-      const { keys: stored } = await contentsOf(place.keys);
+      const { keys: stored } = await allOf(place.keys);
       assert.equal(Buffer.from(stored.get("other")?.value ?? []).toString(), "now");
       await place.stop();
       const left = (await readdir(folder)).filter((name) => name.startsWith(`back-${failing}`));
