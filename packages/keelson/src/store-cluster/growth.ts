@@ -148,7 +148,7 @@ class Growth {
     this.#run.tell("switches over");
     await this.#until(
       switchMs,
-      "this keeld did not follow the store",
+      () => "this keeld did not follow the store",
       () => store.access.endpoints.join() === location.endpoints.join(),
     );
     await this.#closeDiscovery();
@@ -177,7 +177,9 @@ class Growth {
     const all = [machine, ...values.map(({ key }) => key.slice(keys.member("").length))];
     const missing = (): readonly string[] =>
       all.filter((id) => records.client(id)?.authority !== fingerprint);
-    const late = `not every keeld got a certificate`;
+    const named = (id: string): string =>
+      this.#plan.machines.find((one) => one.id === id)?.name ?? (id === machine ? "this keeld" : id);
+    const late = (): string => `no certificate has reached ${missing().map(named).join(", ")}`;
     await this.#until(certificatesMs, late, () => {
       this.#run.tell(`certificates: ${all.length - missing().length} of ${all.length} keelds have theirs`);
       return missing().length === 0;
@@ -185,12 +187,14 @@ class Growth {
   }
 
   async #membersReady(): Promise<void> {
-    const { clock, records } = this.#options;
+    const { clock, records, store } = this.#options;
     const { machines, size } = this.#plan;
     const end = clock.now() + membersMs;
     this.#run.tell("starts the members");
     for (;;) {
+      const present = await presentMachines(store, this.#signal);
       const problems = machines.flatMap(({ id, name }) => {
+        if (!present.has(id)) return [`${name} is away`];
         const report = records.report(id);
         return report?.problem ? [`${name}: ${report.problem}`] : [];
       });
@@ -203,7 +207,7 @@ class Growth {
       );
       // A problem that lasts is none that mends itself.
       if (problems.length > 0 && clock.now() > end - membersMs + problemMs)
-        throw new Error(problems.join("; "));
+        throw new Error(`given up after ${problemMs / 1000} s`);
       if (clock.now() > end) throw new Error(`${ready} of ${size} members came up in time`);
       await clock.sleep(250, this.#signal);
     }
@@ -217,10 +221,10 @@ class Growth {
     }
   }
 
-  async #until(withinMs: number, late: string, condition: () => boolean): Promise<void> {
+  async #until(withinMs: number, late: () => string, condition: () => boolean): Promise<void> {
     const { clock } = this.#options;
     for (const end = clock.now() + withinMs; !condition();) {
-      if (clock.now() > end) throw new Error(late);
+      if (clock.now() > end) throw new Error(late());
       await clock.sleep(50, this.#signal);
     }
   }
