@@ -145,9 +145,11 @@ describe("the store’s own cluster", { skip, timeout: 600_000 }, () => {
     assert.deepEqual(snapshot.alarms, {});
   });
 
-  test("a second growth is refused with its reason", async () => {
+  test("a second growth, and a restore, are refused with their reasons", async () => {
     const { stderr } = await cluster.keel(["store", "grow", "--yes"], { expect: 8 });
     assert.match(stderr, /the store is a cluster already/);
+    const restored = await cluster.keel(["store", "restore", "/dev/null", "--yes"], { expect: 8 });
+    assert.match(restored.stderr, /cluster of etcd[^]*migrate --to embedded/);
   });
 
   test("a machine with a member loses its power: the store goes on, and the member is replaced", async (t) => {
