@@ -173,6 +173,10 @@ describe("maintenance is that of etcd", { skip: "unavailable" in tools && tools.
         await noted(at, memberPromote, { ID });
         await noted(at, memberUpdate, { ID, peerURLs: ["http://h:1"] });
       }
+      for (const peerURLs of [["x"], [], ["http://127.0.0.1:1", "http://127.0.0.1:2"]]) {
+        const answer = await client.call(memberUpdate, { ID: own, peerURLs });
+        note("ok" in answer ? answer.ok.members.map((member) => member.peerURLs) : answer.refused.message);
+      }
       await noted(at, memberPromote, { ID: own });
       await noted(at, memberRemove, { ID: own });
     }));
@@ -180,11 +184,9 @@ describe("maintenance is that of etcd", { skip: "unavailable" in tools && tools.
   it("refuses with a reason what only several members could do", async () => {
     const { RawClient: Raw } = await import("./support/raw-client.ts");
     using client = new Raw(pair.ours.address);
-    const ID = await ownId(client);
     const asked = [
       await client.call(Cluster.method.memberAdd, { peerURLs: ["http://127.0.0.1:2380"] }),
       await client.call(Cluster.method.memberAdd, { peerURLs: ["unix://h:1"], isLearner: true }),
-      await client.call(Cluster.method.memberUpdate, { ID, peerURLs: ["http://127.0.0.1:2380"] }),
       await client.call(Maintenance.method.downgrade, { action: Downgrade.ENABLE, version: "3.4.0" }),
     ];
     for (const answer of asked) {

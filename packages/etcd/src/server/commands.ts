@@ -3,6 +3,8 @@
 
 import { EtcdError } from "../errors.ts";
 import type { LogRecord } from "../disk/frame.ts";
+import { MemberUpdateRequestSchema } from "../proto/generated/etcdserverpb/cluster_pb.ts";
+import { decode } from "./messages/generated.ts";
 import type { DeleteRangeRequest, PutRequest, TxnRequest } from "../keyspace/requests.ts";
 import {
   bigField,
@@ -42,6 +44,8 @@ type ChangeOf =
   | { readonly kind: "revoke"; readonly request: { readonly id: bigint } }
   | { readonly kind: "alarm"; readonly request: AlarmChange }
   | { readonly kind: "auth"; readonly request: AuthChange }
+  /** Where other members would find this one. */
+  | { readonly kind: "peerUrls"; readonly request: readonly string[] }
   /** The server was started: a new term. */
   | { readonly kind: "start" }
   | { readonly kind: "seal"; readonly request: Seal }
@@ -62,6 +66,7 @@ const KINDS = {
   alarm: 7,
   start: 8,
   auth: 9,
+  peerUrls: 11,
   seal: 20,
   unseal: 21,
   lastWrite: 22,
@@ -100,6 +105,8 @@ export function fromRecord({ kind, body }: LogRecord): Change {
       return { kind: "auth", request: decodeAuthChange(reader) };
     case KIND_BY:
       return readMadeFor(reader);
+    case KINDS.peerUrls:
+      return { kind: "peerUrls", request: decode(MemberUpdateRequestSchema, body).peerURLs };
     case KINDS.seal:
       return { kind: "seal", request: readSeal(Buffer.from(body)) };
     case KINDS.unseal:
@@ -134,6 +141,14 @@ export function compactCommand(revision: number): Command & { kind: "compact" } 
 
 export function authCommand(request: AuthChange): Command & { kind: "auth" } {
   return { kind: "auth", request, body: encodeAuthChange(request) };
+}
+
+/** `body` is the MemberUpdateRequest. */
+export function peerUrlsCommand(
+  request: readonly string[],
+  body: Uint8Array,
+): Command & { kind: "peerUrls" } {
+  return { kind: "peerUrls", request, body };
 }
 
 export function startCommand(): Command & { kind: "start" } {

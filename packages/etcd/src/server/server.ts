@@ -153,7 +153,8 @@ export class EtcdServer implements AsyncDisposable {
     const { leastLeaseTtl: leastTtl = LEAST_TTL, watchProgressMs: progressMs = PROGRESS_INTERVAL_MS } =
       options;
     const name = options.name ?? "default";
-    const membership = { name, clientUrls, peerUrls: options.peerUrls };
+    const peerUrls = (): readonly string[] => store.peerUrls ?? options.peerUrls ?? [];
+    const membership = { name, clientUrls, peerUrls };
     const open = new Map<string, Readonly<Record<string, Method>>>([
       ["etcdserverpb.KV", kvService(context, limits)],
       [
@@ -183,7 +184,7 @@ export class EtcdServer implements AsyncDisposable {
         randomId,
         name,
         clientUrls,
-        peerUrls: options.peerUrls,
+        peerUrls,
         access: new BasicAccess(auth, passwords),
       }),
     );

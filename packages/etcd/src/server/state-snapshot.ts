@@ -23,6 +23,8 @@ interface Head {
   readonly alarms: readonly (number | readonly [number, string])[];
   /** Id as a decimal number, and TTL in seconds. */
   readonly leases: readonly (readonly [string, number])[];
+  /** Only once they were changed. */
+  readonly peerUrls?: readonly string[] | undefined;
   /** Only while the store is sealed. */
   readonly seal?: Seal | undefined;
   /** Missing in snapshots of versions that knew no users. Messages of authpb in base64. */
@@ -48,6 +50,7 @@ export function snapshotChunks(state: StoreState): Iterable<Buffer> {
     term,
     alarms: state.alarms.raised.map(({ alarm, member }) => [alarm, String(member)] as const),
     leases,
+    peerUrls: state.peerUrls,
     seal: state.seal,
     auth: authHead(state),
   };
@@ -116,6 +119,7 @@ export class StateRestore {
   #takeHead(head: Head): void {
     this.#head = head;
     this.#state.term = head.term;
+    this.#state.peerUrls = head.peerUrls;
     this.#state.restoreSeal(head.seal);
     for (const raised of head.alarms) {
       const [alarm, member] = typeof raised === "number" ? [raised, 0] : raised;

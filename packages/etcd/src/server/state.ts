@@ -22,6 +22,7 @@ export interface Outcomes {
   readonly revoke: undefined;
   readonly alarm: undefined;
   readonly auth: undefined;
+  readonly peerUrls: undefined;
   readonly start: undefined;
   readonly seal: undefined;
   readonly unseal: undefined;
@@ -43,6 +44,8 @@ export class StoreState {
   readonly keyspace = new Keyspace();
   readonly auth = new AuthState();
   readonly alarms = new AlarmTable();
+  /** Where other members would find this one, once that was changed. */
+  peerUrls: readonly string[] | undefined;
   /** Starts of the server so far, and one. */
   term = 1;
   #seal: Seal | undefined;
@@ -85,6 +88,9 @@ export class StoreState {
         return this.auth.apply(change.request) as undefined;
       case "start":
         this.term++;
+        return undefined;
+      case "peerUrls":
+        this.peerUrls = change.request;
         return undefined;
       case "seal":
         return this.#close(change.request);

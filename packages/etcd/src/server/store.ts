@@ -129,6 +129,11 @@ export class Store implements AsyncDisposable {
   }
 
   /** Set while the store takes no changes, because it moves elsewhere. */
+  /** Where other members would find this one, once that was changed. */
+  get peerUrls(): readonly string[] | undefined {
+    return this.#state.peerUrls;
+  }
+
   get seal(): Seal | undefined {
     return this.#state.seal;
   }

@@ -37,6 +37,22 @@ describe("checking a store", () => {
     });
   });
 
+  test("keeps where other members would find it, in the log and in snapshots", async () => {
+    await using dir = await scratch();
+    const urls = ["http://10.0.0.1:2380", "http://10.0.0.2:2380"];
+    await serve(dir.path, async (client) => {
+      const [member] = await client.memberList();
+      await client.memberUpdate(member?.id ?? 0n, urls);
+    });
+    for (const writes of [30, 0]) {
+      await serve(dir.path, async (client) => {
+        assert.deepEqual((await client.memberList())[0]?.peerUrls, urls);
+        for (let count = 0; count < writes; count++) await client.put("k", String(count));
+      });
+    }
+    assert.equal((await checkStore({ dataDir: dir.path })).snapshots.length, 1);
+  });
+
   test("finds a flipped byte, and the store refuses to start with it", async () => {
     await using dir = await scratch();
     await serve(dir.path, async (client) => {

@@ -1,12 +1,16 @@
-import { create } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { EtcdError, GRPC_STATUS, SERVER_REFUSALS } from "../../errors.ts";
 import {
   MemberAddRequestSchema,
+  MemberListRequestSchema,
   MemberListResponseSchema,
   MemberPromoteRequestSchema,
   MemberRemoveRequestSchema,
+  type MemberSchema,
   MemberUpdateRequestSchema,
+  MemberUpdateResponseSchema,
 } from "../../proto/generated/etcdserverpb/cluster_pb.ts";
+import { peerUrlsCommand } from "../commands.ts";
 import { decode, encode } from "../messages/generated.ts";
 import type { Method } from "../transport/call.ts";
 import type { ServiceContext } from "./context.ts";
@@ -15,8 +19,10 @@ export interface Membership {
   readonly name: string;
   readonly clientUrls: () => readonly string[];
   /** Under which other members would find it. */
-  readonly peerUrls?: readonly string[] | undefined;
+  readonly peerUrls: () => readonly string[];
 }
+
+type MemberInit = MessageInitShape<typeof MemberSchema>;
 
 /** host:port behind http and https, anything behind unix; never a path. */
 const PEER_URL = /^\s*(https?:\/\/(\[[^\]\s]*\]|[^\s[\]:/?#]*):[^\s:/?#]*|unixs?:\/\/.*)\s*$/;
@@ -24,18 +30,21 @@ const PEER_URL = /^\s*(https?:\/\/(\[[^\]\s]*\]|[^\s[\]:/?#]*):[^\s:/?#]*|unixs?
 /** etcdserverpb.Cluster: a cluster of one, which stays one. What is asked is checked as etcd checks it. */
 export function clusterService(
   { store, header, access }: ServiceContext,
-  { name, clientUrls, peerUrls = [] }: Membership,
+  { name, clientUrls, peerUrls }: Membership,
 ): Record<string, Method> {
   const checkMember = (id: bigint): void => {
     if (id !== store.memberId) throw EtcdError.refusal("MEMBER_NOT_FOUND");
   };
+  const members = (): MemberInit[] => [
+    { ID: store.memberId, name, peerURLs: [...peerUrls()], clientURLs: [...clientUrls()] },
+  ];
   return {
     // Linearizable or not: what one member knows is what all know.
     MemberList: {
       kind: "unary",
-      handle: () => {
-        const member = { ID: store.memberId, name, peerURLs: [...peerUrls], clientURLs: [...clientUrls()] };
-        const answer = create(MemberListResponseSchema, { members: [member] });
+      handle: (bytes) => {
+        decode(MemberListRequestSchema, bytes);
+        const answer = create(MemberListResponseSchema, { members: members() });
         // As etcd's, this header names no revision.
         return header(0) + encode(MemberListResponseSchema, answer);
       },
@@ -61,9 +70,12 @@ export function clusterService(
     },
     MemberUpdate: {
       kind: "unary",
-      handle: (bytes) => {
-        checkMember(decode(MemberUpdateRequestSchema, bytes).ID);
-        throw alone("it has no peer URLs");
+      handle: async (bytes) => {
+        const { ID, peerURLs } = decode(MemberUpdateRequestSchema, bytes);
+        checkMember(ID);
+        await store.propose(peerUrlsCommand(peerURLs, bytes));
+        const answer = create(MemberUpdateResponseSchema, { members: members() });
+        return header(0) + encode(MemberUpdateResponseSchema, answer);
       },
     },
     MemberPromote: {

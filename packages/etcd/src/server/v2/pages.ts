@@ -22,7 +22,7 @@ export interface V2Options {
   readonly name: string;
   readonly clientUrls: () => readonly string[];
   /** Under which other members would find this one. */
-  readonly peerUrls?: readonly string[] | undefined;
+  readonly peerUrls: () => readonly string[];
   readonly access: BasicAccess;
 }
 
@@ -137,8 +137,8 @@ export class V2Pages implements Disposable {
   }
 
   #members(page: string, method: string, response: ServerResponse): void {
-    const { store, name, clientUrls, peerUrls = [] } = this.#options;
-    const member = { id: store.memberId.toString(16), name, peerURLs: peerUrls, clientURLs: clientUrls() };
+    const { store, name, clientUrls, peerUrls } = this.#options;
+    const member = { id: store.memberId.toString(16), name, peerURLs: peerUrls(), clientURLs: clientUrls() };
     response.setHeader("X-Etcd-Cluster-Id", store.clusterId.toString(16));
     const id = page.slice("members/".length);
     switch (method) {
