@@ -9,7 +9,10 @@ export type StoreMove = { readonly to: "etcd"; readonly members: number } | { re
 
 /** Moves the store and shows the steps. Throws the daemon's error when the move was undone. */
 export async function moveStore(keel: Invocation, move: StoreMove): Promise<MoveLine> {
-  const what = move.to === "etcd" ? `store on ${move.members} members` : "store in one machine";
+  const what =
+    move.to === "etcd"
+      ? `store on ${move.members} member${move.members === 1 ? "" : "s"}`
+      : "store in one machine";
   return followMove(keel, { what, lines: (await keel.daemon()).moveStore(move), noun: "move" });
 }
 

@@ -43,7 +43,11 @@ export function planGrowth(facts: GrowthFacts): GrowthPlan {
     ...(sizes.includes(size)
       ? []
       : [`a cluster has ${sizes.join(", ")} members, not ${size}: an even number bears no more losses`]),
-    ...(location?.kind === "etcd" ? ["the store is a cluster already"] : []),
+    ...(location?.kind === "etcd"
+      ? [
+          "the store is a cluster already; for another number of members `keel store migrate --to embedded` first",
+        ]
+      : []),
     ...(holdsStore ? [] : ["this machine does not run the embedded store: ask the one that does"]),
     ...(present.length >= size
       ? []

@@ -94,7 +94,10 @@ export class StoreService {
     return this.#begin(async (run) => {
       const pauseMs = await grow(this.#options, plan, { run, signal: this.#options.signal });
       const names = plan.machines.map(({ name }) => name).join(", ");
-      run.succeed(`the store is a cluster of ${plan.size} members, on ${names}`, pauseMs);
+      run.succeed(
+        `the store is a cluster of ${plan.size} member${plan.size === 1 ? "" : "s"}, on ${names}`,
+        pauseMs,
+      );
     });
   }
 

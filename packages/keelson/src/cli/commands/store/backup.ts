@@ -9,6 +9,7 @@ import { formatBytes } from "../../../local/progress.ts";
 import type { BackupSource } from "../../../model/backup.ts";
 import { formatAge, formatMoment } from "../../duration.ts";
 import type { Invocation, Register } from "../../invocation.ts";
+import { Interrupted } from "../../report-error.ts";
 import { renderTable } from "../../table.ts";
 import type { Column } from "../../table.ts";
 import { storeClient, withStoreOptions } from "./key-options.ts";
@@ -44,7 +45,14 @@ export const registerBackup: Register = (group, act) => {
       const { takeBackup } = await import("../../../backup/take-backup.ts");
       const { source, cluster } = opened;
       const now = (): number => keel.clock.wall();
-      const manifest = await takeBackup({ source, file, cluster, now, signal: keel.signal });
+      const isNew = !existsSync(file);
+      const manifest = await takeBackup({ source, file, cluster, now, signal: keel.signal }).catch(
+        (error: unknown) => {
+          if (!keel.signal.aborted || !isNew || !existsSync(file)) throw error;
+          const verify = `\`${keel.command(`store backup verify ${file}`)}\``;
+          throw new Interrupted(`interrupted: ${file} is written, but not proven: ${verify}`);
+        },
+      );
       keel.output.document({ path: file, proven: true, ...manifest }, () => {
         const { revision = 0, hash = 0 } = manifest.source ?? {};
         return `${file}: ${formatBytes(manifest.bytes)}, revision ${revision}, proven (HashKV ${hash})\n`;
