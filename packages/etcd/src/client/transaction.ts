@@ -37,7 +37,8 @@ export type OpResult =
   | { readonly type: "txn"; readonly succeeded: boolean; readonly responses: readonly OpResult[] };
 
 export interface Transaction {
-  readonly compare: readonly Compare[];
+  /** Conditions; without any the transaction succeeds. */
+  readonly compare?: readonly Compare[] | undefined;
   /** Carried out when every condition holds. */
   readonly success: readonly Op[];
   /** Carried out otherwise. */
@@ -128,7 +129,7 @@ export const op = {
  * @throws EtcdError TOO_MANY_OPS
  */
 export function transactionRequest(transaction: Transaction): MessageInitShape<typeof TxnRequestSchema> {
-  const { compare: conditions, success, failure = [] } = transaction;
+  const { compare: conditions = [], success, failure = [] } = transaction;
   if (weightOf(transaction) > MAX_TXN_OPS) {
     throw new EtcdError("TOO_MANY_OPS", `a transaction has at most ${MAX_TXN_OPS} conditions or operations`);
   }
@@ -140,7 +141,7 @@ export function transactionRequest(transaction: Transaction): MessageInitShape<t
 }
 
 /** Operations as etcd counts them: the longest list, and the heaviest transaction in it. */
-function weightOf({ compare: conditions, success, failure = [] }: Transaction): number {
+function weightOf({ compare: conditions = [], success, failure = [] }: Transaction): number {
   const inner = [...success, ...failure].map(({ weight = 0 }) => weight);
   return Math.max(conditions.length, success.length, failure.length) + Math.max(0, ...inner);
 }

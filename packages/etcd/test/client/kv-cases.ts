@@ -147,6 +147,7 @@ export function kvCases(client: () => EtcdClient): void {
       await failsWith("DUPLICATE_KEY", client().txn(twice));
       const many = Array.from({ length: 129 }, (_, i) => op.put(`m/${i}`, ""));
       await failsWith("TOO_MANY_OPS", client().txn({ compare: [], success: many }));
+      assert.equal((await client().txn({ success: [] })).succeeded, true);
       assert.equal((await client().range({ prefix: "m/" })).count, 0);
     });
 
