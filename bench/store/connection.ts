@@ -81,7 +81,7 @@ export class Connection {
     if (type === FRAME.data || type === FRAME.headers) return this.#answers.frame(head);
     if (type === FRAME.goAway || type === FRAME.reset) {
       const what = type === FRAME.reset ? "a call" : "the connection";
-      throw new Error(`the server ended ${what}: ${payload.toString("latin1")}`);
+      throw new Error(`the server ended ${what}: ${payload.toString("hex")}`);
     }
     if ((flags & FLAG.ack) !== 0) return;
     if (type === FRAME.settings) this.#acknowledge(type, Buffer.alloc(0));
