@@ -13,7 +13,7 @@ import { ADMIN_CALLS, KEY_CALLS, NOT_FOR_ROOT, SETUP, unary } from "./support/au
 import { plain, RawClient } from "./support/raw-client.ts";
 import { RandomAuth } from "./support/random-auth.ts";
 import type { Step } from "./support/random-auth.ts";
-import { seeded } from "./support/random-requests.ts";
+import { seeded } from "../../packages/etcd/test/seeded.ts";
 import { embedded, etcd35, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
 import { Watching } from "./support/watching.ts";

@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Comparison, stretch, type Step } from "./support/history.ts";
-import { RandomRequests, seeded } from "./support/random-requests.ts";
+import { seeded } from "../../packages/etcd/test/seeded.ts";
+import { RandomRequests } from "./support/random-requests.ts";
 import { embedded, etcd35, realEtcd } from "./support/servers.ts";
 import { shrink } from "./support/shrink.ts";
 

@@ -14,7 +14,8 @@ import { Auth } from "../../packages/etcd/src/proto/generated/etcdserverpb/auth_
 import { KV } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
 import { Lease } from "../../packages/etcd/src/proto/generated/etcdserverpb/lease_pb.ts";
 import { plain, RawClient } from "./support/raw-client.ts";
-import { RandomRequests, seeded } from "./support/random-requests.ts";
+import { seeded } from "../../packages/etcd/test/seeded.ts";
+import { RandomRequests } from "./support/random-requests.ts";
 import { carryOut } from "./support/carry-out.ts";
 import { embedded, etcd35, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";

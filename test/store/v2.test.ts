@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import { EtcdClient } from "../../packages/etcd/src/client/index.ts";
 import { ClientKeysStore, KeysHandler } from "../../packages/etcd/src/rest/index.ts";
-import { seeded } from "./support/random-requests.ts";
+import { seeded } from "../../packages/etcd/test/seeded.ts";
 import { embedded, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 import type { TestServer } from "./support/servers.ts";
 import { Comparison } from "./support/v2-comparison.ts";

@@ -27,17 +27,6 @@ export type Request =
   | { readonly kind: "timeToLive"; readonly request: { ID: bigint; keys: boolean } }
   | { readonly kind: "keepAlive"; readonly request: { ID: bigint } };
 
-/** A generator of numbers in [0, 1) (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const KEYS = ["a", "b", "c", "d", "aa", "ab", "b/1", "b/2", "b/3", "ÿ", "c\0", "d/x"];
 const ENDS = ["", "", "", "b", "c", "b0", "b/4", "e", "\0", "a", "aaa"];
 
