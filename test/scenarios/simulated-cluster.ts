@@ -11,7 +11,7 @@ import {
 } from "../../packages/keelson/src/host/simulated-host.ts";
 import type { ClusterSnapshot } from "../../packages/keelson/src/model/cluster.ts";
 import type { Confirmation, Intent, Operation } from "../../packages/keelson/src/model/operation.ts";
-import { PlacementCache } from "../../packages/keelson/src/model/placement-cache.ts";
+import { PlacementCache } from "../../packages/keelson/src/model/placement/cache.ts";
 import { isSupporting, templateName } from "../../packages/keelson/src/model/unit-name.ts";
 import { applyOperation } from "../../packages/keelson/src/registry/apply-operation.ts";
 import { ClusterView } from "../../packages/keelson/src/registry/cluster-view.ts";

@@ -88,6 +88,8 @@ describe("a move", { skip, concurrency: 3 }, () => {
       const stores = { from: here, to: there };
       const lease = await fill(here, { isCompacted });
       const holder = new Holder(stores, lease);
+      opened.defer(() => holder.stop());
+      await holder.begun;
       const { revision: start } = await here.range({ key: "a" });
       const watcher = new Watcher(stores, start + 1);
       opened.defer(() => watcher.stop());
@@ -99,7 +101,6 @@ describe("a move", { skip, concurrency: 3 }, () => {
       await here.put("short", "", { lease: short.id });
 
       const result = await migrate(optionsOf(source.address, [target.address]));
-      opened.defer(() => holder.stop());
       const atSwitch = writers.map(({ count }) => count);
       await new Promise((resolve) => setTimeout(resolve, 1000));
       for (const writer of writers) await writer.stop();
@@ -230,6 +231,7 @@ describe("a move", { skip, concurrency: 3 }, () => {
         opened.defer(() => writer.stop());
         const holder = new Holder({ from: here, to: there }, lease);
         opened.defer(() => holder.stop());
+        await holder.begun;
         const task = taskOf(source.address, target.address, dieAt);
         assert.equal(await runMover(task), "killed", dieAt);
         if (dieAt !== "done")

@@ -99,6 +99,8 @@ export class Watcher {
 export class Holder {
   here = 0;
   there = 0;
+  /** The first renewal is made. */
+  readonly begun: Promise<void>;
   readonly #timer: NodeJS.Timeout;
 
   constructor({ from, to }: Stores, lease: bigint) {
@@ -111,6 +113,7 @@ export class Holder {
         this.here++;
       }
     };
+    this.begun = renew();
     this.#timer = setInterval(() => void renew().catch(() => undefined), 300);
   }
 

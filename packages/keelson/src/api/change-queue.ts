@@ -139,5 +139,6 @@ export class ChangeQueue {
 
 function changesNothing({ operation, removesMember, intent }: OperationPlan): boolean {
   const recorded: readonly Intent["kind"][] = ["purge", "remove-machine"];
-  return operation.changes.length === 0 && removesMember === undefined && !recorded.includes(intent.kind);
+  const count = operation.changes.length + (operation.records?.length ?? 0);
+  return count === 0 && removesMember === undefined && !recorded.includes(intent.kind);
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { describeError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
-import { PlacementCache } from "../model/placement-cache.ts";
+import { PlacementCache } from "../model/placement/cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import type { SchedulerFacts } from "../scheduler/plan.ts";

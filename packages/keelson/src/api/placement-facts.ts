@@ -1,7 +1,7 @@
 // What the scheduler makes of a snapshot, for those who show it.
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { instancesOf } from "../model/instances.ts";
-import type { PlacementSource } from "../model/placement-cache.ts";
+import type { PlacementSource } from "../model/placement/cache.ts";
 import type { SchedulerFacts } from "../scheduler/plan.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import type { PlacementFacts } from "./views/cluster-projection.ts";

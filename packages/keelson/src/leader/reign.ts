@@ -4,18 +4,23 @@
 import type { Clock } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { timeOrderedId, type Random } from "../base/random.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
+import type { Decision } from "../model/decision.ts";
 import { keys, nameIn, prefixes } from "../model/keys.ts";
-import { PlacementCache } from "../model/placement-cache.ts";
+import { PlacementCache } from "../model/placement/cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { ClusterView, ViewChange } from "../registry/cluster-view.ts";
 import { GarbageCollector } from "../registry/garbage.ts";
 import type { Leadership } from "../registry/leadership.ts";
+import { applyOperation } from "../registry/apply-operation.ts";
 import { writeAlarm, writeOrders } from "../registry/orders.ts";
+import { writeRecords } from "../registry/records.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import { massFailureAlarm, type Plan, type SchedulerFacts, type WriteGroup } from "../scheduler/plan.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import { Abandoned } from "./abandoned.ts";
+import { deciders } from "./deciders.ts";
 import { Impulse } from "./impulse.ts";
 import type { LeaderMetrics } from "./leader-metrics.ts";
 
@@ -29,6 +34,7 @@ export interface ReignOptions {
   readonly machines: ClusterView;
   readonly leaseSeconds: number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly metrics: LeaderMetrics;
 }
@@ -99,15 +105,18 @@ export class Reign {
   async #pass(): Promise<number> {
     const { view, clock, metrics, log } = this.#options;
     this.#impulse.clear();
-    const { snapshot } = view;
-    if (!(await this.#readBodies(snapshot))) return clock.now() + 500;
-    const started = clock.now();
-    const facts = this.#facts();
-    const plan = schedule(snapshot, this.#placements, facts);
-    this.#lastPassMs = clock.now() - started;
-    metrics.passed(this.#lastPassMs, plan.unplaced.size);
-    this.#awaitsReports = plan.awaitsReports;
+    if (!(await this.#readBodies(view.snapshot))) return clock.now() + 500;
+    let decided: Omit<Decision, "records" | "operations">;
+    let plan: Plan;
     try {
+      decided = await this.#decide();
+      const { snapshot } = view;
+      const started = clock.now();
+      const facts = this.#facts();
+      plan = schedule(snapshot, this.#placements, facts);
+      this.#lastPassMs = clock.now() - started;
+      metrics.passed(this.#lastPassMs, plan.unplaced.size);
+      this.#awaitsReports = plan.awaitsReports || decided.awaitsReports;
       await this.#carryOut(plan, { snapshot, facts });
     } catch (error) {
       if (!(error instanceof KeelError) || error.code !== "KEEL-403") throw error;
@@ -115,9 +124,36 @@ export class Reign {
       log.info("the plan is void", { error: describeError(error) });
       return clock.now() + 200;
     }
+    const { snapshot } = view;
     const abandonedAtMs = await this.#abandoned.carryOn(snapshot);
     await this.#collectGarbage(snapshot);
-    return Math.min(plan.againMs ?? Infinity, abandonedAtMs, this.#garbageAtMs);
+    const againMs = Math.min(plan.againMs ?? Infinity, decided.againMs ?? Infinity);
+    return Math.min(againMs, abandonedAtMs, this.#garbageAtMs);
+  }
+
+  /** Asks the deciders, and writes what they say; the view shows it before this returns. */
+  async #decide(): Promise<Omit<Decision, "records" | "operations">> {
+    const { view, store, clock, random, leadership, log } = this.#options;
+    const call = { signal: leadership.over };
+    let awaitsReports = false;
+    let againMs: number | undefined;
+    for (const decider of deciders) {
+      const { snapshot } = view;
+      const wallMs = clock.wall();
+      const newId = (): string => timeOrderedId(wallMs, random);
+      const scene = { snapshot, placements: this.#placements, nowMs: clock.now(), wallMs, newId };
+      const decision = decider.decide(scene);
+      awaitsReports ||= decision.awaitsReports;
+      againMs = Math.min(againMs ?? Infinity, decision.againMs ?? Infinity);
+      let revision = await writeRecords(store, leadership.fence, decision.records, call);
+      for (const operation of decision.operations) {
+        log.info("operation", { id: operation.id, summary: operation.summary, by: decider.name });
+        const fence = leadership.fence;
+        revision = await applyOperation(store, operation, new Map(), { ...call, fence });
+      }
+      if (revision > 0) await this.#seen(revision);
+    }
+    return { awaitsReports, againMs };
   }
 
   #facts(): SchedulerFacts {
@@ -238,6 +274,7 @@ export class Reign {
 function hashesOf(snapshot: ClusterSnapshot): Set<string> {
   const used = new Set<string>();
   for (const { hash } of snapshot.units.values()) used.add(hash);
+  for (const { from, to } of snapshot.rollouts.values()) used.add(from).add(to);
   for (const entries of snapshot.schedule.values()) for (const { hash } of entries.values()) used.add(hash);
   for (const statuses of snapshot.statuses.values()) for (const { hash } of statuses.values()) used.add(hash);
   return used;

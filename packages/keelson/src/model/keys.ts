@@ -14,6 +14,12 @@ export const prefixes = {
   images: `${root}images/`,
   cluster: `${root}cluster/`,
   store: `${root}store/`,
+  machineSettings: `${root}settings/machines/`,
+  moves: `${root}moves/`,
+  rollouts: `${root}rollouts/`,
+  versions: `${root}versions/`,
+  jobs: `${root}jobs/`,
+  timers: `${root}timers/`,
 } as const;
 
 export const keys = {
@@ -26,6 +32,13 @@ export const keys = {
   statusOf: (machine: string) => `${prefixes.status}${machine}/`,
   status: (machine: string, unit: string) => `${prefixes.status}${machine}/${unit}`,
   operation: (id: string) => prefixes.operations + id,
+  machineSettings: (id: string) => prefixes.machineSettings + id,
+  clusterSettings: `${root}settings/cluster`,
+  move: (instance: string) => prefixes.moves + instance,
+  rollout: (unit: string) => prefixes.rollouts + unit,
+  versions: (unit: string) => prefixes.versions + unit,
+  job: (name: string) => prefixes.jobs + name,
+  timer: (name: string) => prefixes.timers + name,
   image: (name: string) => prefixes.images + encodeURIComponent(name),
   /** Set by the leader while it holds back (mass failure), removed when it goes on. */
   alarm: (name: string) => `${prefixes.cluster}alarms/${name}`,

@@ -1,6 +1,7 @@
 // Every change is an operation: what was asked, what it meant, what it changed, how to take it back.
 import * as z from "zod/mini";
 import { recordCodec } from "./record.ts";
+import { recordChangeSchema } from "./record-kinds.ts";
 import { desiredStates, maxReplicas, sha256Pattern } from "./unit.ts";
 
 /** How long operations, and the bodies that only they hold on to, are kept. */
@@ -40,6 +41,30 @@ export const intentSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("undo"), operation: z.optional(z.string()) }),
   z.strictObject({ kind: z.literal("purge") }),
   z.strictObject({ kind: z.literal("remove-machine"), machine: z.string() }),
+  z.strictObject({ kind: z.literal("cordon"), machine: z.string(), cordoned: z.boolean() }),
+  z.strictObject({
+    kind: z.literal("drain"),
+    machine: z.string(),
+    /** Seconds after which what is still there is stopped anyway. */
+    deadlineSeconds: z.optional(z.int().check(z.gte(1), z.lte(7 * 86_400))),
+    reason: z._default(z.string().check(z.maxLength(500)), ""),
+  }),
+  z.strictObject({
+    kind: z.literal("set-metadata"),
+    machine: z.string(),
+    /** The empty value takes a key away. */
+    metadata: z.record(z.string().check(z.maxLength(256)), z.string().check(z.maxLength(1024))),
+  }),
+  z.strictObject({
+    kind: z.literal("configure"),
+    autoRebalance: z.optional(z.boolean()),
+    overcommit: z.optional(
+      z.strictObject({
+        memory: z.optional(z.number().check(z.gte(1), z.lte(100))),
+        cpu: z.optional(z.number().check(z.gte(1), z.lte(100))),
+      }),
+    ),
+  }),
 ]);
 export type Intent = z.infer<typeof intentSchema>;
 
@@ -99,6 +124,8 @@ export const operationCodec = recordCodec(
     summary: z.string(),
     kind: z.string(),
     changes: z.array(change),
+    /** Changes of other records, made in the same transaction as the first changes of units. */
+    records: z.optional(z.array(recordChangeSchema)),
     impact,
     /** Unix milliseconds. */
     at: z.number(),

@@ -22,6 +22,10 @@ export const scheduleCodec = recordCodec(
     placed: z.number(),
     /** Why it is here, in words: "fewest units (2)", "moved from m2: its lease ran out". */
     because: z.string(),
+    /** Machine id: the instance is started here first and stops there when it is healthy here. */
+    takesOver: z.optional(z.string()),
+    /** Machines on which it failed too often, by id, until when it does not go back there: Unix milliseconds. */
+    avoids: z.optional(z.record(z.string(), z.number())),
   }),
 );
 export type ScheduleEntry = ReturnType<typeof scheduleCodec.decode>;
@@ -50,6 +54,12 @@ export const statusCodec = recordCodec(
     addresses: z.array(z.string()),
     /** Unix milliseconds of steps on the way: received, image, written, started, active. */
     steps: z.record(z.string(), z.number()),
+    /** Failures on this machine since `since`, under the present order; left out for none. */
+    failures: z.optional(z.object({ count: z.int(), since: z.number(), last: z.number() })),
+    /** Of a unit that ran to its end: how. */
+    ended: z.optional(
+      z.object({ at: z.number(), result: z.enum(["succeeded", "failed"]), status: z.optional(z.int()) }),
+    ),
   }),
 );
 export type UnitStatus = ReturnType<typeof statusCodec.decode>;

@@ -9,11 +9,12 @@ import { maxRecordBytes } from "../model/record.ts";
 import { unitCodec } from "../model/unit.ts";
 import type { Unit } from "../model/unit.ts";
 import { putBodies } from "./bodies.ts";
+import { readRecords } from "./records.ts";
 import { storeErrorCode } from "./store-client.ts";
 import type { CallOptions, Compare, StoreClient, StoredValue, StoreWrite } from "./store-client.ts";
 
-/** Changes in one transaction: each takes up to two comparisons, of which etcd takes 128. */
-const changesPerTxn = 60;
+/** Changes in one transaction: each takes up to two comparisons, of which etcd takes 128, and records take some. */
+const changesPerTxn = 50;
 const attempts = 5;
 
 type Current = ReadonlyMap<string, StoredValue>;
@@ -21,13 +22,14 @@ type Current = ReadonlyMap<string, StoredValue>;
 /**
  * Writes the bodies, the changes and the record. Returns the revision of the last transaction.
  * Rejects with KEEL-403, and nothing changed, when a unit is not what `before` says any more; with KEEL-605
- * when the record is too large; with KEEL-401 when the store cannot be reached.
+ * when the record is too large; with KEEL-401 when the store cannot be reached. Records beside units are written
+ * with the first changes, a leader's fence is compared there.
  */
 export async function applyOperation(
   client: StoreClient,
   operation: Operation,
   bodies: ReadonlyMap<string, string>,
-  options: CallOptions = {},
+  options: CallOptions & { readonly fence?: readonly Compare[] } = {},
 ): Promise<number> {
   if (Buffer.byteLength(operationCodec.encode(operation)) > maxRecordBytes) {
     const limit = `${maxRecordBytes / 1024} KiB`;
@@ -35,18 +37,21 @@ export async function applyOperation(
       hint: "Change fewer units at a time.",
     });
   }
-  const call = { ...options, timeoutMs: options.timeoutMs ?? 5000 };
+  const { fence = [], ...rest } = options;
+  const call = { ...rest, timeoutMs: options.timeoutMs ?? 5000 };
   await putBodies(client, bodies, call);
-  if (operation.changes.length <= changesPerTxn) {
-    return writeAtOnce(client, { ...operation, state: "applied" }, { bodies, call });
+  const size = operation.changes.length + (operation.records?.length ?? 0) / 2;
+  if (size <= changesPerTxn) {
+    return writeAtOnce(client, { ...operation, state: "applied" }, { bodies, call, fence });
   }
   await checkAll(client, operation.changes, call);
   const key = keys.operation(operation.id);
   const begun: Operation = { ...operation, state: "applying" };
+  const records = await readRecords(client, operation.records ?? [], call);
   const { succeeded } = await client.txn(
     {
-      compare: [{ key, target: "create", is: "=", revision: 0 }],
-      write: [{ put: key, value: operationCodec.encode(begun) }],
+      compare: [{ key, target: "create", is: "=", revision: 0 }, ...records.compare, ...fence],
+      write: [{ put: key, value: operationCodec.encode(begun) }, ...records.write],
     },
     call,
   );
@@ -90,15 +95,33 @@ export async function resumeOperation(
 async function writeAtOnce(
   client: StoreClient,
   operation: Operation,
-  { bodies, call }: { readonly bodies: ReadonlyMap<string, string>; readonly call: CallOptions },
+  {
+    bodies,
+    call,
+    fence,
+  }: {
+    readonly bodies: ReadonlyMap<string, string>;
+    readonly call: CallOptions;
+    readonly fence: readonly Compare[];
+  },
 ): Promise<number> {
   const key = keys.operation(operation.id);
   for (let attempt = 0; ; attempt++) {
     const current = await readUnits(client, operation.changes, call);
     refuseMoved(operation.changes, current);
     const undone = await readUndone(client, operation, call);
-    const compare: Compare[] = [{ key, target: "create", is: "=", revision: 0 }, ...undone.compare];
-    const write: StoreWrite[] = [{ put: key, value: operationCodec.encode(operation) }, ...undone.write];
+    const records = await readRecords(client, operation.records ?? [], call);
+    const compare: Compare[] = [
+      { key, target: "create", is: "=", revision: 0 },
+      ...fence,
+      ...undone.compare,
+      ...records.compare,
+    ];
+    const write: StoreWrite[] = [
+      { put: key, value: operationCodec.encode(operation) },
+      ...undone.write,
+      ...records.write,
+    ];
     for (const change of operation.changes) {
       compare.push(guardOf(change, current));
       write.push(writeOf(change));

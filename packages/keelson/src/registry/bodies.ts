@@ -30,10 +30,12 @@ export async function putBodies(
   await flush();
 }
 
-/** Hashes that units, orders or operations of the snapshot point to. */
+/** Hashes that units, their versions, orders, rollouts or operations of the snapshot point to. */
 export function hashesInUse(snapshot: ClusterSnapshot): Set<string> {
   const used = new Set<string>();
   for (const unit of snapshot.units.values()) used.add(unit.hash);
+  for (const { from, to } of snapshot.rollouts.values()) used.add(from).add(to);
+  for (const { versions } of snapshot.versions.values()) for (const { hash } of versions) used.add(hash);
   for (const orders of snapshot.schedule.values()) for (const order of orders.values()) used.add(order.hash);
   for (const { changes } of snapshot.operations.values()) {
     for (const { before, after } of changes) {

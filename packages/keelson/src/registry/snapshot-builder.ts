@@ -1,12 +1,21 @@
 // Puts the store's records together to a ClusterSnapshot. A snapshot shares what did not change with the one
 // before it. A record that cannot be read is left out and named; it never stops the others.
 import { describeError } from "../base/errors.ts";
-import type { ClusterSnapshot } from "../model/cluster.ts";
+import { type ClusterSnapshot, emptyCluster } from "../model/cluster.ts";
 import { imageCodec } from "../model/image.ts";
+import { jobCodec, timerCodec } from "../model/job.ts";
 import { keys, machineAndUnit, nameIn, prefixes } from "../model/keys.ts";
 import { machineCodec, memberCodec } from "../model/machine.ts";
+import {
+  type ClusterSettings,
+  clusterSettingsCodec,
+  defaultClusterSettings,
+  machineSettingsCodec,
+} from "../model/machine-settings.ts";
+import { moveCodec } from "../model/move.ts";
 import { operationCodec } from "../model/operation.ts";
 import { scheduleCodec, statusCodec } from "../model/schedule.ts";
+import { rolloutCodec, versionsCodec } from "../model/rollout.ts";
 import type { RecordCodec } from "../model/record.ts";
 import { unitCodec } from "../model/unit.ts";
 import { OverlayMap } from "./overlay-map.ts";
@@ -18,10 +27,25 @@ export type KeyChange = Pick<StoreEvent, "key" | "createRevision"> & {
 };
 
 type Changes = Map<string, unknown>;
-type PlainKind = "machines" | "members" | "units" | "operations" | "images" | "alarms";
+const plainKinds = [
+  "machines",
+  "members",
+  "units",
+  "operations",
+  "images",
+  "alarms",
+  "machineSettings",
+  "moves",
+  "rollouts",
+  "versions",
+  "jobs",
+  "timers",
+] as const;
+type PlainKind = (typeof plainKinds)[number];
 type PerMachineKind = "schedule" | "statuses";
 
 interface Sink {
+  settings: ClusterSettings | undefined;
   readonly plain: Record<PlainKind, Changes>;
   readonly perMachine: Record<PerMachineKind, Map<string, Changes>>;
 }
@@ -33,7 +57,7 @@ export class SnapshotBuilder {
   readonly #onDamage: (key: string, reason: string) => void;
   /** Candidates for leader by key, with the create revision: the oldest leads. */
   #candidates: ReadonlyMap<string, { readonly machine: string; readonly since: number }> = new Map();
-  #snapshot: ClusterSnapshot = emptySnapshot;
+  #snapshot: ClusterSnapshot = emptyCluster;
 
   /** `onDamage` hears of each record that could not be read, and with the reason "" when it is sound again or gone. */
   constructor(onDamage: (key: string, reason: string) => void) {
@@ -46,7 +70,7 @@ export class SnapshotBuilder {
 
   /** Starts over with exactly these records. */
   reset(revision: number, records: Iterable<KeyChange>): ClusterSnapshot {
-    this.#snapshot = emptySnapshot;
+    this.#snapshot = emptyCluster;
     this.#candidates = new Map();
     return this.apply(revision, records);
   }
@@ -64,6 +88,13 @@ export class SnapshotBuilder {
       operations: merge(before.operations, sink.plain.operations),
       images: merge(before.images, sink.plain.images),
       alarms: merge(before.alarms, sink.plain.alarms),
+      machineSettings: merge(before.machineSettings, sink.plain.machineSettings),
+      moves: merge(before.moves, sink.plain.moves),
+      rollouts: merge(before.rollouts, sink.plain.rollouts),
+      versions: merge(before.versions, sink.plain.versions),
+      jobs: merge(before.jobs, sink.plain.jobs),
+      timers: merge(before.timers, sink.plain.timers),
+      settings: sink.settings ?? before.settings,
       schedule: mergeNested(before.schedule, sink.perMachine.schedule),
       statuses: mergeNested(before.statuses, sink.perMachine.statuses),
       leader: oldest(this.#candidates),
@@ -83,7 +114,9 @@ export class SnapshotBuilder {
     } catch (error) {
       this.#onDamage(key, describeError(error));
     }
-    if (place.machine === undefined) {
+    if (place.kind === "settings") {
+      sink.settings = (record as ClusterSettings | undefined) ?? defaultClusterSettings;
+    } else if (place.machine === undefined) {
       sink.plain[place.kind].set(place.name, record);
     } else {
       const nested = sink.perMachine[place.kind];
@@ -103,6 +136,7 @@ export class SnapshotBuilder {
 type Read = (key: string, value: Uint8Array) => unknown;
 type Place =
   | { readonly kind: "leader" }
+  | { readonly kind: "settings"; readonly machine: undefined; readonly name: string; readonly read: Read }
   | { readonly kind: PlainKind; readonly machine: undefined; readonly name: string; readonly read: Read }
   | { readonly kind: PerMachineKind; readonly machine: string; readonly name: string; readonly read: Read };
 
@@ -117,6 +151,12 @@ const plainPlaces: readonly (readonly [prefix: string, kind: PlainKind, read: Re
   [prefixes.units, "units", reading(unitCodec)],
   [prefixes.operations, "operations", reading(operationCodec)],
   [prefixes.images, "images", reading(imageCodec)],
+  [prefixes.machineSettings, "machineSettings", reading(machineSettingsCodec)],
+  [prefixes.moves, "moves", reading(moveCodec)],
+  [prefixes.rollouts, "rollouts", reading(rolloutCodec)],
+  [prefixes.versions, "versions", reading(versionsCodec)],
+  [prefixes.jobs, "jobs", reading(jobCodec)],
+  [prefixes.timers, "timers", reading(timerCodec)],
   [alarmPrefix, "alarms", (_key, value) => textDecoder.decode(value)],
 ];
 const perMachinePlaces: readonly (readonly [prefix: string, kind: PerMachineKind, read: Read])[] = [
@@ -133,6 +173,8 @@ function placeOf(key: string): Place | undefined {
     const name = nameIn(prefix, key);
     if (name) return { kind, machine: undefined, name: kind === "images" ? imageName(name) : name, read };
   }
+  if (key === keys.clusterSettings)
+    return { kind: "settings", machine: undefined, name: "", read: reading(clusterSettingsCodec) };
   return nameIn(prefixes.leader, key) === undefined ? undefined : { kind: "leader" };
 }
 
@@ -145,15 +187,10 @@ function imageName(encoded: string): string {
 }
 
 function newSink(): Sink {
+  const plain = Object.fromEntries(plainKinds.map((kind) => [kind, new Map<string, unknown>()]));
   return {
-    plain: {
-      machines: new Map(),
-      members: new Map(),
-      units: new Map(),
-      operations: new Map(),
-      images: new Map(),
-      alarms: new Map(),
-    },
+    settings: undefined,
+    plain: plain as Record<PlainKind, Changes>,
     perMachine: { schedule: new Map(), statuses: new Map() },
   };
 }
@@ -183,16 +220,3 @@ function oldest(candidates: ReadonlyMap<string, { readonly machine: string; read
   }
   return first?.machine;
 }
-
-const emptySnapshot: ClusterSnapshot = {
-  revision: 0,
-  machines: OverlayMap.empty(),
-  members: OverlayMap.empty(),
-  units: OverlayMap.empty(),
-  schedule: OverlayMap.empty(),
-  statuses: OverlayMap.empty(),
-  operations: OverlayMap.empty(),
-  images: OverlayMap.empty(),
-  leader: undefined,
-  alarms: OverlayMap.empty(),
-};

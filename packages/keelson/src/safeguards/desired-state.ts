@@ -3,7 +3,7 @@ import { serviceNameOf } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import { instancesOf } from "../model/instances.ts";
 import type { Change, Selector } from "../model/operation.ts";
-import { readPlacement } from "../model/placement.ts";
+import { readPlacement } from "../model/placement/read-placement.ts";
 import type { UnitStatus } from "../model/schedule.ts";
 import type { DesiredState, Unit } from "../model/unit.ts";
 import { isTemplate } from "../model/unit-name.ts";

@@ -1,11 +1,14 @@
 // What a planner of one kind of intent gives back; plan.ts makes the operation of it.
 import type { BodySource, ClusterSnapshot } from "../model/cluster.ts";
 import type { Change } from "../model/operation.ts";
+import type { RecordChange } from "../model/record-kinds.ts";
 import type { Unit } from "../model/unit.ts";
 import type { PlanContext } from "./operation-plan.ts";
 
 export interface Draft {
   readonly changes: readonly Change[];
+  /** Records beside units. */
+  readonly records?: readonly RecordChange[];
   /** For people: "stop web.service and 2 more". */
   readonly summary: string;
   readonly bodies?: ReadonlyMap<string, string>;

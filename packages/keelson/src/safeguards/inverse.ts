@@ -3,6 +3,7 @@
 import { KeelError } from "../base/errors.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { Change, Operation } from "../model/operation.ts";
+import { type RecordChange, sameRecord } from "../model/record-kinds.ts";
 import type { Unit } from "../model/unit.ts";
 import { changed, type Draft, type PlanInput } from "./draft.ts";
 
@@ -15,15 +16,19 @@ const fields = ["desired", "hash", "replicas", "owner"] as const;
  */
 export function planUndo(id: string | undefined, { snapshot, context }: PlanInput): Draft {
   const operation = id === undefined ? latest(snapshot, context.nowMs) : named(id, snapshot, context.nowMs);
-  const changes = inverse(operation, snapshot, context.nowMs);
-  return { changes, summary: `undo ${operation.id}: ${operation.summary}`, undoOf: operation.id };
+  const { changes, records } = inverse(operation, snapshot, context.nowMs);
+  return { changes, records, summary: `undo ${operation.id}: ${operation.summary}`, undoOf: operation.id };
 }
 
 /**
  * The changes that take the operation back as things stand.
  * @throws KeelError KEEL-507 with the later operation that is in the way, or when there is nothing to take back
  */
-export function inverse(operation: Operation, snapshot: ClusterSnapshot, nowMs: number): Change[] {
+export function inverse(
+  operation: Operation,
+  snapshot: ClusterSnapshot,
+  nowMs: number,
+): { readonly changes: readonly Change[]; readonly records: readonly RecordChange[] } {
   if (isUndone(operation, snapshot)) {
     const by = undoneBy(operation, snapshot)?.id;
     throw new KeelError("KEEL-507", `${operation.id} was undone already, by ${by}.`, {
@@ -43,7 +48,12 @@ export function inverse(operation: Operation, snapshot: ClusterSnapshot, nowMs: 
     if (back === "conflict") refuseConflict(operation, change.unit, snapshot);
     return back === undefined ? [] : [back];
   });
-  if (changes.length > 0) return changes;
+  const records = (operation.records ?? []).flatMap((change) => {
+    const back = invertRecord(change, snapshot);
+    if (back === "conflict") refuseConflict(operation, change.name, snapshot);
+    return back === undefined ? [] : [back];
+  });
+  if (changes.length + records.length > 0) return { changes, records };
   const why =
     operation.kind === "restart" ? "A restart cannot be taken back" : "Nothing is left to take back";
   throw new KeelError("KEEL-507", `${why}: ${operation.id}, ${operation.summary}.`, {
@@ -86,11 +96,29 @@ function invert(change: Change, now: Unit | undefined, nowMs: number): Change | 
   return { unit, before: now, after: changed(now, back as Partial<Unit>, nowMs) };
 }
 
+/** Records that deciders write on have moved on by themselves and are not taken back. */
+const undoable: ReadonlySet<RecordChange["kind"]> = new Set(["machine-settings", "cluster-settings"]);
+
+function invertRecord(
+  change: RecordChange,
+  snapshot: ClusterSnapshot,
+): RecordChange | "conflict" | undefined {
+  const { kind, name, before, after } = change;
+  if (!undoable.has(kind)) return undefined;
+  const now = kind === "cluster-settings" ? snapshot.settings : snapshot.machineSettings.get(name);
+  if (sameRecord(now, before)) return undefined;
+  return sameRecord(now, after) ? { kind, name, before: now, after: before } : "conflict";
+}
+
 const isSame = (one: Unit, other: Unit): boolean => fields.every((field) => one[field] === other[field]);
 
 function refuseConflict(operation: Operation, unit: string, { operations }: ClusterSnapshot): never {
   const later = [...operations.values()]
-    .filter(({ id, changes }) => id > operation.id && changes.some((change) => change.unit === unit))
+    .filter(({ id, changes, records = [] }) => {
+      const touches =
+        changes.some((change) => change.unit === unit) || records.some(({ name }) => name === unit);
+      return id > operation.id && touches;
+    })
     .sort((a, b) => (a.id < b.id ? 1 : -1))[0];
   const by = later === undefined ? "something that left no record" : `${later.id}, ${later.summary}`;
   throw new KeelError("KEEL-507", `${unit} was changed after ${operation.id}, by ${by}.`, {
@@ -114,8 +142,10 @@ function named(id: string, { operations }: ClusterSnapshot, nowMs: number): Oper
 
 function latest(snapshot: ClusterSnapshot, nowMs: number): Operation {
   const candidates = [...snapshot.operations.values()]
-    .filter(({ changes, expires, undoOf, kind }) => {
-      return changes.length > 0 && expires > nowMs && undoOf === undefined && kind !== "restart";
+    .filter(({ changes, records = [], expires, undoOf, kind }) => {
+      return (
+        changes.length + records.length > 0 && expires > nowMs && undoOf === undefined && kind !== "restart"
+      );
     })
     .filter((operation) => !isUndone(operation, snapshot))
     .sort((a, b) => (a.id < b.id ? 1 : -1));

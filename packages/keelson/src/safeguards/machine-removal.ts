@@ -22,7 +22,7 @@ export function planRemoveMachine(wanted: string, snapshot: ClusterSnapshot): Dr
 }
 
 /** By name, identity, or the beginning of the identity (four characters or more). */
-function findMember(wanted: string, { members }: ClusterSnapshot): Member {
+export function findMember(wanted: string, { members }: ClusterSnapshot): Member {
   const all = [...members.values()];
   const exact = all.filter(({ id, name }) => id === wanted || name === wanted);
   const fitting =

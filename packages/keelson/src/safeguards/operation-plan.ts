@@ -30,11 +30,12 @@ export interface OperationPlan {
 
 /** A plan in JSON, without file bodies. */
 export function describePlan(plan: OperationPlan): Readonly<Record<string, unknown>> {
-  const { kind, summary, changes, impact, undoOf } = plan.operation;
+  const { kind, summary, changes, records, impact, undoOf } = plan.operation;
   return {
     kind,
     summary,
     changes,
+    ...(records === undefined ? {} : { records }),
     impact,
     unchanged: plan.unchanged,
     notes: plan.notes,

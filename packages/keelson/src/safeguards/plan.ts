@@ -9,6 +9,7 @@ import type { Draft, PlanInput } from "./draft.ts";
 import { impactOf } from "./impact.ts";
 import { planUndo } from "./inverse.ts";
 import { planRemoveMachine } from "./machine-removal.ts";
+import { planConfigure, planCordon, planDrain, planMetadata } from "./settings.ts";
 import type { OperationPlan, PlanContext } from "./operation-plan.ts";
 import { resolveSelector } from "./selector.ts";
 import { planSubmit } from "./submission.ts";
@@ -30,6 +31,7 @@ export function plan(
       summary: draft.summary,
       kind: intent.kind,
       changes: [...draft.changes],
+      ...(draft.records === undefined ? {} : { records: [...draft.records] }),
       impact,
       at: context.nowMs,
       expires: context.nowMs + undoMs,
@@ -62,6 +64,14 @@ function draftOf(intent: Intent, input: PlanInput): Draft {
       return planPurge(input);
     case "remove-machine":
       return planRemoveMachine(intent.machine, input.snapshot);
+    case "cordon":
+      return planCordon(intent, input);
+    case "drain":
+      return planDrain(intent, input);
+    case "set-metadata":
+      return planMetadata(intent, input);
+    case "configure":
+      return planConfigure(intent, input);
   }
 }
 

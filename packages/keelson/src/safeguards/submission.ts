@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { lintQuadlet, UnitFile } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import type { Change, Intent } from "../model/operation.ts";
-import { type PlacementRules, readPlacement } from "../model/placement.ts";
+import { type PlacementRules, readPlacement } from "../model/placement/read-placement.ts";
 import { type DesiredState, desiredStates, maxBodyBytes, type Unit } from "../model/unit.ts";
 import { isTemplate, readUnitName } from "../model/unit-name.ts";
 import { refuseTemplate, withDesired } from "./desired-state.ts";

@@ -1,7 +1,7 @@
 // Files that others refer to follow them: each machine has the volumes, networks, images and pods that its units
 // name, written and not started by themselves.
 import { KeelError } from "../base/errors.ts";
-import type { PlacementRules } from "../model/placement.ts";
+import type { PlacementRules } from "../model/placement/read-placement.ts";
 import type { Unit } from "../model/unit.ts";
 import { templateName } from "../model/unit-name.ts";
 import type { Board, Site } from "./board.ts";

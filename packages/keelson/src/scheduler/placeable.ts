@@ -2,8 +2,8 @@
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { KeelError } from "../base/errors.ts";
 import { allInstances, type Instance } from "../model/instances.ts";
-import type { HostPort, PlacementRules } from "../model/placement.ts";
-import type { PlacementSource } from "../model/placement-cache.ts";
+import type { HostPort, PlacementRules } from "../model/placement/read-placement.ts";
+import type { PlacementSource } from "../model/placement/cache.ts";
 import { isSupporting, templateName } from "../model/unit-name.ts";
 
 /** A host port with the unit that takes it. Containers of one pod take its ports together. */
@@ -92,6 +92,23 @@ const noRules: PlacementRules = {
   onPartition: "stop",
   replicas: undefined,
   owner: undefined,
+  spreadOver: [],
+  prefers: [],
+  resources: { memoryBytes: 0, cpus: 0, limits: [] },
+  priority: 0,
+  preempts: false,
+  health: undefined,
+  moveAfter: undefined,
+  update: {
+    maxUnavailable: { count: 1 },
+    maxSurge: { count: 0 },
+    healthyForMs: 0,
+    timeoutMs: 300_000,
+    onFailure: "rollback",
+  },
+  afterUnits: [],
+  requiresUnits: [],
+  batch: undefined,
   hostPorts: [],
   references: [],
   pod: undefined,

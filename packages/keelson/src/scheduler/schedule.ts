@@ -3,7 +3,7 @@
 // Invariants, for units that are not global: never an order on two machines, in no beginning of the writes; a
 // machine that reports must have stopped a unit before another gets it; what may stay stays where it is.
 import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { PlacementSource } from "../model/placement-cache.ts";
+import type { PlacementSource } from "../model/placement/cache.ts";
 import type { Board } from "./board.ts";
 import { planCompanions } from "./companions.ts";
 import { type Departures, judgeDepartures } from "./departures.ts";

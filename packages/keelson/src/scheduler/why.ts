@@ -1,7 +1,7 @@
 // Why a unit is where it is, or nowhere: each machine with its reasons, from the same functions that place it.
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { instancesOf } from "../model/instances.ts";
-import type { PlacementSource } from "../model/placement-cache.ts";
+import type { PlacementSource } from "../model/placement/cache.ts";
 import { evictionsFrom, homeless } from "./choice.ts";
 import { allRejections } from "./fit.ts";
 import type { Placeable } from "./placeable.ts";

@@ -7,7 +7,7 @@ import { ClusterProjection } from "../../src/api/views/cluster-projection.ts";
 import type { PlacementFacts } from "../../src/api/views/cluster-projection.ts";
 import type { ChangeEvent, SnapshotView } from "../../src/api/wire.ts";
 import { SimulatedClock } from "../../src/base/simulated-clock.ts";
-import type { ClusterSnapshot } from "../../src/model/cluster.ts";
+import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Machine, Member } from "../../src/model/machine.ts";
 import { healthStates } from "../../src/model/schedule.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
@@ -30,6 +30,7 @@ class Cluster {
     const nested = <T>(of: Map<string, Map<string, T>>): Map<string, Map<string, T>> =>
       new Map([...of].map(([key, inner]) => [key, new Map(inner)]));
     return {
+      ...emptyCluster,
       revision: this.revision,
       machines: new Map(this.machines),
       members: new Map(this.members),

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { describe, test } from "node:test";
 import { UnitFile, parseUnitName } from "@keelson/systemd";
 import { buildHelloImage } from "../../../../examples/hello/image.ts";
-import { readPlacement } from "../../src/model/placement.ts";
+import { readPlacement } from "../../src/model/placement/read-placement.ts";
 
 const examples = resolve(import.meta.dirname, "../../../../examples");
 

@@ -5,7 +5,7 @@ import { UnitFile, splitWords } from "@keelson/systemd";
 import { KeelError } from "../../src/base/errors.ts";
 import { nameFromImage, publishedPort, quadletFromRun, quoteWord } from "../../src/cli/quadlet-from-run.ts";
 import type { RunRequest } from "../../src/cli/quadlet-from-run.ts";
-import { readPlacement } from "../../src/model/placement.ts";
+import { readPlacement } from "../../src/model/placement/read-placement.ts";
 
 const request = (more: Partial<RunRequest> = {}): RunRequest => ({
   image: "docker.io/library/nginx:1.27",

@@ -1,7 +1,7 @@
 // A cluster's records for the safeguards' tests: plans are carried out on the spot.
 import { createHash } from "node:crypto";
 import { KeelError } from "../../src/base/errors.ts";
-import type { ClusterSnapshot } from "../../src/model/cluster.ts";
+import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Member } from "../../src/model/machine.ts";
 import type { Intent, Operation } from "../../src/model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
@@ -72,8 +72,7 @@ export class Bench {
 
   snapshot(): ClusterSnapshot {
     const { units, operations, members, schedule, statuses, machines } = this;
-    const common = { revision: 1, images: new Map(), leader: undefined, alarms: new Map() };
-    return { ...common, units, operations, members, schedule, statuses, machines };
+    return { ...emptyCluster, revision: 1, units, operations, members, schedule, statuses, machines };
   }
 }
 

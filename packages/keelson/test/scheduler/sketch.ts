@@ -1,8 +1,8 @@
 // A cluster for the scheduler's tests: records as they would lie in the store, and machines that do as told.
 import { createHash } from "node:crypto";
-import type { ClusterSnapshot } from "../../src/model/cluster.ts";
+import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Machine, Member } from "../../src/model/machine.ts";
-import { PlacementCache } from "../../src/model/placement-cache.ts";
+import { PlacementCache } from "../../src/model/placement/cache.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
 import type { DesiredState, Unit } from "../../src/model/unit.ts";
 import type { Plan, SchedulerFacts, Write } from "../../src/scheduler/plan.ts";
@@ -171,6 +171,7 @@ export class Sketch {
 
   snapshot(): ClusterSnapshot {
     return {
+      ...emptyCluster,
       revision: 1,
       machines: this.machines,
       members: this.members,

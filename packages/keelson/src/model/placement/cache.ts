@@ -1,8 +1,8 @@
 // Placement rules by the hash of the file, read once. Passed in by whoever schedules; holds no more than it is
 // told to retain.
-import { KeelError } from "../base/errors.ts";
-import type { BodySource } from "./cluster.ts";
-import { type PlacementRules, readPlacement } from "./placement.ts";
+import { KeelError } from "../../base/errors.ts";
+import type { BodySource } from "../cluster.ts";
+import { type PlacementRules, readPlacement } from "./read-placement.ts";
 
 /** The rules; the error that reading them gave; `missing` when the body is not here. */
 export type PlacementFinding = PlacementRules | KeelError | "missing";

@@ -9,7 +9,7 @@ import {
   SystemdError,
   type UnitFile,
 } from "@keelson/systemd";
-import { KeelError } from "../base/errors.ts";
+import { KeelError } from "../../base/errors.ts";
 
 export interface Refusal {
   readonly file: UnitFile;

@@ -1,8 +1,8 @@
 // [X-Fleet]: the options of fleet 1.0 with their meaning, read strictly.
 import type { Assignment, UnitFile } from "@keelson/systemd";
 import { isUnitName } from "@keelson/systemd";
-import { type Glob, parseGlob } from "./glob.ts";
-import type { PlacementRules } from "./placement-rules.ts";
+import { type Glob, parseGlob } from "../glob.ts";
+import type { PlacementRules } from "./rules.ts";
 import {
   blankSeparatedParts,
   booleanValue,
@@ -10,7 +10,7 @@ import {
   quotedParts,
   refuse,
   refuseUnknownKeys,
-} from "./placement-option.ts";
+} from "./option.ts";
 
 const section = "X-Fleet";
 

@@ -10,13 +10,13 @@ import {
   UnitFile,
   type UnitName,
 } from "@keelson/systemd";
-import { KeelError } from "../base/errors.ts";
-import { readFleetSection } from "./placement-fleet.ts";
-import { readKeelsonSection, refuseSimilarSections } from "./placement-keelson.ts";
-import type { HostPort, PlacementRules } from "./placement-rules.ts";
-import { readUnitName, replicaName } from "./unit-name.ts";
+import { KeelError } from "../../base/errors.ts";
+import { readFleetSection } from "./fleet-section.ts";
+import { readKeelsonSection, refuseSimilarSections } from "./keelson-section.ts";
+import type { HostPort, PlacementRules } from "./rules.ts";
+import { readUnitName, replicaName } from "../unit-name.ts";
 
-export type { HostPort, PlacementRules } from "./placement-rules.ts";
+export type { HostPort, PlacementRules } from "./rules.ts";
 
 /**
  * Reads the placement of a unit from its file. A template is read as its instance 1.
@@ -30,7 +30,8 @@ export function readPlacement(name: string, body: string | Uint8Array): Placemen
     const file = UnitFile.parse(body, { file: name });
     refuseSimilarSections(file);
     const fleet = readFleetSection(file, fleetSpecifiers(instance));
-    const keelson = readKeelsonSection(file, { kind: parsed.kind, global: fleet.global });
+    const context = { name: parsed, global: fleet.global, expand: fleetSpecifiers(instance) };
+    const keelson = readKeelsonSection(file, context);
     const references = quadletReferences(name, file);
     return {
       ...fleet,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { KeelError } from "../../src/base/errors.ts";
-import { readPlacement } from "../../src/model/placement.ts";
-import { PlacementCache } from "../../src/model/placement-cache.ts";
+import { KeelError } from "../../../src/base/errors.ts";
+import { readPlacement } from "../../../src/model/placement/read-placement.ts";
+import { PlacementCache } from "../../../src/model/placement/cache.ts";
 
 const fleet = (...lines: string[]): string =>
   `[Service]\nExecStart=/bin/true\n\n[X-Fleet]\n${lines.join("\n")}\n`;
@@ -159,12 +159,12 @@ describe("[X-Keelson]", () => {
 
   const refused: readonly (readonly [name: string, lines: readonly string[], message: RegExp])[] = [
     ["web.service", ["Replicas=3"], /is for templates/],
-    ["web@.service", ["Replicas=-1"], /no number from 0 to 10000/],
-    ["web@.service", ["Replicas=10001"], /no number/],
+    ["web@.service", ["Replicas=-1"], /no whole number from 0 to 10000/],
+    ["web@.service", ["Replicas=10001"], /no whole number/],
     ["web@.service", ["Replicas=2", "Replicas=3"], /given twice/],
     ["web.service", ["OnPartition=kepe"], /did you mean keep\?/],
     ["web.service", ["Owner="], /1 to 200 characters/],
-    ["web.service", ["SpreadOver=zone"], /knows no SpreadOver=/],
+    ["web.service", ["SpreadOver=zone"], /is for the replicas/],
     ["web.service", ["OnPartitions=keep"], /did you mean OnPartition\?/],
   ];
   for (const [name, lines, message] of refused) {

@@ -1,0 +1,4 @@
+// The deciders that the leader asks before it schedules, in this order. Each sees what the ones before have written.
+import type { Decider } from "../model/decision.ts";
+
+export const deciders: readonly Decider[] = [];
