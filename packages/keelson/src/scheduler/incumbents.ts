@@ -1,5 +1,6 @@
 // The first half of a pass: the orders that stand. What may stay goes on the board as it is; what is no longer
 // wanted, or may not be where it is, is withdrawn.
+import { effectiveMachines } from "../model/machine-metadata.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 import { isSupporting } from "../model/unit-name.ts";
 import { Board, type Site } from "./board.ts";
@@ -28,7 +29,7 @@ export class Incumbents {
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    this.board = new Board(scene.snapshot.machines.values());
+    this.board = new Board(effectiveMachines(scene.snapshot));
   }
 
   judge(): void {

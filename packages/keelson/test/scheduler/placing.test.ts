@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Sketch, threeMachines } from "./sketch.ts";
+import { idOf, Sketch, threeMachines } from "./sketch.ts";
 
 describe("where a unit goes", () => {
   test("to the machine with the fewest units, then to the lowest identity", () => {
@@ -50,6 +50,22 @@ describe("where a unit goes", () => {
     assert.deepEqual(cluster.where("a.service"), []);
     assert.match(plan.unplaced.get("a.service")?.reason ?? "", /m1, m2, m3 is not the machine 0002/);
     assert.equal(plan.unplaced.get("a.service")?.final, true);
+  });
+
+  test("metadata that people set count over the machine's own", () => {
+    const cluster = new Sketch().machine("m1", { region: "eu" }).machine("m2", { region: "us" });
+    cluster.unit("a.service", "MachineMetadata=region=us").run();
+    assert.deepEqual(cluster.where("a.service"), ["m2"]);
+    const set = (name: string, region: string): void =>
+      void cluster.machineSettings.set(idOf(name), {
+        machine: idOf(name),
+        cordoned: false,
+        metadata: { region },
+      });
+    set("m1", "us");
+    set("m2", "");
+    cluster.unit("b.service", "MachineMetadata=region=us").obey().run();
+    assert.deepEqual(cluster.where("b.service"), ["m1"]);
   });
 
   test("metadata: one of the values of each key", () => {

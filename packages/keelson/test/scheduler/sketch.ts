@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Machine, Member } from "../../src/model/machine.ts";
+import type { MachineSettings } from "../../src/model/machine-settings.ts";
 import { PlacementCache } from "../../src/model/placement/cache.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
 import type { DesiredState, Unit } from "../../src/model/unit.ts";
@@ -21,6 +22,7 @@ export const idOf = (name: string): string => {
 export class Sketch {
   readonly machines = new Map<string, Machine>();
   readonly members = new Map<string, Member>();
+  readonly machineSettings = new Map<string, MachineSettings>();
   readonly units = new Map<string, Unit>();
   readonly schedule = new Map<string, Map<string, ScheduleEntry>>();
   readonly statuses = new Map<string, Map<string, UnitStatus>>();
@@ -175,6 +177,7 @@ export class Sketch {
       revision: 1,
       machines: this.machines,
       members: this.members,
+      machineSettings: this.machineSettings,
       units: this.units,
       schedule: this.schedule,
       statuses: this.statuses,

@@ -79,10 +79,11 @@ export class ClusterProjection {
     for (const id of new Set([...snapshot.members.keys(), ...snapshot.machines.keys()])) {
       const machine = snapshot.machines.get(id);
       const member = snapshot.members.get(id);
+      const settings = snapshot.machineSettings.get(id);
       const isLeader = snapshot.leader === id;
       const instances = counts.get(id) ?? 0;
-      const make = (): MachineView => machineView(id, { machine, member, isLeader, instances });
-      this.#machines.keep(id, [machine, member, isLeader, instances], make);
+      const make = (): MachineView => machineView(id, { machine, member, settings, isLeader, instances });
+      this.#machines.keep(id, [machine, member, settings, isLeader, instances], make);
     }
     return this.#machines.finish();
   }

@@ -1,17 +1,20 @@
 // One machine: as it announced itself if it is there, as the cluster remembers it if it is not.
 import type { Machine, Member } from "../../model/machine.ts";
+import { effectiveMetadata } from "../../model/machine-metadata.ts";
+import type { MachineSettings } from "../../model/machine-settings.ts";
 import type { MachineView } from "../wire.ts";
 
 export interface MachineSources {
   readonly machine: Machine | undefined;
   readonly member: Member | undefined;
+  readonly settings: MachineSettings | undefined;
   readonly isLeader: boolean;
   readonly instances: number;
 }
 
 export function machineView(
   id: string,
-  { machine, member, isLeader, instances }: MachineSources,
+  { machine, member, settings, isLeader, instances }: MachineSources,
 ): MachineView {
   const known = machine ?? member;
   return {
@@ -25,7 +28,7 @@ export function machineView(
     joined: member?.joined ?? machine?.since ?? 0,
     os: machine?.os ?? null,
     keeldVersion: machine?.keeldVersion ?? "",
-    metadata: machine?.metadata ?? {},
+    metadata: effectiveMetadata(machine?.metadata ?? {}, settings),
     capacity: machine?.capacity ?? null,
     instances,
   };
