@@ -1,0 +1,37 @@
+// What is asked of each machine by the orders that it has: units, and the memory and processors that they request.
+import { KeelError } from "../base/errors.ts";
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import type { PlacementSource } from "../model/placement/cache.ts";
+import { isSupporting } from "../model/unit-name.ts";
+
+export interface MachineLoad {
+  /** Instances that count, companions and supporting files left out. */
+  readonly instances: number;
+  /** Requested, in bytes. */
+  readonly memoryBytes: number;
+  /** Requested processors. */
+  readonly cpus: number;
+}
+
+export const noLoad: MachineLoad = { instances: 0, memoryBytes: 0, cpus: 0 };
+
+/** By machine id, machines with orders only. */
+export function loadsOf(
+  { schedule }: ClusterSnapshot,
+  placements: PlacementSource,
+): ReadonlyMap<string, MachineLoad> {
+  const loads = new Map<string, MachineLoad>();
+  for (const [machine, entries] of schedule) {
+    let { instances, memoryBytes, cpus } = noLoad;
+    for (const { unit, hash, companion } of entries.values()) {
+      if (companion) continue;
+      if (!isSupporting(unit)) instances += 1;
+      const rules = placements.rulesOf(hash, unit);
+      if (rules === "missing" || rules instanceof KeelError) continue;
+      memoryBytes += rules.resources.memoryBytes;
+      cpus += rules.resources.cpus;
+    }
+    loads.set(machine, { instances, memoryBytes, cpus });
+  }
+  return loads;
+}
