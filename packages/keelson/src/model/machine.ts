@@ -23,6 +23,8 @@ export const machineCodec = recordCodec(
       /** Resource limits of units that the kernel does not enforce here: memory, cpu, pids. */
       unenforced: z.array(z.string()),
     }),
+    /** What of the capacity is there for units; all of it where nothing is said. */
+    allocatable: z.optional(z.object({ cpus: z.number(), memoryBytes: z.number() })),
     os: z.object({ id: z.string(), version: z.string(), kernel: z.string() }),
     keeldVersion: z.string(),
     /** Unix milliseconds at which this boot of the machine registered first. */

@@ -1,6 +1,8 @@
 // The machines that report, and what is on each while a pass goes on: what has been judged to stay, and what
 // has been placed. Only a pass changes it.
 import type { Machine } from "../model/machine.ts";
+import type { ClusterSettings } from "../model/machine-settings.ts";
+import { type Amounts, minus, needOf, nothing, plus, roomOf } from "./room.ts";
 import type { Leftover, Placeable, PortClaim } from "./placeable.ts";
 
 export interface Site {
@@ -12,6 +14,12 @@ export interface Site {
   /** Instances that are still to stop here, without an order; with what they were as far as it is known. */
   readonly stopping: ReadonlyMap<string, Leftover | undefined>;
   readonly load: number;
+  /** What requests may take here in all. */
+  readonly room: Amounts;
+  /** What they take: of the units that are here, of those that are still to stop, and of room that is kept. */
+  readonly taken: Amounts;
+  /** The part of `taken` that goes away by itself, when what has to stop has stopped. */
+  readonly leaving: Amounts;
 }
 
 interface MutableSite extends Site {
@@ -20,6 +28,10 @@ interface MutableSite extends Site {
   ports: PortClaim[];
   readonly stopping: Map<string, Leftover | undefined>;
   load: number;
+  taken: Amounts;
+  leaving: Amounts;
+  /** What each that is still to stop takes, unless it is among the units. */
+  readonly leavers: Map<string, Amounts>;
 }
 
 export class Board {
@@ -30,7 +42,7 @@ export class Board {
   readonly #perPod = new Map<string, Map<string, number>>();
   readonly #where = new Map<string, string[]>();
 
-  constructor(machines: Iterable<Machine>) {
+  constructor(machines: Iterable<Machine>, overcommit: ClusterSettings["overcommit"]) {
     const sorted = [...machines].sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const machine of sorted) {
       this.#sites.set(machine.id, {
@@ -40,6 +52,10 @@ export class Board {
         ports: [],
         stopping: new Map(),
         load: 0,
+        room: roomOf(machine, overcommit),
+        taken: nothing,
+        leaving: nothing,
+        leavers: new Map(),
       });
     }
     this.#byLoad[0] = [...this.#sites.values()];
@@ -91,6 +107,8 @@ export class Board {
     const site = this.#mutable(machine);
     site.units.set(unit.name, unit);
     this.#where.set(unit.name, [...this.machinesOf(unit.name), machine]);
+    site.taken = plus(site.taken, needOf(unit.rules.resources, site.machine));
+    this.#noteLeaver(site, unit.name, nothing);
     const { rules, ports, template } = unit;
     if (rules.conflicts.length > 0 || rules.replaces.length > 0) site.repelling.set(unit.name, unit);
     site.ports.push(...ports);
@@ -106,6 +124,9 @@ export class Board {
       unit.name,
       this.machinesOf(unit.name).filter((id) => id !== machine),
     );
+    const need = needOf(unit.rules.resources, site.machine);
+    site.taken = minus(site.taken, need);
+    if (site.stopping.has(unit.name)) this.#noteLeaver(site, unit.name, need);
     site.repelling.delete(unit.name);
     for (const claim of unit.ports) site.ports.splice(site.ports.indexOf(claim), 1);
     if (unit.template !== undefined) count(this.#perTemplate, [unit.template, machine], -1);
@@ -114,7 +135,29 @@ export class Board {
   }
 
   noteStopping(machine: string, name: string, unit: Leftover | undefined): void {
-    this.#mutable(machine).stopping.set(name, unit);
+    const site = this.#mutable(machine);
+    site.stopping.set(name, unit);
+    if (unit === undefined || site.units.has(name)) return;
+    this.#noteLeaver(site, name, needOf(unit.rules.resources, site.machine));
+  }
+
+  /** What is still to stop there of the unit, in memory and processors. */
+  leaver(machine: string, name: string): Amounts {
+    return this.#sites.get(machine)?.leavers.get(name) ?? nothing;
+  }
+
+  /** Keeps room for a unit that will come when others have stopped. */
+  keep(machine: string, unit: Placeable): void {
+    const site = this.#mutable(machine);
+    site.taken = plus(site.taken, needOf(unit.rules.resources, site.machine));
+  }
+
+  #noteLeaver(site: MutableSite, name: string, need: Amounts): void {
+    const before = site.leavers.get(name) ?? nothing;
+    if (before === need) return;
+    site.leavers.set(name, need);
+    site.leaving = plus(minus(site.leaving, before), need);
+    site.taken = plus(minus(site.taken, before), need);
   }
 
   #weigh(site: MutableSite, weight: number): void {

@@ -2,6 +2,7 @@
 import type { Machine } from "../model/machine.ts";
 import type { Board, Site } from "./board.ts";
 import { type Placeable, portsOverlap } from "./placeable.ts";
+import { asksForNothing, fitsInto, minus, needOf, nothing, plus, shortage } from "./room.ts";
 
 export interface Rejection {
   /** In words that follow the machine's name: "has no region=eu". */
@@ -95,6 +96,18 @@ const ports: Check = ({ name, ports }, site) => {
   return undefined;
 };
 
+/** What is still to stop here of the unit itself makes room for it. */
+const resources: Check = ({ name, rules }, site, board) => {
+  const need = needOf(rules.resources, site.machine);
+  if (asksForNothing(need)) return undefined;
+  const own = site.stopping.has(name) ? board.leaver(site.machine.id, name) : nothing;
+  const free = plus(minus(site.room, site.taken), own);
+  if (fitsInto(need, free)) return undefined;
+  const transient = fitsInto(need, plus(minus(free, own), site.leaving));
+  const until = transient ? " until others there have stopped" : "";
+  return { text: `${shortage(need, free, site.room)}${until}`, transient };
+};
+
 const wait = (unit: string): Rejection => ({ text: `has yet to stop ${unit}`, transient: true });
 
 interface Named {
@@ -120,7 +133,7 @@ export function givesWay(unit: Placeable, other: Placeable): boolean {
 const machineChecks: readonly Check[] = [pinned, metadata];
 const neighbourChecks: readonly Check[] = [conflicts, replaced, ports];
 const companyChecks: readonly Check[] = [peers, pod];
-const allChecks: readonly Check[] = [...machineChecks, ...companyChecks, ...neighbourChecks];
+const allChecks: readonly Check[] = [...machineChecks, resources, ...companyChecks, ...neighbourChecks];
 const stayChecks: readonly Check[] = [...machineChecks, ...neighbourChecks];
 
 function first(checks: readonly Check[], [unit, site, board]: Parameters<Check>): Rejection | undefined {

@@ -29,7 +29,7 @@ export class Incumbents {
 
   constructor(scene: Scene) {
     this.#scene = scene;
-    this.board = new Board(effectiveMachines(scene.snapshot));
+    this.board = new Board(effectiveMachines(scene.snapshot), scene.snapshot.settings.overcommit);
   }
 
   judge(): void {

@@ -3,6 +3,7 @@ import { KeelError } from "../base/errors.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import { isSupporting } from "../model/unit-name.ts";
+import { type Amounts, needOf, nothing, plus } from "./room.ts";
 
 export interface MachineLoad {
   /** Instances that count, companions and supporting files left out. */
@@ -17,21 +18,25 @@ export const noLoad: MachineLoad = { instances: 0, memoryBytes: 0, cpus: 0 };
 
 /** By machine id, machines with orders only. */
 export function loadsOf(
-  { schedule }: ClusterSnapshot,
+  { schedule, machines }: ClusterSnapshot,
   placements: PlacementSource,
 ): ReadonlyMap<string, MachineLoad> {
   const loads = new Map<string, MachineLoad>();
   for (const [machine, entries] of schedule) {
-    let { instances, memoryBytes, cpus } = noLoad;
+    let instances = 0;
+    let taken: Amounts = nothing;
+    const there = machines.get(machine) ?? unknown;
     for (const { unit, hash, companion } of entries.values()) {
       if (companion) continue;
       if (!isSupporting(unit)) instances += 1;
       const rules = placements.rulesOf(hash, unit);
       if (rules === "missing" || rules instanceof KeelError) continue;
-      memoryBytes += rules.resources.memoryBytes;
-      cpus += rules.resources.cpus;
+      taken = plus(taken, needOf(rules.resources, there));
     }
-    loads.set(machine, { instances, memoryBytes, cpus });
+    loads.set(machine, { instances, memoryBytes: taken.memoryBytes, cpus: taken.milliCpus / 1000 });
   }
   return loads;
 }
+
+/** A machine that is away: shares of its memory count for nothing. */
+const unknown = { capacity: { cpus: 0, memoryBytes: 0, unenforced: [] } };

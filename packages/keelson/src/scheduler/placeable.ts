@@ -94,7 +94,7 @@ const noRules: PlacementRules = {
   owner: undefined,
   spreadOver: [],
   prefers: [],
-  resources: { memoryBytes: 0, cpus: 0, limits: [] },
+  resources: { memoryBytes: 0, memoryShare: 0, cpus: 0, limits: [] },
   priority: 0,
   preempts: false,
   health: undefined,

@@ -31,9 +31,14 @@ export class Sketch {
   readonly goneSince = new Map<string, number>();
   /** Long enough that nothing is held back. */
   nowMs = 100_000;
+  overcommit = { memory: 1, cpu: 1 };
   continuousSinceMs: number | undefined = 0;
 
-  machine(name: string, metadata: Readonly<Record<string, string>> = {}): this {
+  machine(
+    name: string,
+    metadata: Readonly<Record<string, string>> = {},
+    fields: Partial<Pick<Machine, "capacity" | "allocatable">> = {},
+  ): this {
     const id = idOf(name);
     const address = `10.0.0.${this.machines.size + 1}`;
     this.machines.set(id, {
@@ -48,6 +53,7 @@ export class Sketch {
       keeldVersion: "0.1.0",
       since: wallStart,
       leaseSeconds: leaseMs / 1000,
+      ...fields,
     });
     this.members.set(id, { id, name, address, apiPort: 7700, joined: wallStart });
     this.goneSince.delete(id);
@@ -175,6 +181,7 @@ export class Sketch {
     return {
       ...emptyCluster,
       revision: 1,
+      settings: { ...emptyCluster.settings, overcommit: this.overcommit },
       machines: this.machines,
       members: this.members,
       machineSettings: this.machineSettings,

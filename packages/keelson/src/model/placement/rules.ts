@@ -15,9 +15,14 @@ export type Amount = { readonly count: number } | { readonly percent: number };
 
 /** What a unit needs of a machine, and what it is to be kept to. */
 export interface ResourceRules {
-  /** Bytes that must be free: MemoryRequest=, else MemoryMin=, MemoryLow=, else MemoryMax=; 0 when none is given. */
+  /**
+   * Bytes that must be free: MemoryRequest=, else what is kept for it (MemoryMin=, MemoryLow=), else what it may
+   * take at most (MemoryHigh=, MemoryMax=, podman's own); 0 when none is given.
+   */
   readonly memoryBytes: number;
-  /** Processors that must be free: CPURequest=, else CPUQuota=; 0 when none is given. */
+  /** The same as a share of the machine's memory, 0 to 1, for a value in percent. */
+  readonly memoryShare: number;
+  /** Processors that must be free: CPURequest=, else CPUQuota=, else podman's --cpus; 0 when none is given. */
   readonly cpus: number;
   /** The limits that its file asks the kernel to hold. */
   readonly limits: readonly ("memory" | "cpu" | "pids")[];

@@ -1,0 +1,81 @@
+// Memory and processors: what a unit asks for, and what a machine has for units. In whole bytes and thousandths of
+// a processor, so that sums are exact in whatever order they are made.
+import type { Machine } from "../model/machine.ts";
+import type { ClusterSettings } from "../model/machine-settings.ts";
+import type { ResourceRules } from "../model/placement/rules.ts";
+
+export interface Amounts {
+  readonly memoryBytes: number;
+  readonly milliCpus: number;
+}
+
+export const nothing: Amounts = { memoryBytes: 0, milliCpus: 0 };
+
+/** What the unit asks for on this machine: a share of memory is a share of the machine's own. */
+export function needOf(
+  { memoryBytes, memoryShare, cpus }: ResourceRules,
+  { capacity }: Pick<Machine, "capacity">,
+): Amounts {
+  if (memoryBytes === 0 && memoryShare === 0 && cpus === 0) return nothing;
+  return {
+    memoryBytes: memoryBytes + Math.ceil(memoryShare * capacity.memoryBytes),
+    milliCpus: Math.ceil(cpus * 1000),
+  };
+}
+
+/** What requests may take of the machine in all: what it has for units, as many times as overcommit says. */
+export function roomOf(
+  { capacity, allocatable }: Pick<Machine, "capacity" | "allocatable">,
+  { memory, cpu }: ClusterSettings["overcommit"],
+): Amounts {
+  const { memoryBytes, cpus } = allocatable ?? capacity;
+  return { memoryBytes: Math.floor(memoryBytes * memory), milliCpus: Math.floor(cpus * 1000 * cpu) };
+}
+
+export const plus = (one: Amounts, other: Amounts): Amounts => ({
+  memoryBytes: one.memoryBytes + other.memoryBytes,
+  milliCpus: one.milliCpus + other.milliCpus,
+});
+
+export const minus = (one: Amounts, other: Amounts): Amounts => ({
+  memoryBytes: one.memoryBytes - other.memoryBytes,
+  milliCpus: one.milliCpus - other.milliCpus,
+});
+
+/** What is asked for fits into what is free. What is not asked for is not looked at. */
+export const fitsInto = (need: Amounts, free: Amounts): boolean =>
+  (need.memoryBytes === 0 || need.memoryBytes <= free.memoryBytes) &&
+  (need.milliCpus === 0 || need.milliCpus <= free.milliCpus);
+
+export const asksForNothing = ({ memoryBytes, milliCpus }: Amounts): boolean =>
+  memoryBytes === 0 && milliCpus === 0;
+
+/** "has 412 MiB of 2.0 GiB free, it needs 1.0 GiB": every resource that is short. */
+export function shortage(need: Amounts, free: Amounts, room: Amounts): string {
+  const words: string[] = [];
+  if (need.memoryBytes > 0 && need.memoryBytes > free.memoryBytes) {
+    const [has, of] = [free, room].map(({ memoryBytes }) => memoryInWords(memoryBytes));
+    words.push(`has ${has} of ${of} free, it needs ${memoryInWords(need.memoryBytes, Math.ceil)}`);
+  }
+  if (need.milliCpus > 0 && need.milliCpus > free.milliCpus) {
+    const [has, of, wants] = [free.milliCpus, room.milliCpus, need.milliCpus].map(cpusInWords);
+    words.push(`has ${has} of ${of} processors free, it needs ${wants}`);
+  }
+  return words.join(", and ");
+}
+
+/** "412 MiB", "2.0 GiB". A machine that gave away more than it has is said to have 0 B. */
+export function memoryInWords(bytes: number, round: (value: number) => number = Math.floor): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = Math.max(0, bytes);
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const figure = unit <= 2 || value >= 100 ? String(round(value)) : (round(value * 10) / 10).toFixed(1);
+  return `${figure} ${units[unit]}`;
+}
+
+/** "2", "0.5", "1.25". */
+export const cpusInWords = (milliCpus: number): string => String(Math.max(0, milliCpus) / 1000);
