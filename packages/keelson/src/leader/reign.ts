@@ -274,7 +274,10 @@ export class Reign {
 function hashesOf(snapshot: ClusterSnapshot): Set<string> {
   const used = new Set<string>();
   for (const { hash } of snapshot.units.values()) used.add(hash);
-  for (const { from, to } of snapshot.rollouts.values()) used.add(from).add(to);
+  for (const { from, to, others = {} } of snapshot.rollouts.values()) {
+    used.add(from).add(to);
+    for (const hash of Object.values(others)) used.add(hash);
+  }
   for (const entries of snapshot.schedule.values()) for (const { hash } of entries.values()) used.add(hash);
   for (const statuses of snapshot.statuses.values()) for (const { hash } of statuses.values()) used.add(hash);
   return used;

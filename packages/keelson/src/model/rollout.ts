@@ -26,10 +26,18 @@ export const rolloutCodec = recordCodec(
     from: hash,
     to: hash,
     state: z.enum(rolloutStates),
-    /** Instances (`web@2.container`), or `instance@machine` for global units, that are to have `to`; all others have `from`. */
+    /** Whether `from` had reached all instances: only then is it gone back to without being asked. */
+    returnable: z.boolean(),
+    /** Instances (`web@2.container`), or `instance@machine` for global units, that are to have `to`. */
     updated: z.array(z.string()),
+    /** Of those, the latest batch. */
+    batch: z.array(z.string()),
+    /** Instances that an earlier rollout, which did not come to its end, gave a third version; all others have `from`. */
+    others: z.optional(z.record(z.string(), hash)),
     /** Unix milliseconds at which the last batch began. */
     batchSince: z.number(),
+    /** Since when all of `updated` are healthy, Unix milliseconds, and a digest of the runs that are. */
+    healthy: z.optional(z.object({ since: z.number(), runs: z.string() })),
     /** Why it is as it is, in words: "web@2.container failed on m1: exit status 1". */
     reason: z.string(),
     /** Unix milliseconds. */
@@ -38,18 +46,31 @@ export const rolloutCodec = recordCodec(
   }),
 );
 export type Rollout = ReturnType<typeof rolloutCodec.decode>;
+export type RolloutState = Rollout["state"];
 
 /** Most versions that are remembered of a unit. */
 export const maxVersions = 30;
 
-/** `versions/<unit>`: the files that the unit had, the newest last. Their bodies are kept. */
+/** `versions/<unit>`: the files that the unit had, the newest last; written when a second one comes. Their bodies are kept. */
 export const versionsCodec = recordCodec(
   "versions",
   z.object({
     unit: z.string(),
     versions: z
-      .array(z.object({ number: z.int(), hash, operation: z.string(), who: z.string(), at: z.number() }))
+      .array(
+        z.object({
+          number: z.int(),
+          hash,
+          /** The operation that brought it; empty when that is forgotten. */
+          operation: z.string(),
+          who: z.string(),
+          at: z.number(),
+          /** Why the unit went back from it, in words. */
+          failed: z.optional(z.string()),
+        }),
+      )
       .check(z.maxLength(maxVersions)),
   }),
 );
 export type UnitVersions = ReturnType<typeof versionsCodec.decode>;
+export type UnitVersion = UnitVersions["versions"][number];

@@ -34,7 +34,10 @@ export async function putBodies(
 export function hashesInUse(snapshot: ClusterSnapshot): Set<string> {
   const used = new Set<string>();
   for (const unit of snapshot.units.values()) used.add(unit.hash);
-  for (const { from, to } of snapshot.rollouts.values()) used.add(from).add(to);
+  for (const { from, to, others = {} } of snapshot.rollouts.values()) {
+    used.add(from).add(to);
+    for (const hash of Object.values(others)) used.add(hash);
+  }
   for (const { versions } of snapshot.versions.values()) for (const { hash } of versions) used.add(hash);
   for (const orders of snapshot.schedule.values()) for (const order of orders.values()) used.add(order.hash);
   for (const { changes } of snapshot.operations.values()) {

@@ -4,6 +4,7 @@ import { KeelError } from "../base/errors.ts";
 import type { PlacementRules } from "../model/placement/read-placement.ts";
 import type { Unit } from "../model/unit.ts";
 import { templateName } from "../model/unit-name.ts";
+import { versionOf } from "../model/version-of.ts";
 import type { Board, Site } from "./board.ts";
 import type { Scene } from "./schedule.ts";
 
@@ -34,13 +35,15 @@ export function planCompanions(scene: Scene, board: Board): void {
 function planSite(site: Site, { snapshot, placements, facts, ledger }: Scene): void {
   const machine = site.machine.id;
   const entries = snapshot.schedule.get(machine);
-  const needed = neededBy(site, snapshot.units, (unit) => placements.rulesOf(unit.hash, unit.name));
+  const hashOf = (unit: Unit, name: string): string => versionOf(unit, { name, machine }, snapshot);
+  const needed = neededBy(site, snapshot.units, (unit, name) => placements.rulesOf(hashOf(unit, name), name));
   for (const [name, { unit, by }] of needed) {
     const entry = entries?.get(name);
-    if (entry?.companion && entry.hash === unit.hash && entry.restarts === unit.restarts) continue;
+    const hash = hashOf(unit, name);
+    if (entry?.companion && entry.hash === hash && entry.restarts === unit.restarts) continue;
     ledger.put(machine, {
       unit: name,
-      hash: unit.hash,
+      hash,
       desired: "loaded",
       restarts: unit.restarts,
       onPartition: "keep",
@@ -67,7 +70,7 @@ interface Companion {
 function neededBy(
   site: Site,
   units: ReadonlyMap<string, Unit>,
-  rulesOf: (unit: Unit) => PlacementRules | KeelError | "missing",
+  rulesOf: (unit: Unit, name: string) => PlacementRules | KeelError | "missing",
 ): Map<string, Companion> {
   const needed = new Map<string, Companion>();
   const open: { readonly by: string; readonly rules: PlacementRules }[] = [];
@@ -80,7 +83,7 @@ function neededBy(
       const unit = companionOf(name, units);
       if (unit === undefined || needed.has(name) || site.units.has(name)) continue;
       needed.set(name, { unit, by });
-      const found = rulesOf({ ...unit, name });
+      const found = rulesOf(unit, name);
       if (found !== "missing" && !(found instanceof KeelError)) open.push({ by: name, rules: found });
     }
   }

@@ -6,7 +6,7 @@ import { isSupporting } from "../model/unit-name.ts";
 import { Board, type Site } from "./board.ts";
 import { givesWay, lacksCompany, rejectionWithoutCompany } from "./fit.ts";
 import { orderFor } from "./order.ts";
-import { leftover, type Placeable, unjudged } from "./placeable.ts";
+import { leftover, type Placeable, placeableOn, unjudged } from "./placeable.ts";
 import type { Scene } from "./schedule.ts";
 
 /** An order of a machine that does not report, for a unit that may run elsewhere. */
@@ -98,7 +98,8 @@ export class Incumbents {
     if (present.some(isChoosy)) entries.sort(bySeniority);
     for (const entry of entries) {
       if (entry.companion) continue;
-      const unit = placeables.get(entry.unit);
+      const wantedUnit = placeables.get(entry.unit);
+      const unit = wantedUnit && placeableOn(wantedUnit, site.machine.id);
       if (unit === undefined) {
         const problem = problems.get(entry.unit);
         if (problem) this.board.put(site.machine.id, unjudged(problem.instance));
@@ -167,8 +168,9 @@ export class Incumbents {
     for (const { site, unit, entry } of this.#standing) {
       const machine = site.machine.id;
       if (site.units.get(unit.name) !== unit) continue;
-      const { hash, restarts } = unit.instance.unit;
+      const { hash } = unit;
       const { desired } = unit.instance;
+      const { restarts } = unit.instance.unit;
       const isCurrent =
         entry.hash === hash &&
         entry.desired === desired &&

@@ -5,7 +5,7 @@ import { choose, evictionsFrom, homeless } from "./choice.ts";
 import { type Rejection, rejection } from "./fit.ts";
 import type { Incumbents } from "./incumbents.ts";
 import { orderFor } from "./order.ts";
-import type { Placeable } from "./placeable.ts";
+import { type Placeable, placeableOn } from "./placeable.ts";
 import type { Unplaced } from "./plan.ts";
 import { missingFile } from "./companions.ts";
 import { byDependence, followersOf, leadersOf } from "./company.ts";
@@ -40,8 +40,9 @@ export class Newcomers {
     const rejections = new Map<string, Rejection>();
     for (const site of this.#board.sites()) {
       if (site.units.has(unit.name)) continue;
-      const refused = rejection(unit, site, this.#board);
-      if (refused === undefined) this.#give(unit, site, "runs on every machine that fits");
+      const version = placeableOn(unit, site.machine.id);
+      const refused = rejection(version, site, this.#board);
+      if (refused === undefined) this.#give(version, site, "runs on every machine that fits");
       else rejections.set(site.machine.id, refused);
     }
     if (this.#board.machinesOf(unit.name).length > 0) return;

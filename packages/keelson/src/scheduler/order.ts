@@ -4,13 +4,13 @@ import type { SchedulerFacts } from "./plan.ts";
 
 /** The order to run a unit, as of now. */
 export function orderFor(
-  { name, instance, rules }: Placeable,
+  { name, instance, hash, rules }: Placeable,
   { fence, wallMs }: Pick<SchedulerFacts, "fence" | "wallMs">,
   because: string,
 ): ScheduleEntry {
   return {
     unit: name,
-    hash: instance.unit.hash,
+    hash,
     desired: instance.desired,
     restarts: instance.unit.restarts,
     onPartition: rules.onPartition,

@@ -5,6 +5,7 @@ import { allInstances, type Instance } from "../model/instances.ts";
 import type { HostPort, PlacementRules } from "../model/placement/read-placement.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import { isSupporting, templateName } from "../model/unit-name.ts";
+import { openRollout, type VersionReader, versionOf, versionsOf } from "../model/version-of.ts";
 
 /** A host port with the unit that takes it. Containers of one pod take its ports together. */
 export interface PortClaim {
@@ -15,13 +16,21 @@ export interface PortClaim {
 export interface Placeable {
   readonly name: string;
   readonly instance: Instance;
+  /** Of the version of the file that it is to have. */
+  readonly hash: string;
   readonly rules: PlacementRules;
   readonly ports: readonly PortClaim[];
   /** The template that it is an instance of. */
   readonly template: string | undefined;
   /** What it adds to a machine's load. */
   readonly weight: 0 | 1;
+  /** Of a global unit in a rollout: what it is on the machines that have another version already, by machine id. */
+  readonly elsewhere?: ReadonlyMap<string, Placeable>;
 }
+
+/** The unit as it is to be on this machine. */
+export const placeableOn = (unit: Placeable, machine: string): Placeable =>
+  unit.elsewhere?.get(machine) ?? unit;
 
 /** What can be known of a unit that is still running and no longer wanted: its file's rules. */
 export type Leftover = Pick<Placeable, "name" | "rules" | "ports">;
@@ -44,16 +53,20 @@ export interface Wanted {
 export function wantedInstances(snapshot: ClusterSnapshot, placements: PlacementSource): Wanted {
   const placeables = new Map<string, Placeable>();
   const problems = new Map<string, { instance: Instance; reason: string; final: boolean }>();
+  let version = { of: "", read: (): string => "" } as { of: string; read: VersionReader };
   for (const instance of allInstances(snapshot.units).values()) {
     if (instance.desired === "inactive") continue;
     const { name, unit } = instance;
-    const rules = placements.rulesOf(unit.hash, name);
+    if (version.of !== unit.name) version = { of: unit.name, read: versionsOf(unit, snapshot) };
+    const hash = version.read(name);
+    const rules = placements.rulesOf(hash, name);
     if (rules === "missing") {
       problems.set(name, { instance, reason: "its unit file has not been read yet", final: false });
     } else if (rules instanceof KeelError) {
       problems.set(name, { instance, reason: rules.message, final: true });
     } else {
-      placeables.set(name, placeable(instance, rules, { snapshot, placements }));
+      const made = placeable({ instance, hash, rules }, { snapshot, placements });
+      placeables.set(name, rules.global ? withElsewhere(made, version.read, { snapshot, placements }) : made);
     }
   }
   return { placeables, problems };
@@ -64,11 +77,15 @@ export interface Context {
   readonly placements: PlacementSource;
 }
 
-function placeable(instance: Instance, rules: PlacementRules, context: Context): Placeable {
+function placeable(
+  { instance, hash, rules }: Pick<Placeable, "instance" | "hash" | "rules">,
+  context: Context,
+): Placeable {
   const { name } = instance;
   return {
     name,
     instance,
+    hash,
     rules,
     ports: portClaims(name, rules, context),
     template: templateName(name),
@@ -76,10 +93,30 @@ function placeable(instance: Instance, rules: PlacementRules, context: Context):
   };
 }
 
+/** A version that cannot be read is given to no machine: there the unit stays what it is. */
+function withElsewhere(base: Placeable, read: VersionReader, context: Context): Placeable {
+  const { snapshot, placements } = context;
+  const { name, instance } = base;
+  if (openRollout(instance.unit, snapshot) === undefined) return base;
+  const byHash = new Map<string, Placeable>();
+  const elsewhere = new Map<string, Placeable>();
+  for (const machine of snapshot.machines.keys()) {
+    const hash = read(name, machine);
+    if (hash === base.hash) continue;
+    const rules = placements.rulesOf(hash, name);
+    if (rules === "missing" || rules instanceof KeelError || !rules.global) continue;
+    const other = byHash.get(hash) ?? placeable({ instance, hash, rules }, context);
+    byHash.set(hash, other);
+    elsewhere.set(machine, other);
+  }
+  return { ...base, elsewhere };
+}
+
 /** A unit whose file cannot be read now: it stays where it is, and nothing is known of what it asks for. */
 export function unjudged(instance: Instance): Placeable {
   const { name } = instance;
-  return { name, instance, rules: noRules, ports: noPorts, template: templateName(name), weight: 1 };
+  const { hash } = instance.unit;
+  return { name, instance, hash, rules: noRules, ports: noPorts, template: templateName(name), weight: 1 };
 }
 
 const noRules: PlacementRules = {
@@ -126,7 +163,7 @@ function portClaims(
   const own = hostPorts.map((port) => ({ port, owner: name }));
   const podUnit = snapshot.units.get(pod ?? "");
   if (podUnit === undefined) return own;
-  const podRules = placements.rulesOf(podUnit.hash, podUnit.name);
+  const podRules = placements.rulesOf(versionOf(podUnit, podUnit, snapshot), podUnit.name);
   if (podRules === "missing" || podRules instanceof KeelError) return own;
   return [...own, ...podRules.hostPorts.map((port) => ({ port, owner: podUnit.name }))];
 }
