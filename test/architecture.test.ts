@@ -180,13 +180,13 @@ const places: readonly Place[] = [
     folder: `${keelson}/api`,
     may: [
       ...pure,
-      ...of("registry", "scheduler", "safeguards", "store-cluster"),
+      ...of("registry", "scheduler", "safeguards", "store-cluster", "leader/deciders.ts"),
       "@keelson/systemd",
       "hono",
       "@hono/node-server",
       "zod",
     ],
-    because: "rank 4: HTTP lives only here",
+    because: "rank 4: HTTP lives only here; what it foretells comes from the leader’s own deciders",
   },
   {
     folder: `${keelson}/backup`,

@@ -49,7 +49,7 @@ export class ClusterReader {
     if (this.#last?.snapshot === snapshot) return this.#last;
     const isWhole = await this.#loadPlacements(snapshot);
     if (this.#last?.snapshot === snapshot) return this.#last;
-    const times = this.#times(view);
+    const times = this.times(view);
     const facts = placementFacts(snapshot, this.placements, times);
     const shown = this.#projection.view(snapshot, facts, times.wallMs);
     const answer = { snapshot, facts, view: shown };
@@ -61,11 +61,12 @@ export class ClusterReader {
   async why(view: ClusterView, name: string): Promise<{ revision: number; instances: InstanceReasons[] }> {
     const { snapshot } = await this.read(view);
     const placements = this.placements;
-    const instances = why(snapshot, name, { placements, facts: this.#times(view) });
+    const instances = why(snapshot, name, { placements, facts: this.times(view) });
     return { revision: snapshot.revision, instances };
   }
 
-  #times({ continuousSinceMs, goneSince }: ClusterView): SchedulerFacts {
+  /** What the scheduler is told about time, as this daemon knows it. */
+  times({ continuousSinceMs, goneSince }: ClusterView): SchedulerFacts {
     const { clock, leaseMs } = this.#options;
     return { nowMs: clock.now(), wallMs: clock.wall(), continuousSinceMs, goneSince, leaseMs, fence: 0 };
   }

@@ -14,6 +14,7 @@ import { storeRoutes } from "./routes/store.ts";
 import { storeBackupRoutes } from "./routes/store-backup.ts";
 import { storeRestoreRoutes } from "./routes/store-restore.ts";
 import { storeKeyRoutes } from "./routes/store-keys.ts";
+import { whatIfRoutes } from "./routes/what-if.ts";
 import { whyRoutes } from "./routes/why.ts";
 
 export function createRoutes(context: ApiContext): Answerer {
@@ -32,6 +33,7 @@ export function createRoutes(context: ApiContext): Answerer {
   healthRoutes(routes, context);
   clusterRoutes(routes, context);
   whyRoutes(routes, context);
+  whatIfRoutes(routes, context);
   eventRoutes(routes, context);
   operationRoutes(routes, context);
   imageRoutes(routes, context);

@@ -8,6 +8,7 @@ import type { Progress } from "../safeguards/progress.ts";
 export type { GrowthPlan } from "../store-cluster/growth-plan.ts";
 export type { MoveLine } from "../store-cluster/move-run.ts";
 export type { StoreMemberView, StoreStatusView } from "../store-cluster/status.ts";
+import type { WhatIf } from "../scheduler/what-if.ts";
 import type { InstanceReasons } from "../scheduler/why.ts";
 
 /** `lost`: remembered as a member, but its lease has run out. */
@@ -163,6 +164,14 @@ export interface WhyView {
   readonly revision: number;
   readonly unit: string;
   readonly instances: readonly InstanceReasons[];
+}
+
+/** What would happen if something were the case. Machines stand by their ids; `machines` has their names. */
+export interface WhatIfView extends WhatIf {
+  /** Revision of the store that it starts from. */
+  readonly revision: number;
+  /** What is supposed, in words: "m2 is lost". */
+  readonly supposed: string;
 }
 
 export interface LeaderView {

@@ -216,6 +216,12 @@ const entries = {
     remedy: "`keel discovery new --size N` makes another.",
     exit: "notFound",
   },
+  "KEEL-571": {
+    title: "The question takes too long to answer",
+    meaning: "What would happen was not worked out within the time that the daemon takes for one question.",
+    remedy: "Ask about less at once: fewer machines, fewer units.",
+    exit: "timedOut",
+  },
   "KEEL-601": {
     title: "No daemon answers",
     meaning: "The command could not reach keeld.",

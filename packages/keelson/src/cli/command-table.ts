@@ -71,6 +71,12 @@ export const commandTable: readonly CommandEntry[] = [
   entry("Look", "status", "Show systemd’s view of units", () => import("./commands/status.ts")),
   entry("Look", "journal", "Show the journal of units", () => import("./commands/journal.ts")),
   entry("Look", "why", "Say why a unit is where it is, or why not", () => import("./commands/why.ts")),
+  entry(
+    "Look",
+    "what-if",
+    "Foretell what a loss or a change would do",
+    () => import("./commands/what-if.ts"),
+  ),
   entry("Look", "ssh", "Open a shell or run a command on a machine", () => import("./commands/ssh.ts")),
   entry("Look", "exec", "Run a command beside or inside a unit", () => import("./commands/exec.ts")),
 

@@ -11,6 +11,7 @@ import type {
   ProgressView,
   SnapshotView,
   StoreStatusView,
+  WhatIfView,
   WhyView,
 } from "../api/wire.ts";
 import type { RestorePlan } from "../model/backup.ts";
@@ -165,6 +166,18 @@ const why = z.looseObject({
   ),
 });
 
+const load = z.looseObject({ instances: z.number(), memoryBytes: z.number(), cpus: z.number() });
+const whatIf = z.looseObject({
+  revision: z.number(),
+  supposed: text,
+  moves: z.array(z.looseObject({ instance: text, from: strings, to: strings, because: text })),
+  unplaced: z.array(z.looseObject({ instance: text, from: strings, reason: text, already: z.boolean() })),
+  machines: z.array(z.looseObject({ id: text, name: text, state: text, before: load, after: load })),
+  alarms: strings,
+  fits: z.boolean(),
+  settled: z.boolean(),
+});
+
 const storeStatus = z.looseObject({
   kind: z.enum(["embedded", "etcd"]),
   epoch: z.number(),
@@ -261,6 +274,7 @@ export const answers = {
   ),
   progress: answer<ProgressView>(progress),
   why: answer<WhyView>(why),
+  whatIf: answer<WhatIfView>(whatIf),
   store: answer<StoreStatusView>(storeStatus),
   growth: answer<GrowthPlan>(growth),
   restore: answer<RestorePlan>(restore),

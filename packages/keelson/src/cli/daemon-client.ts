@@ -13,6 +13,7 @@ import type {
   PlanView,
   ProgressView,
   SnapshotView,
+  WhatIfView,
   WhyView,
 } from "../api/wire.ts";
 import type { GrowthPlan, MoveLine, StoreStatusView } from "../api/wire.ts";
@@ -32,6 +33,19 @@ const requestMs = 30_000;
 
 /** Where a machine's own keeld listens. */
 const machineSocket = "/run/keelson/api.sock";
+
+/** What is supposed, in the form of `POST /v1/what-if`. */
+export type AskedSupposition =
+  | { readonly lose: readonly string[] }
+  | {
+      readonly add: {
+        readonly count?: number | undefined;
+        readonly memoryBytes?: number | undefined;
+        readonly cpus?: number | undefined;
+        readonly metadata?: Readonly<Record<string, string>>;
+      };
+    }
+  | { readonly intent: OperationRequest["intent"] };
 
 /** What the command sends: fields with a default may be left out. */
 export type Ask = Pick<OperationRequest, "intent"> & Partial<OperationRequest>;
@@ -105,6 +119,11 @@ export class DaemonClient {
 
   why(unit: string): Promise<WhyView> {
     return this.#get(`/v1/why/${encodeURIComponent(unit)}`, answers.why);
+  }
+
+  /** What would happen; nothing is changed. */
+  whatIf(supposed: AskedSupposition): Promise<WhatIfView> {
+    return this.#json({ method: "POST", path: "/v1/what-if", json: supposed }, answers.whatIf);
   }
 
   /** The unit file, byte for byte. Throws KEEL-501. */

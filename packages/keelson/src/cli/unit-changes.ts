@@ -1,5 +1,6 @@
 // What `submit`, `load` and `start` share: files and names go in, units in a desired state come out.
 import type { Command } from "commander";
+import type { SnapshotView } from "../api/wire.ts";
 import { KeelError, exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
 import { desiredStates } from "../model/unit.ts";
@@ -10,6 +11,7 @@ import type { ChangeOptions } from "./change.ts";
 import type { Invocation } from "./invocation.ts";
 import { withGuards, withWait } from "./options.ts";
 import { resolveWithFiles } from "./unit-arguments.ts";
+import type { ResolvedArguments } from "./unit-arguments.ts";
 
 export interface SubmitOptions extends ChangeOptions {
   readonly replace?: boolean;
@@ -41,16 +43,9 @@ export async function bringTo(
     unitFile: (name) => client.unitFile(name),
   });
   for (const warning of found.warnings) keel.progress.note(`warning: ${warning}`);
-  const files = found.files.map(({ name, bytes }) => fileOf(name, bytes));
-  const records = new Map(snapshot.units.map((unit) => [unit.name, unit.desired]));
-  const lower = found.existing.filter((name) => !isAtLeast(records.get(name), desired));
-  // One change when all of it can be one: what has a record of its own goes in with its own file.
-  const together = files.length > 0 && desired === "launched" && lower.every((name) => records.has(name));
-  if (together) for (const name of lower) files.push(fileOf(name, await client.unitFile(name)));
-  const intents = [
-    ...submitIntent(files, desired, { replace: options.replace === true, replicas }),
-    ...(together ? [] : existingIntents(lower, desired, replicas)),
-  ];
+  const unitFile = (name: string): Promise<Uint8Array> => client.unitFile(name);
+  const replace = options.replace === true;
+  const intents = await intentsFor(found, { snapshot, unitFile, desired, replace, replicas });
   if (intents.length === 0) {
     keel.output.document({ operation: null, outcome: "succeeded", items: [] }, () =>
       nothingText(found.existing, desired),
@@ -59,6 +54,29 @@ export async function bringTo(
   let worst: ExitCode = exitCode.done;
   for (const intent of intents) worst = Math.max(worst, await change(keel, intent, options)) as ExitCode;
   return worst;
+}
+
+export interface Wish {
+  readonly snapshot: SnapshotView;
+  readonly unitFile: (name: string) => Promise<Uint8Array>;
+  readonly desired: DesiredState;
+  readonly replace: boolean;
+  readonly replicas: number | undefined;
+}
+
+/** What to ask for so that files and units get into the desired state: nothing, one change, or several. */
+export async function intentsFor(found: ResolvedArguments, wish: Wish): Promise<readonly Intent[]> {
+  const { snapshot, unitFile, desired, replace, replicas } = wish;
+  const files = found.files.map(({ name, bytes }) => fileOf(name, bytes));
+  const records = new Map(snapshot.units.map((unit) => [unit.name, unit.desired]));
+  const lower = found.existing.filter((name) => !isAtLeast(records.get(name), desired));
+  // One change when all of it can be one: what has a record of its own goes in with its own file.
+  const together = files.length > 0 && desired === "launched" && lower.every((name) => records.has(name));
+  if (together) for (const name of lower) files.push(fileOf(name, await unitFile(name)));
+  return [
+    ...submitIntent(files, desired, { replace, replicas }),
+    ...(together ? [] : existingIntents(lower, desired, replicas)),
+  ];
 }
 
 type File = Extract<Intent, { kind: "submit" }>["files"][number];

@@ -68,12 +68,12 @@ export function* whatIf(
   supposed: Supposition,
   options: PlayOptions,
 ): Generator<undefined, WhatIf> {
-  const now = new Play(snapshot, { ...options, facts: watched(options.facts) });
-  while (now.step()) yield;
-  const { snapshot: moved, facts } = suppose(now, supposed);
-  const then = new Play(moved, { ...options, facts });
-  while (then.step()) yield;
-  return compare({ now, then, supposed, options });
+  const asIs = new Play(snapshot, { ...options, facts: watched(options.facts) });
+  while (asIs.step()) yield;
+  const { snapshot: moved, facts } = suppose(asIs, supposed);
+  const asIf = new Play(moved, { ...options, facts });
+  while (asIf.step()) yield;
+  return compare({ asIs, asIf, supposed, options });
 }
 
 /** A leader that has just begun to watch holds everything back: that is not what is asked about. */
@@ -106,17 +106,17 @@ function suppose(
 }
 
 interface Comparison {
-  readonly now: Play;
-  readonly then: Play;
+  readonly asIs: Play;
+  readonly asIf: Play;
   readonly supposed: Supposition;
   readonly options: PlayOptions;
 }
 
-function compare({ now, then, supposed, options }: Comparison): WhatIf {
-  const before = placesOf(now.snapshot);
-  const after = placesOf(then.snapshot);
-  const waited = now.plan?.unplaced ?? new Map();
-  const waits = then.plan?.unplaced ?? new Map();
+function compare({ asIs, asIf, supposed, options }: Comparison): WhatIf {
+  const before = placesOf(asIs.snapshot);
+  const after = placesOf(asIf.snapshot);
+  const waited = asIs.plan?.unplaced ?? new Map();
+  const waits = asIf.plan?.unplaced ?? new Map();
   const moves: SupposedMove[] = [];
   for (const [instance, to] of after) {
     const from = before.get(instance)?.machines ?? [];
@@ -133,14 +133,14 @@ function compare({ now, then, supposed, options }: Comparison): WhatIf {
       const from = before.get(instance)?.machines ?? [];
       return { instance, from, reason, already: from.length === 0 && waited.has(instance) };
     });
-  const alarms = [...(then.plan?.alarms ?? [])].filter(([name]) => now.plan?.alarms.has(name) !== true);
+  const alarms = [...(asIf.plan?.alarms ?? [])].filter(([name]) => asIs.plan?.alarms.has(name) !== true);
   return {
     moves: moves.sort(byInstance),
     unplaced: unplaced.sort(byInstance),
-    machines: machinesOf({ now, then, supposed, options }),
+    machines: machinesOf({ asIs, asIf, supposed, options }),
     alarms: alarms.map(([, text]) => text),
     fits: unplaced.every(({ already }) => already),
-    settled: now.isSettled && then.isSettled,
+    settled: asIs.isSettled && asIf.isSettled,
   };
 }
 
@@ -148,16 +148,16 @@ const whyGone = (machines: readonly string[], { lost = [] }: Supposition): strin
   machines.every((id) => lost.includes(id)) ? "it runs there only" : "it is not wanted any more";
 
 function machinesOf({
-  now,
-  then,
+  asIs,
+  asIf,
   supposed: { lost = [], added = [] },
   options,
 }: Comparison): SupposedMachine[] {
-  const before = loadsOf(now.snapshot, options.placements);
-  const after = loadsOf(then.snapshot, options.placements);
-  const all = new Map([...now.snapshot.machines, ...added.map((machine) => [machine.id, machine] as const)]);
+  const before = loadsOf(asIs.snapshot, options.placements);
+  const after = loadsOf(asIf.snapshot, options.placements);
+  const all = new Map([...asIs.snapshot.machines, ...added.map((machine) => [machine.id, machine] as const)]);
   const state = (id: string): SupposedMachine["state"] =>
-    lost.includes(id) ? "lost" : now.snapshot.machines.has(id) ? "stays" : "added";
+    lost.includes(id) ? "lost" : asIs.snapshot.machines.has(id) ? "stays" : "added";
   return [...all.values()]
     .map(({ id, name }) => ({
       id,

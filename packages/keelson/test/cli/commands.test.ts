@@ -106,6 +106,48 @@ describe("commands against the API", () => {
     assert.deepEqual([json.operations[0].who, json.operations[0].via], ["ada", "cli"]);
   });
 
+  withApi("what-if: what moves, what fits nowhere, exit 3 when something does", async () => {
+    const records = fill(running.store);
+    for (const number of [1, 2, 3]) records.machine(number);
+    await submit("a.service");
+    const [unit] = (await keel("list-unit-files", "-o", "json")).json.units;
+    records.order(1, "a.service", { hash: unit.hash });
+    records.status(1, "a.service", { hash: unit.hash });
+    const lost = await keel("what-if", "lose", "m1");
+    assert.equal(lost.code, 0, lost.stderr);
+    assert.match(
+      lost.stdout,
+      /^If m1 is lost:\na\.service +m1 → m2 +moved from m1: its lease ran out; fewest/,
+    );
+    assert.match(
+      lost.stdout,
+      /\nMACHINE +UNITS\nm1 \(lost\) +1 → 0\nm2 +0 → 1\nEverything would have its place\.\n$/,
+    );
+    assert.equal((await keel("what-if", "drain", "m1", "-o", "json")).json.fits, true);
+    await writeFile(
+      join(folder, "gpu.service"),
+      "[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineMetadata=gpu=yes\n",
+    );
+    const started = await keel("what-if", "start", "gpu.service");
+    assert.equal(started.code, 3, started.stderr);
+    assert.match(started.stdout, /^gpu\.service +no place +no machine fits/m);
+    assert.match(started.stdout, /1 instance would have no place\.\n$/);
+    const added = await keel(
+      "what-if",
+      "add",
+      "--memory",
+      "4G",
+      "--cpus",
+      "4",
+      "--metadata",
+      "zone=a,gpu=yes",
+    );
+    assert.equal(added.code, 0, added.stderr);
+    assert.match(added.stdout, /nothing moves/);
+    assert.equal((await keel("what-if", "add", "--memory", "much")).code, 2);
+    assert.equal((await keel("what-if", "scale", "a.service", "3")).code !== 0, true);
+  });
+
   withApi("waiting for what does not come: exit 5, with the operation", async () => {
     await writeFile(join(folder, "a.service"), "[Service]\nExecStart=/bin/true\n");
     const { code, stderr } = await keel("start", "a.service", "--timeout", "300ms");
