@@ -87,7 +87,7 @@ const places: readonly Place[] = [
   {
     folder: `${etcd}/command`,
     may: [`${etcd}/server`, `${etcd}/errors.ts`, "yaml"],
-    because: "the command turns flags into the server's options; YAML lives only here",
+    because: "the command turns flags into the server's options; YAML lives here and in interchange/",
   },
   { folder: etcd, may: [etcd], because: "a library of its own: it knows nothing of the product" },
   {
@@ -129,6 +129,11 @@ const places: readonly Place[] = [
     folder: `${keelson}/safeguards`,
     may: [...pure, "@keelson/systemd"],
     because: "rank 2, pure: a decider sees only its snapshot",
+  },
+  {
+    folder: `${keelson}/interchange`,
+    may: [...pure, "@keelson/systemd", "yaml"],
+    because: "rank 2, pure: Compose files in, plain unit files out",
   },
   {
     folder: `${keelson}/registry`,
@@ -197,7 +202,7 @@ const places: readonly Place[] = [
     folder: `${keelson}/cli`,
     may: [
       ...pure,
-      ...of("local", "api", "safeguards", "scheduler"),
+      ...of("local", "api", "safeguards", "scheduler", "interchange"),
       "commander",
       "@keelson/systemd",
       "zod",

@@ -3,6 +3,7 @@ export * from "./error.ts";
 export * from "./name/escape.ts";
 export * from "./name/unit-name.ts";
 export * from "./nearest.ts";
+export * from "./quadlet/argument.ts";
 export * from "./quadlet/images.ts";
 export * from "./quadlet/keys.ts";
 export * from "./quadlet/lint.ts";

@@ -58,6 +58,12 @@ const entries = {
     remedy: "Write one with `podman save -o FILE IMAGE` or `docker save -o FILE IMAGE`.",
     exit: "usage",
   },
+  "KEEL-108": {
+    title: "The Compose file cannot be read",
+    meaning: "It is no YAML, not of the form of a Compose file, or it needs a variable that is not set.",
+    remedy: "The message names the place. `docker compose config` shows a file as Compose itself reads it.",
+    exit: "usage",
+  },
   "KEEL-201": {
     title: "Refused: too large an impact",
     meaning: "The change stops or removes more than 25 % of the units.",

@@ -58,6 +58,13 @@ export const commandTable: readonly CommandEntry[] = [
   ),
   entry("Units", "destroy", "Destroy units; undo brings them back", () => import("./commands/destroy.ts")),
   entry("Units", "scale", "Set the number of a template’s replicas", () => import("./commands/scale.ts")),
+  entry("Units", "import", "Write the Quadlet files of a Compose file", () => import("./commands/import.ts")),
+  entry(
+    "Units",
+    "export",
+    "Write unit files for a machine without Keelson",
+    () => import("./commands/export.ts"),
+  ),
   entry("Units", "image", "Load and list image archives", () => import("./commands/image.ts")),
 
   entry("Look", "list-units", "List what is on which machine", () => import("./commands/list-units.ts")),

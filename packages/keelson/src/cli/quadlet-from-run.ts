@@ -1,5 +1,6 @@
 // `keel run IMAGE …` as the Quadlet file that a person would have written: that file is what is handed in,
 // and `--dry-run` shows it.
+import { quoteArgument } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 
 export interface RunRequest {
@@ -34,10 +35,10 @@ export function quadletFromRun(request: RunRequest): GeneratedQuadlet {
   const container = [
     `Image=${oneLine(request.image, "the image")}`,
     ...request.ports.map((port) => `PublishPort=${publishedPort(port)}`),
-    ...request.environment.map((pair) => `Environment=${quoteWord(environmentPair(pair))}`),
+    ...request.environment.map((pair) => `Environment=${quoteArgument(environmentPair(pair))}`),
     ...request.volumes.map((volume) => `Volume=${oneLine(volume, "--volume")}`),
     ...request.networks.map((network) => `Network=${oneLine(network, "--network")}`),
-    ...(request.command.length === 0 ? [] : [`Exec=${request.command.map(quoteWord).join(" ")}`]),
+    ...(request.command.length === 0 ? [] : [`Exec=${request.command.map(quoteArgument).join(" ")}`]),
   ];
   const sections = [
     `[Unit]\nDescription=${oneLine(request.image, "the image")} as ${name}\n`,
@@ -82,19 +83,6 @@ export function publishedPort(text: string): string {
 function environmentPair(text: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*=/.test(text)) return text;
   throw new KeelError("KEEL-104", `--env ${text}: no NAME=value`, { hint: "--env LANG=C.UTF-8" });
-}
-
-/** A word for a list of words in a unit file, quoted when it needs to be; % is no specifier in it. */
-export function quoteWord(word: string): string {
-  const text = word.replaceAll("%", "%%");
-  if (text !== "" && !/[\s"'\\;]/.test(text) && !text.startsWith("#")) return text;
-  const escaped = text
-    .replaceAll("\\", "\\\\")
-    .replaceAll('"', '\\"')
-    .replaceAll("\n", "\\n")
-    .replaceAll("\t", "\\t")
-    .replaceAll("\r", "\\r");
-  return `"${escaped}"`;
 }
 
 function oneLine(text: string, what: string): string {

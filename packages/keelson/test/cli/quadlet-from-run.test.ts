@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { UnitFile, splitWords } from "@keelson/systemd";
+import { quoteArgument, splitWords, UnitFile } from "@keelson/systemd";
 import { KeelError } from "../../src/base/errors.ts";
-import { nameFromImage, publishedPort, quadletFromRun, quoteWord } from "../../src/cli/quadlet-from-run.ts";
+import { nameFromImage, publishedPort, quadletFromRun } from "../../src/cli/quadlet-from-run.ts";
 import type { RunRequest } from "../../src/cli/quadlet-from-run.ts";
 import { readPlacement } from "../../src/model/placement/read-placement.ts";
 
@@ -103,9 +103,9 @@ Conflicts=web@*.container
     const word = fc.string({ unit: fc.constantFrom(...Array.from("ab %\"'\\$;# \t\n=é")), maxLength: 12 });
     fc.assert(
       fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
-        const line = words.map(quoteWord).join(" ");
+        const line = words.map(quoteArgument).join(" ");
         assert.ok(!line.includes("\n"));
-        const read = splitWords(line).map(({ text }) => text.replaceAll("%%", "%"));
+        const read = splitWords(line).map(({ text }) => text.replaceAll("%%", "%").replaceAll("$$", "$"));
         assert.deepEqual(read, words);
       }),
     );
