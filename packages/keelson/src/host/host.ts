@@ -3,6 +3,7 @@
 // Unit names here are the file's names (`web@1.container`): the service that podman's generator makes of a
 // Quadlet is found behind them.
 import type { Machine } from "../model/machine.ts";
+import type { HealthProbe } from "../model/placement/rules.ts";
 import type { DesiredState } from "../model/unit.ts";
 
 /** What a machine is. Read once at start. */
@@ -50,7 +51,20 @@ export interface UnitState {
   readonly since: number;
   /** Why it failed or could not be loaded, in words: "exit status 1", "killed by SIGKILL". Empty otherwise. */
   readonly reason: string;
+  /** How often systemd has restarted it by itself since it was started. */
+  readonly restarts: number;
 }
+
+/** What a check may take. */
+export interface ProbeLimits {
+  readonly timeoutMs: number;
+  /** The machine's address, for checks that name no host and find nobody on its loopback. */
+  readonly machine: string;
+  readonly signal: AbortSignal;
+}
+
+/** How a check ended; `reason` in words: "GET :8080/healthz: 503". */
+export type ProbeAnswer = { readonly ok: true } | { readonly ok: false; readonly reason: string };
 
 /** How an action ended. */
 export type JobOutcome =
@@ -131,6 +145,11 @@ export interface Host extends AsyncDisposable {
 
   /** The containers of these units, one call for all; units without a container are left out. */
   containers(names: readonly string[]): Promise<ReadonlyMap<string, ContainerFacts>>;
+  /**
+   * Looks once whether a unit is well; a command of a `.container` runs in its container, any other on the machine.
+   * Rejects only with the signal's reason.
+   */
+  probe(name: string, probe: HealthProbe, limits: ProbeLimits): Promise<ProbeAnswer>;
   /** podman's id (SHA-256 of the configuration) of a local image; undefined when it is not there. */
   imageId(reference: string): Promise<string | undefined>;
   /** Fetches an image archive, checks size and hash, and loads it. Rejects with KEEL-107 when it is not sound. */

@@ -7,6 +7,7 @@ import type { UnitChanges, UnitState as SystemdUnitState } from "@keelson/system
 import type { Clock } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { HealthProbe } from "../model/placement/rules.ts";
 import { isQuadlet } from "../model/unit-name.ts";
 import { readIfThere, writeAtomically } from "./atomic-file.ts";
 import { killContainers } from "./container-kill.ts";
@@ -20,12 +21,17 @@ import type {
   HostFacts,
   ImageArchive,
   JobOutcome,
+  ProbeAnswer,
+  ProbeLimits,
   UnitAction,
   UnitNote,
   UnitState,
   WrittenUnit,
 } from "./host.ts";
 import { Podman } from "./podman.ts";
+import { probeExec } from "./probes/exec-probe.ts";
+import { probeHttp } from "./probes/http-probe.ts";
+import { probeTcp } from "./probes/tcp-probe.ts";
 import { quadletProblem, unreadableQuadlet } from "./quadlet-problem.ts";
 import { runProgram } from "./run-program.ts";
 import { SharedReload } from "./shared-reload.ts";
@@ -52,6 +58,7 @@ const unknownState: UnitState = {
   invocation: "",
   since: 0,
   reason: "",
+  restarts: 0,
 };
 
 export class LinuxHost implements Host {
@@ -64,6 +71,8 @@ export class LinuxHost implements Host {
   /** By systemd's name; what is not here is not loaded. */
   readonly #states = new Map<string, SystemdUnitState>();
   readonly #listeners = new Set<(names: readonly string[]) => void>();
+  /** Containers in which checks have run, by service. */
+  readonly #containers = new Map<string, { readonly invocation: string; readonly id: string }>();
   /** Why a Quadlet did not become a service, by file name. */
   readonly #problems = new Map<string, string>();
 
@@ -132,6 +141,7 @@ export class LinuxHost implements Host {
 
   remove(name: string): Promise<{ readonly reload: boolean }> {
     this.#problems.delete(name);
+    this.#containers.delete(this.#service(name));
     return this.#files.remove(name);
   }
 
@@ -203,6 +213,21 @@ export class LinuxHost implements Host {
     );
   }
 
+  async probe(name: string, probe: HealthProbe, limits: ProbeLimits): Promise<ProbeAnswer> {
+    switch (probe.kind) {
+      case "http":
+        return probeHttp(probe.url, limits);
+      case "tcp":
+        return probeTcp(probe.address, limits);
+      case "exec": {
+        if (!name.endsWith(".container")) return probeExec(probe.command, undefined, limits);
+        const container = await this.#containerOf(this.#service(name));
+        if (container !== undefined) return probeExec(probe.command, container, limits);
+        return { ok: false, reason: "podman knows no container of it" };
+      }
+    }
+  }
+
   imageId(reference: string): Promise<string | undefined> {
     return this.#podman.imageId(reference);
   }
@@ -240,6 +265,17 @@ export class LinuxHost implements Host {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#manager[Symbol.asyncDispose]();
+  }
+
+  /** Asked once for each start of the service. */
+  async #containerOf(service: string): Promise<string | undefined> {
+    const invocation = this.#states.get(service)?.invocationId;
+    const known = this.#containers.get(service);
+    if (known !== undefined && known.invocation === invocation) return known.id;
+    const id = await this.#podman.containerOf(service).catch(() => undefined);
+    if (id === undefined || invocation === undefined) this.#containers.delete(service);
+    else this.#containers.set(service, { invocation, id });
+    return id;
   }
 
   #run(action: UnitAction, service: string, options: { signal: AbortSignal; timeoutMs: number }) {
@@ -280,6 +316,7 @@ export class LinuxHost implements Host {
         invocation: state.invocationId ?? "",
         since: Math.floor((state.stateChangeUsec ?? 0) / 1000),
         reason: (state.load === "loaded" ? undefined : this.#problems.get(name)) ?? failureReason(state),
+        restarts: state.nRestarts ?? 0,
       };
     }
     const problem = this.#problems.get(name);

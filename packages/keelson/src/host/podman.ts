@@ -61,6 +61,21 @@ export class Podman {
     }
   }
 
+  /** The id of the container that a systemd unit runs; `undefined` while it runs none. */
+  async containerOf(service: string): Promise<string | undefined> {
+    const argv = [
+      "podman",
+      "ps",
+      "--no-trunc",
+      "--quiet",
+      "--filter",
+      `label=${unitLabel}=${service}`,
+    ] as const;
+    const { status, stdout } = await runProgram(argv);
+    const [id = ""] = stdout.trim().split("\n");
+    return status === 0 && /^[0-9a-f]{64}$/.test(id) ? id : undefined;
+  }
+
   /** Containers by the systemd unit that they belong to. */
   async containers(): Promise<Map<string, ContainerFacts>> {
     const argv = ["podman", "ps", "--filter", `label=${unitLabel}`, "--format", "json"] as const;

@@ -11,6 +11,7 @@ import type {
   HostFacts,
   ImageArchive,
   JobOutcome,
+  ProbeAnswer,
   UnitAction,
   UnitNote,
   UnitState,
@@ -23,6 +24,8 @@ export interface Behaviour {
   readonly stopMs?: number;
   /** It fails right after its start. */
   readonly fails?: boolean;
+  /** What its checks find; they find it well otherwise. */
+  readonly ails?: string;
 }
 
 /** What becomes of a unit's processes: they are made, are up, have ended well or not. */
@@ -53,6 +56,7 @@ const dead: UnitState = {
   invocation: "",
   since: 0,
   reason: "",
+  restarts: 0,
 };
 const unknown: UnitState = { ...dead, load: "not-found" };
 const overtaken: JobOutcome = { done: false, reason: "another job took its place", failed: false };
@@ -193,6 +197,14 @@ export class SimulatedHost implements Host {
 
   containers(): Promise<ReadonlyMap<string, ContainerFacts>> {
     return Promise.resolve(new Map());
+  }
+
+  /** A check of what runs, by the unit's behaviour now. */
+  probe(name: string): Promise<ProbeAnswer> {
+    const { ails } = this.#options.behaviour?.(name, this.#files.get(name)?.body ?? "") ?? {};
+    if (this.#stateOf(name).active !== "active")
+      return Promise.resolve({ ok: false, reason: "it does not run" });
+    return Promise.resolve(ails === undefined ? { ok: true } : { ok: false, reason: ails });
   }
 
   imageId(reference: string): Promise<string | undefined> {

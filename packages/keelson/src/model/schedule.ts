@@ -54,8 +54,20 @@ export const statusCodec = recordCodec(
     addresses: z.array(z.string()),
     /** Unix milliseconds of steps on the way: received, image, written, started, active. */
     steps: z.record(z.string(), z.number()),
-    /** Failures on this machine since `since`, under the present order; left out for none. */
-    failures: z.optional(z.object({ count: z.int(), since: z.number(), last: z.number() })),
+    /**
+     * Failures on this machine under the present order, left out for none: those within the unit's MoveWithin= before
+     * the last one, without the time that the machine itself waited between tries. It forgets them when the unit has
+     * been up for as long as that. Unix milliseconds.
+     */
+    failures: z.optional(
+      z.object({
+        count: z.int(),
+        since: z.number(),
+        last: z.number(),
+        /** When the machine tries again by itself. */
+        nextTry: z.optional(z.number()),
+      }),
+    ),
     /** Of a unit that ran to its end: how. */
     ended: z.optional(
       z.object({ at: z.number(), result: z.enum(["succeeded", "failed"]), status: z.optional(z.int()) }),

@@ -15,6 +15,7 @@ const state = (active: string, load = "loaded"): UnitState => ({
   invocation: "",
   since: 0,
   reason: "",
+  restarts: 0,
 });
 
 const order = fc.record({
