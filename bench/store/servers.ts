@@ -1,7 +1,7 @@
 // The two servers that are compared, each as a process of its own: the embedded one as the bundle that is
 // shipped, and etcd.
 
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import { promisify } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { rolldown } from "rolldown";
 import { RangeRequestSchema } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
+import { spawnBound } from "../../packages/etcd/test/bound-process.ts";
 import { etcd35, freePort } from "../../test/store/support/servers.ts";
 import type { Address } from "./connection.ts";
 import { load } from "./load.ts";
@@ -122,7 +123,9 @@ class ServerProcess implements Server {
   async restart(): Promise<number> {
     await this.#kill();
     const began = performance.now();
-    const child = spawn(this.#parts.program, this.#parts.argv, { stdio: ["ignore", "ignore", "inherit"] });
+    const child = spawnBound([this.#parts.program, ...this.#parts.argv], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     this.#child = child;
     for (;;) {
       if (child.exitCode !== null) throw new Error(`${this.#parts.program} ended with ${child.exitCode}`);
