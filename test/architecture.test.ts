@@ -126,6 +126,11 @@ const places: readonly Place[] = [
     because: "rank 2, pure: a decider sees only its snapshot",
   },
   {
+    folder: `${keelson}/batch`,
+    may: [...pure, "@keelson/systemd"],
+    because: "rank 2, pure: a decider sees only its snapshot",
+  },
+  {
     folder: `${keelson}/safeguards`,
     may: [...pure, "@keelson/systemd"],
     because: "rank 2, pure: a decider sees only its snapshot",
@@ -167,7 +172,7 @@ const places: readonly Place[] = [
   },
   {
     folder: `${keelson}/leader`,
-    may: [...pure, ...of("registry", "scheduler", "safeguards"), "@keelson/systemd"],
+    may: [...pure, ...of("registry", "scheduler", "batch", "safeguards"), "@keelson/systemd"],
     because: "rank 3: asks the scheduler, writes through the registry",
   },
   {

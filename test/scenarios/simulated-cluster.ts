@@ -28,12 +28,18 @@ const tickMs = 50;
 /** A machine that thaws has so long to find out what it missed. */
 const thawGraceMs = 1500;
 
-/** What ordinary services take. */
-const behaviour = (_: string, body: string): Behaviour => ({
-  startMs: 300,
-  stopMs: 200,
-  fails: body.includes("/bin/false"),
-});
+/** What ordinary services take. A unit that runs to its end takes what it sleeps, and fails as often as it says. */
+function behaviourOf(body: string, times: number): Behaviour {
+  const ends = body.includes("Type=oneshot");
+  const seconds = /sleep (\d+)/.exec(body)?.[1];
+  const failures = /fails (\d+) times/.exec(body)?.[1];
+  return {
+    startMs: ends && seconds !== undefined ? Number(seconds) * 1000 : 300,
+    stopMs: 200,
+    fails: body.includes("/bin/false") || times <= Number(failures ?? 0),
+    ends,
+  };
+}
 
 export interface Event {
   readonly atMs: number;
@@ -54,6 +60,7 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #ids = seededRandom(1);
   readonly #thawedAt = new Map<string, number>();
   readonly #violations: string[] = [];
+  readonly #starts = new Map<string, number>();
   readonly #lastHash = new Map<string, string>();
   #leader = "";
   #alarms = "";
@@ -84,8 +91,13 @@ export class SimulatedCluster implements AsyncDisposable {
     const clock = new PausableClock(this.clock);
     const id = `${this.machines.size + 1}`.padStart(32, "0");
     const onUnit = (unit: string, what: UnitEvent): void => {
-      if (what === "begins") this.#neverTwoCopies(unit);
-      else this.#note(`${name} ${what} ${unit}`);
+      if (what === "begins") {
+        this.#starts.set(unit, (this.#starts.get(unit) ?? 0) + 1);
+        this.#neverTwoCopies(unit);
+      } else this.#note(`${name} ${what} ${unit}`);
+    };
+    const behaviour = (unit: string, body: string): Behaviour => {
+      return behaviourOf(body, (this.#starts.get(unit) ?? 0) + 1);
     };
     const host = new SimulatedHost({ machineId: id, hostname: name, clock, behaviour, onUnit });
     const machine = new SimulatedMachine(name, {

@@ -1,6 +1,7 @@
 // Scenarios as text that a person can read. Lines with > are commands (LEADER stands for the machine that leads),
 // those with | below one are its file, the others say what is seen then. See testdata/.
 import type { Confirmation, Intent, Selector } from "../../packages/keelson/src/model/operation.ts";
+import { compareNames } from "../../packages/keelson/src/model/unit-name.ts";
 import { refusalOf, SimulatedCluster } from "./simulated-cluster.ts";
 
 interface Step {
@@ -69,6 +70,8 @@ class Stage implements AsyncDisposable {
         return this.#wait(Number.parseFloat(name) * 1000);
       case "show":
         return this.#show();
+      case "jobs":
+        return this.#jobs();
       case "why":
         return this.#why(name);
       case "count":
@@ -146,6 +149,21 @@ class Stage implements AsyncDisposable {
       const units = host.running.sort().join(" ");
       return `${name} (${notes.join(", ")}): ${units === "" ? "nothing runs" : units}`;
     });
+  }
+
+  /** Every run, as the store has it. */
+  #jobs(): string[] {
+    const { snapshot } = this.#cluster;
+    const nameOf = (id: string): string => snapshot.members.get(id)?.name ?? "nowhere";
+    return [...snapshot.jobs.values()]
+      .toSorted((a, b) => compareNames(a.name, b.name))
+      .flatMap(({ instance, machine, runs }) => {
+        const where = machine === "" ? "" : ` of ${nameOf(machine)}`;
+        return runs.map(({ number, cause, state, attempt, machine: on, reason }) => {
+          const why = reason === "" ? "" : `: ${reason}`;
+          return `${instance}${where} run ${number} (${cause}) ${state} on ${nameOf(on)}, attempt ${attempt}${why}`;
+        });
+      });
   }
 
   #why(name: string): string[] {

@@ -1,9 +1,9 @@
 // What is to be done about one unit: a pure function of its order and of how things stand. An order is carried
 // out once: what becomes of the unit afterwards is systemd's business and is only reported.
-import type { UnitNote, UnitState, WrittenUnit } from "../host/host.ts";
+import type { RunNote, UnitNote, UnitState, WrittenUnit } from "../host/host.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 
-export type Step = "write" | "start" | "restart" | "stop" | "remove" | "note";
+export type Step = "write" | "start" | "restart" | "await" | "stop" | "remove" | "note";
 
 export interface ActualUnit {
   /** What the agent wrote; undefined when there is nothing. */
@@ -17,6 +17,7 @@ export function planSteps(order: ScheduleEntry | undefined, { written, state }: 
     if (written === undefined) return [];
     return needsStop(state) ? ["stop", "remove"] : ["remove"];
   }
+  if (order.run !== undefined) return planAttempt(order, { written, state });
   const isCurrent = written?.hash === order.hash;
   if (isCurrent && isCarriedOut(order, written.note)) {
     return isFenced(order) === written.note.fenced ? [] : ["note"];
@@ -30,10 +31,26 @@ export function planSteps(order: ScheduleEntry | undefined, { written, state }: 
   return mustRestart ? [...write, "restart", "note"] : ["note"];
 }
 
+/** An attempt is begun once. What has been begun is awaited, and never begun again. */
+function planAttempt(order: ScheduleEntry, { written, state }: ActualUnit): Step[] {
+  const run = written?.note.run;
+  if (written === undefined || run === undefined || run.id !== order.run) {
+    const write: Step[] = written?.hash === order.hash ? [] : ["write"];
+    return [...write, needsStop(state) ? "restart" : "start"];
+  }
+  if (run.ended === undefined) return ["await"];
+  return isFenced(order) === written.note.fenced ? [] : ["note"];
+}
+
 /** The note of an order that was carried out. */
 export function noteOf(order: ScheduleEntry): UnitNote {
   const { hash, desired, restarts } = order;
   return { hash, desired, restarts, fenced: isFenced(order) };
+}
+
+/** The note of an attempt from its beginning on. Until it has ended the order is not carried out. */
+export function attemptNote(order: ScheduleEntry, run: RunNote): UnitNote {
+  return { ...noteOf(order), ...(run.ended === undefined && { hash: "" }), run };
 }
 
 /** The note of a unit whose file was just written: what still runs of it runs by an older one. */

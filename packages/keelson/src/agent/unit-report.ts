@@ -79,6 +79,7 @@ export class UnitReport {
         lastLine: this.#lastLine ?? "",
         address,
         steps: this.#steps,
+        run: order?.run === undefined || written?.note.run?.id !== order.run ? undefined : written.note.run,
       }),
     );
   }

@@ -1,5 +1,5 @@
 // A unit's status as the cluster sees it, put together from systemd's words, podman's, and the agent's own.
-import type { ContainerFacts, UnitState } from "../host/host.ts";
+import type { ContainerFacts, RunNote, UnitState } from "../host/host.ts";
 import type { healthStates, UnitStatus } from "../model/schedule.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
 
@@ -21,29 +21,38 @@ export interface StatusInput {
   /** The machine's address. */
   readonly address: string;
   readonly steps: Readonly<Record<string, number>>;
+  /** The attempt that its order names, once it was begun. */
+  readonly run: RunNote | undefined;
 }
 
 export function composeStatus(input: StatusInput): UnitStatus {
-  const { unit, hash, state, restarts, steps } = input;
+  const { unit, hash, state, restarts, steps, run } = input;
   return {
     unit,
     hash,
     load: state.load,
     active: state.active,
     sub: state.sub,
-    invocation: state.invocation,
+    invocation: state.invocation || (run?.invocation ?? ""),
     health: healthOf(input),
     since: state.since,
     restarts,
     reason: reasonOf(input),
     addresses: addressesOf(input),
     steps: { ...steps },
+    ...(run !== undefined && { run: run.id, ...endedOf(run) }),
   };
+}
+
+function endedOf({ ended }: RunNote): Pick<UnitStatus, "ended"> {
+  if (ended === undefined) return {};
+  const { at, result, status } = ended;
+  return { ended: { at, result, ...(status !== undefined && { status }) } };
 }
 
 function healthOf(input: StatusInput): (typeof healthStates)[number] {
   const { state, file, container, problem, isStuck } = input;
-  if (isStuck) return "failed";
+  if (isStuck || input.run?.ended?.result === "failed") return "failed";
   switch (state.active) {
     case "failed":
       return "failed";
@@ -72,8 +81,9 @@ function checkedHealth(container: ContainerFacts | undefined): (typeof healthSta
   }
 }
 
-function reasonOf({ state, problem, lastLine, container, steps }: StatusInput): string {
+function reasonOf({ state, problem, lastLine, container, steps, run }: StatusInput): string {
   if (problem !== "") return problem;
+  if (run?.ended?.result === "failed") return run.ended.reason;
   const hasEnded = state.active === "inactive" && state.reason === "" && steps["active"] !== undefined;
   if (hasEnded) return "it ended by itself, without an error";
   const reason =

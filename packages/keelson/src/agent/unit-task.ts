@@ -2,9 +2,10 @@
 // No unit waits for another, but for the files that its own file refers to.
 import { Backoff } from "../base/backoff.ts";
 import { describeError, KeelError } from "../base/errors.ts";
-import type { JobOutcome, UnitState, WrittenUnit } from "../host/host.ts";
+import type { JobOutcome, RunNote, UnitState, WrittenUnit } from "../host/host.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
-import { isFenced, noteOf, openNote, planSteps } from "./steps.ts";
+import { cutShort, endOf } from "./run-end.ts";
+import { attemptNote, isFenced, isRunning, noteOf, openNote, planSteps } from "./steps.ts";
 import type { Step } from "./steps.ts";
 import { readUnitFile } from "./unit-file-facts.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
@@ -71,6 +72,7 @@ export class UnitTask {
       before?.hash === order.hash &&
       before.desired === order.desired &&
       before.restarts === order.restarts &&
+      before.run === order.run &&
       before.onPartition === order.onPartition;
     if (isSame || isRepeated) return;
     this.#report.startOver(order !== undefined);
@@ -92,7 +94,9 @@ export class UnitTask {
     const hasEnded = this.#report.endOf(state) < stopAt;
     if (this.#written === undefined || hasEnded) return;
     this.#report.problem = "stopped: this machine lost the store, and others take over";
-    await this.#note({ ...this.#written.note, hash: "" });
+    const { note } = this.#written;
+    const reason = this.#report.problem;
+    await this.#note({ ...note, hash: "", ...cutShort(note.run, this.#around.clock.wall(), reason) });
     if (kill) await host.kill(this.name);
     else await host.act("stop", this.name, lifetime.signal);
     this.refresh();
@@ -153,6 +157,8 @@ export class UnitTask {
       case "start":
       case "restart":
         return this.#start(step, this.#ordered(), signal);
+      case "await":
+        return this.#await(this.#ordered(), signal);
       case "stop":
         return this.#stop(signal);
       case "note":
@@ -203,6 +209,7 @@ export class UnitTask {
       await fencer.cover(this.name);
     }
     if (this.#state().active === "failed") await host.resetFailed(this.name);
+    if (order.run !== undefined) await this.#note(attemptNote(order, this.#beginning(order.run)));
     const begin = () => {
       signal.throwIfAborted();
       this.#report.mark("started");
@@ -211,10 +218,48 @@ export class UnitTask {
     const outcome = await (this.#file?.isContainer === true
       ? pace.run(() => this.#startContainer(begin))
       : begin());
+    if (order.run !== undefined) return this.#conclude(order, outcome, signal);
     if (outcome.done) this.#report.mark("active");
     else if (outcome.stuck === true) throw new Stuck((await this.#failedReference(signal)) ?? outcome.reason);
     else if (!outcome.failed) throw new Error(outcome.reason);
     await this.#finish(order);
+  }
+
+  #beginning(id: string): RunNote {
+    return { id, begun: this.#around.clock.wall(), invocation: "" };
+  }
+
+  /** An attempt that was begun, maybe by a daemon before this one. */
+  async #await(order: ScheduleEntry, signal: AbortSignal): Promise<void> {
+    const { active } = this.#state();
+    if (active === "deactivating") throw new Error("it is about to end");
+    // A start job that is under way is joined.
+    const outcome = isRunning({ active })
+      ? await this.#around.host.act("start", this.name, signal)
+      : undefined;
+    await this.#conclude(order, outcome, signal);
+  }
+
+  /** Notes how the attempt ended. */
+  async #conclude(order: ScheduleEntry, outcome: JobOutcome | undefined, signal: AbortSignal): Promise<void> {
+    const { host, clock } = this.#around;
+    const run = this.#written?.note.run;
+    if (run === undefined || run.ended !== undefined) return;
+    // Its state is told a moment after the job.
+    await clock.sleep(toldMs, signal);
+    const state = this.#state();
+    if (outcome?.done === false && (isRunning(state) || state.active === "deactivating")) {
+      throw new Error(outcome.reason);
+    }
+    const ending = await host.startEnding(this.name, run.begun);
+    const reference = outcome?.done === false && outcome.stuck === true;
+    const needs = reference ? await this.#failedReference(signal) : undefined;
+    const lastLine = state.active === "failed" ? await host.lastLine(this.name) : "";
+    const ended = endOf({ outcome, state, ending, lastLine, needs, at: clock.wall() });
+    const invocation = run.invocation || ending?.invocation || state.invocation;
+    if (ended.result === "succeeded") this.#report.mark("active");
+    await this.#note(attemptNote(order, { ...run, invocation, ended }));
+    await this.#cover(order);
   }
 
   /** podman trips over what a killed container left, and cleans it up in doing so: the second try counts. */
@@ -249,7 +294,13 @@ export class UnitTask {
 
   /** The order is carried out. */
   async #finish(order: ScheduleEntry): Promise<void> {
-    await this.#note(noteOf(order));
+    const run = this.#written?.note.run;
+    const keeps = run !== undefined && run.id === order.run;
+    await this.#note(keeps ? attemptNote(order, run) : noteOf(order));
+    await this.#cover(order);
+  }
+
+  async #cover(order: ScheduleEntry): Promise<void> {
     const { fencer } = this.#around;
     await (isFenced(order) ? fencer.cover(this.name) : fencer.uncover(this.name));
   }

@@ -36,8 +36,39 @@ export interface UnitNote {
   readonly restarts: number;
   /** To be stopped when this machine loses the store. */
   readonly fenced: boolean;
+  /** Of a unit that runs to its end: the attempt that was begun last, which is never begun again. */
+  readonly run?: RunNote;
   /** With `write`, of an `.image`: the name of its image when that is here already and is not to be pulled. */
   readonly localImage?: string;
+}
+
+/** One attempt of a run. */
+export interface RunNote {
+  /** As the order names it. */
+  readonly id: string;
+  /** Unix milliseconds. */
+  readonly begun: number;
+  /** systemd's invocation, once it is known. */
+  readonly invocation: string;
+  readonly ended?: RunEnd;
+}
+
+export interface RunEnd {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly result: "succeeded" | "failed";
+  /** Exit status, where there is one. */
+  readonly status?: number;
+  /** Why it failed, in words; empty for success. */
+  readonly reason: string;
+}
+
+/** How a start job ended, as systemd has noted it: it forgets the unit itself when that ended well. */
+export interface StartEnding {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly succeeded: boolean;
+  readonly invocation: string;
 }
 
 /** systemd's words about a unit. */
@@ -53,6 +84,8 @@ export interface UnitState {
   readonly reason: string;
   /** How often systemd has restarted it by itself since it was started. */
   readonly restarts: number;
+  /** Exit status of the main process that ended last, while systemd remembers it. */
+  readonly status?: number;
 }
 
 /** What a check may take. */
@@ -140,6 +173,8 @@ export interface Host extends AsyncDisposable {
   states(names: Iterable<string>): ReadonlyMap<string, UnitState>;
   /** Calls back with units whose state has changed, a few milliseconds late and not once per signal. */
   onChange(listener: (names: readonly string[]) => void): () => void;
+  /** How the last start job since then ended; `undefined` when nothing is known of one. */
+  startEnding(name: string, sinceMs: number): Promise<StartEnding | undefined>;
   /** The last line that the unit wrote to the journal; empty when there is none. */
   lastLine(name: string): Promise<string>;
 

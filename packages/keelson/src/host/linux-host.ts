@@ -23,6 +23,7 @@ import type {
   JobOutcome,
   ProbeAnswer,
   ProbeLimits,
+  StartEnding,
   UnitAction,
   UnitNote,
   UnitState,
@@ -35,6 +36,7 @@ import { probeTcp } from "./probes/tcp-probe.ts";
 import { quadletProblem, unreadableQuadlet } from "./quadlet-problem.ts";
 import { runProgram } from "./run-program.ts";
 import { SharedReload } from "./shared-reload.ts";
+import { readStartEnding } from "./start-ending.ts";
 import { UnitFiles } from "./unit-files.ts";
 import { unitDirectories } from "./unit-place.ts";
 
@@ -203,6 +205,10 @@ export class LinuxHost implements Host {
     return readLastLine([`_SYSTEMD_UNIT=${this.#service(name)}`]);
   }
 
+  startEnding(name: string, sinceMs: number): Promise<StartEnding | undefined> {
+    return readStartEnding(this.#service(name), sinceMs);
+  }
+
   async containers(names: readonly string[]): Promise<ReadonlyMap<string, ContainerFacts>> {
     const all = await this.#podman.containers();
     return new Map(
@@ -317,6 +323,8 @@ export class LinuxHost implements Host {
         since: Math.floor((state.stateChangeUsec ?? 0) / 1000),
         reason: (state.load === "loaded" ? undefined : this.#problems.get(name)) ?? failureReason(state),
         restarts: state.nRestarts ?? 0,
+        ...(state.execMainCode === "exited" &&
+          state.execMainStatus !== undefined && { status: state.execMainStatus }),
       };
     }
     const problem = this.#problems.get(name);

@@ -12,6 +12,7 @@ import type {
   ImageArchive,
   JobOutcome,
   ProbeAnswer,
+  StartEnding,
   UnitAction,
   UnitNote,
   UnitState,
@@ -26,6 +27,8 @@ export interface Behaviour {
   readonly fails?: boolean;
   /** What its checks find; they find it well otherwise. */
   readonly ails?: string;
+  /** It runs to its end, for which it takes `startMs`. */
+  readonly ends?: boolean;
 }
 
 /** What becomes of a unit's processes: they are made, are up, have ended well or not. */
@@ -67,6 +70,7 @@ export class SimulatedHost implements Host {
   readonly #options: SimulatedHostOptions;
   readonly #files = new Map<string, { readonly body: string; note: UnitNote }>();
   readonly #processes = new Map<string, Process>();
+  readonly #endings = new Map<string, StartEnding>();
   readonly #texts = new Map<string, string>();
   readonly #images = new Map<string, string>();
   readonly #listeners = new Set<(names: readonly string[]) => void>();
@@ -97,6 +101,7 @@ export class SimulatedHost implements Host {
     this.#processes.clear();
     this.#files.clear();
     this.#texts.clear();
+    this.#endings.clear();
     this.#listeners.clear();
     this.#boot += 1;
   }
@@ -191,6 +196,11 @@ export class SimulatedHost implements Host {
     return () => this.#listeners.delete(listener);
   }
 
+  startEnding(name: string, sinceMs: number): Promise<StartEnding | undefined> {
+    const ending = this.#endings.get(name);
+    return Promise.resolve(ending !== undefined && ending.at >= sinceMs ? ending : undefined);
+  }
+
   lastLine(): Promise<string> {
     return Promise.resolve("");
   }
@@ -283,7 +293,7 @@ export class SimulatedHost implements Host {
   ): Promise<JobOutcome> {
     const { clock, behaviour } = this.#options;
     const body = this.#files.get(name)?.body;
-    const { startMs = 40, stopMs = 20, fails = false } = behaviour?.(name, body ?? "") ?? {};
+    const { startMs = 40, stopMs = 20, fails = false, ends = false } = behaviour?.(name, body ?? "") ?? {};
     const mayStay = action === "start" && process.state.active !== "deactivating";
     if (isUp(process.state) && mayStay) return { done: true };
     if (isUp(process.state)) {
@@ -301,6 +311,11 @@ export class SimulatedHost implements Host {
     if (fails) {
       this.end(name);
       return { done: false, reason: "exit status 1", failed: true };
+    }
+    if (ends) {
+      this.#endings.set(name, { at: clock.wall(), succeeded: true, invocation });
+      this.#set(name, process, { active: "inactive", sub: "dead" });
+      return { done: true };
     }
     this.#set(name, process, { active: "active", sub: "running" });
     return { done: true };

@@ -1,4 +1,5 @@
 // The deciders that the leader asks before it schedules, in this order. Each sees what the ones before have written.
+import { jobs } from "../batch/jobs.ts";
 import type { Decider } from "../model/decision.ts";
 
-export const deciders: readonly Decider[] = [];
+export const deciders: readonly Decider[] = [jobs];

@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import { timeOrderedId, type Random } from "../base/random.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { Decision } from "../model/decision.ts";
+import { openRun } from "../model/job.ts";
 import { keys, nameIn, prefixes } from "../model/keys.ts";
 import { PlacementCache } from "../model/placement/cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
@@ -277,6 +278,10 @@ function hashesOf(snapshot: ClusterSnapshot): Set<string> {
   for (const { from, to, others = {} } of snapshot.rollouts.values()) {
     used.add(from).add(to);
     for (const hash of Object.values(others)) used.add(hash);
+  }
+  for (const job of snapshot.jobs.values()) {
+    const open = openRun(job);
+    if (open !== undefined) used.add(open.hash);
   }
   for (const entries of snapshot.schedule.values()) for (const { hash } of entries.values()) used.add(hash);
   for (const statuses of snapshot.statuses.values()) for (const { hash } of statuses.values()) used.add(hash);

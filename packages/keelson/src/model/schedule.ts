@@ -24,6 +24,8 @@ export const scheduleCodec = recordCodec(
     because: z.string(),
     /** Machine id: the instance is started here first and stops there when it is healthy here. */
     takesOver: z.optional(z.string()),
+    /** Of a unit that runs to its end: the attempt to begin. A machine begins each only once. */
+    run: z.optional(z.string()),
     /** Machines on which it failed too often, by id, until when it does not go back there: Unix milliseconds. */
     avoids: z.optional(z.record(z.string(), z.number())),
   }),
@@ -68,6 +70,8 @@ export const statusCodec = recordCodec(
         nextTry: z.optional(z.number()),
       }),
     ),
+    /** The attempt of a run that this is about, as the order names it. */
+    run: z.optional(z.string()),
     /** Of a unit that ran to its end: how. */
     ended: z.optional(
       z.object({ at: z.number(), result: z.enum(["succeeded", "failed"]), status: z.optional(z.int()) }),

@@ -1,6 +1,7 @@
 // Unit files in the store, by their hash: written before what points to them, taken away long after.
 import { keys, nameIn, prefixes } from "../model/keys.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
+import { openRun } from "../model/job.ts";
 import { maxTxnWrites } from "./orders.ts";
 import { prefixEnd } from "./store-client.ts";
 import type { CallOptions, StoreClient, StoredValue } from "./store-client.ts";
@@ -37,6 +38,10 @@ export function hashesInUse(snapshot: ClusterSnapshot): Set<string> {
   for (const { from, to, others = {} } of snapshot.rollouts.values()) {
     used.add(from).add(to);
     for (const hash of Object.values(others)) used.add(hash);
+  }
+  for (const job of snapshot.jobs.values()) {
+    const open = openRun(job);
+    if (open !== undefined) used.add(open.hash);
   }
   for (const { versions } of snapshot.versions.values()) for (const { hash } of versions) used.add(hash);
   for (const orders of snapshot.schedule.values()) for (const order of orders.values()) used.add(order.hash);

@@ -2,6 +2,7 @@
 import { serviceNameOf } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import { instancesOf } from "../model/instances.ts";
+import { type Job, openRun } from "../model/job.ts";
 import type { Change, Selector } from "../model/operation.ts";
 import { readPlacement } from "../model/placement/read-placement.ts";
 import type { UnitStatus } from "../model/schedule.ts";
@@ -74,13 +75,15 @@ export function planDestroy(units: Selector, { snapshot }: PlanInput): Draft {
 
 /**
  * The fields to change for a unit to become as desired; `undefined` when it is so already. Starting what is to
- * run and has failed, or has ended, is a restart.
+ * run and has failed, or has ended, is a restart; so is starting what runs to its end once more, and stopping it.
  */
 export function withDesired(
   unit: Unit,
   desired: DesiredState,
   { snapshot }: Pick<PlanInput, "snapshot">,
 ): Partial<Unit> | undefined {
+  const runs = [...snapshot.jobs.values()].filter((job) => job.unit === unit.name);
+  if (runs.length > 0) return ofJob(unit, desired, runs);
   const names = instancesOf(unit, snapshot.units).map(({ name }) => name);
   const hasEnded = names.length > 0 && names.every((name) => isReported(name, ended));
   const revive = desired === "launched" && (hasEnded || names.some((name) => isReported(name, failed)));
@@ -94,6 +97,13 @@ export function withDesired(
     }
     return false;
   }
+}
+
+/** Starting a unit that runs to its end is another run, unless one is under way; stopping it ends that. */
+function ofJob(unit: Unit, desired: DesiredState, jobs: readonly Job[]): Partial<Unit> | undefined {
+  const isOpen = jobs.some((job) => openRun(job) !== undefined);
+  if (isOpen !== (desired === "launched")) return { desired, restarts: unit.restarts + 1 };
+  return unit.desired === desired ? undefined : { desired };
 }
 
 const failed = ({ active, health }: UnitStatus): boolean => active === "failed" || health === "failed";

@@ -1,12 +1,13 @@
 // The first half of a pass: the orders that stand. What may stay goes on the board as it is; what is no longer
 // wanted, or may not be where it is, is withdrawn.
 import { effectiveMachines } from "../model/machine-metadata.ts";
+import { attemptOf } from "../model/job.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 import { isSupporting } from "../model/unit-name.ts";
 import { Board, type Site } from "./board.ts";
 import { givesWay, lacksCompany, rejectionWithoutCompany } from "./fit.ts";
 import { orderFor } from "./order.ts";
-import { leftover, type Placeable, placeableOn, unjudged } from "./placeable.ts";
+import { hasWorkOn, leftover, type Placeable, placeableOn, unjudged } from "./placeable.ts";
 import type { Scene } from "./schedule.ts";
 
 /** An order of a machine that does not report, for a unit that may run elsewhere. */
@@ -120,6 +121,7 @@ export class Incumbents {
   #whyNotStay(unit: Placeable, site: Site, replacers: readonly Placeable[]): string | undefined {
     const holder = unit.rules.global ? undefined : this.#holders.get(unit.name);
     if (holder !== undefined) return "another machine has it too";
+    if (!hasWorkOn(unit, site.machine.id)) return "its run here is over";
     const replacer = replacers.find((other) => givesWay(unit, other));
     if (replacer !== undefined) return `it gives way to ${replacer.name}`;
     const rejection = rejectionWithoutCompany(unit, site, this.board);
@@ -175,6 +177,7 @@ export class Incumbents {
         entry.hash === hash &&
         entry.desired === desired &&
         entry.restarts === restarts &&
+        entry.run === (unit.run && attemptOf(unit.run)) &&
         entry.onPartition === unit.rules.onPartition;
       if (isCurrent) continue;
       const { placed, because } = entry;

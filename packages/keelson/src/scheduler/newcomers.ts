@@ -5,7 +5,7 @@ import { choose, evictionsFrom, homeless } from "./choice.ts";
 import { type Rejection, rejection } from "./fit.ts";
 import type { Incumbents } from "./incumbents.ts";
 import { orderFor } from "./order.ts";
-import { type Placeable, placeableOn } from "./placeable.ts";
+import { hasWorkOn, type Placeable, placeableOn } from "./placeable.ts";
 import type { Unplaced } from "./plan.ts";
 import { missingFile } from "./companions.ts";
 import { byDependence, followersOf, leadersOf } from "./company.ts";
@@ -39,7 +39,7 @@ export class Newcomers {
   #placeGlobal(unit: Placeable): void {
     const rejections = new Map<string, Rejection>();
     for (const site of this.#board.sites()) {
-      if (site.units.has(unit.name)) continue;
+      if (site.units.has(unit.name) || !hasWorkOn(unit, site.machine.id)) continue;
       const version = placeableOn(unit, site.machine.id);
       const refused = rejection(version, site, this.#board);
       if (refused === undefined) this.#give(version, site, "runs on every machine that fits");

@@ -2,10 +2,12 @@
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { KeelError } from "../base/errors.ts";
 import { allInstances, type Instance } from "../model/instances.ts";
+import type { JobRun } from "../model/job.ts";
 import type { HostPort, PlacementRules } from "../model/placement/read-placement.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import { isSupporting, templateName } from "../model/unit-name.ts";
 import { openRollout, type VersionReader, versionOf, versionsOf } from "../model/version-of.ts";
+import { type DueRuns, dueRuns } from "./due-runs.ts";
 
 /** A host port with the unit that takes it. Containers of one pod take its ports together. */
 export interface PortClaim {
@@ -20,13 +22,20 @@ export interface Placeable {
   readonly hash: string;
   readonly rules: PlacementRules;
   readonly ports: readonly PortClaim[];
+  /** Of a unit that runs to its end: the run to carry out. */
+  readonly run?: JobRun;
+  /** Of a global one: the machines that have one to carry out. */
+  readonly runsOn?: ReadonlySet<string>;
   /** The template that it is an instance of. */
   readonly template: string | undefined;
   /** What it adds to a machine's load. */
   readonly weight: 0 | 1;
-  /** Of a global unit in a rollout: what it is on the machines that have another version already, by machine id. */
+  /** Of a global unit: what it is on the machines that have another version already, or a run, by machine id. */
   readonly elsewhere?: ReadonlyMap<string, Placeable>;
 }
+
+/** Whether there is something for the machine to do: a global unit that runs to its end may be through there. */
+export const hasWorkOn = ({ runsOn }: Placeable, machine: string): boolean => runsOn?.has(machine) ?? true;
 
 /** The unit as it is to be on this machine. */
 export const placeableOn = (unit: Placeable, machine: string): Placeable =>
@@ -53,18 +62,22 @@ export interface Wanted {
 export function wantedInstances(snapshot: ClusterSnapshot, placements: PlacementSource): Wanted {
   const placeables = new Map<string, Placeable>();
   const problems = new Map<string, { instance: Instance; reason: string; final: boolean }>();
+  const runs = dueRuns(snapshot);
   let version = { of: "", read: (): string => "" } as { of: string; read: VersionReader };
   for (const instance of allInstances(snapshot.units).values()) {
-    if (instance.desired === "inactive") continue;
     const { name, unit } = instance;
+    const due = runs.get(name);
+    if (instance.desired === "inactive" && due === undefined) continue;
     if (version.of !== unit.name) version = { of: unit.name, read: versionsOf(unit, snapshot) };
-    const hash = version.read(name);
+    const hash = due?.run.hash ?? version.read(name);
     const rules = placements.rulesOf(hash, name);
     if (rules === "missing") {
       problems.set(name, { instance, reason: "its unit file has not been read yet", final: false });
     } else if (rules instanceof KeelError) {
       problems.set(name, { instance, reason: rules.message, final: true });
-    } else {
+    } else if (due !== undefined) {
+      placeables.set(name, ofRuns(instance, { due, rules }, { snapshot, placements }));
+    } else if (rules.batch === undefined || instance.desired === "loaded") {
       const made = placeable({ instance, hash, rules }, { snapshot, placements });
       placeables.set(name, rules.global ? withElsewhere(made, version.read, { snapshot, placements }) : made);
     }
@@ -91,6 +104,32 @@ function placeable(
     template: templateName(name),
     weight: isSupporting(name) ? 0 : 1,
   };
+}
+
+/** What a run wants: launched, with the file that it began with. */
+function ofRuns(
+  instance: Instance,
+  { due, rules }: { readonly due: DueRuns; readonly rules: PlacementRules },
+  context: Context,
+): Placeable {
+  const made = ofRun(instance, { run: due.run, rules }, context);
+  if (due.runs === undefined) return made;
+  const elsewhere = new Map<string, Placeable>();
+  for (const [machine, run] of due.runs) {
+    const own = context.placements.rulesOf(run.hash, instance.name);
+    if (own === "missing" || own instanceof KeelError) continue;
+    elsewhere.set(machine, ofRun(instance, { run, rules: own }, context));
+  }
+  return { ...made, elsewhere, runsOn: new Set(elsewhere.keys()) };
+}
+
+function ofRun(
+  instance: Instance,
+  { run, rules }: { readonly run: JobRun; readonly rules: PlacementRules },
+  context: Context,
+): Placeable {
+  const launched: Instance = { ...instance, desired: "launched" };
+  return { ...placeable({ instance: launched, hash: run.hash, rules }, context), run };
 }
 
 /** A version that cannot be read is given to no machine: there the unit stays what it is. */

@@ -53,6 +53,7 @@ function after(step: Step, ordered: ScheduleEntry | undefined, unit: ActualUnit)
     case "write":
       assert.ok(ordered);
       return { ...unit, written: { ...written, hash: ordered.hash, note: openNote(ordered) } };
+    case "await":
     case "start":
     case "restart":
       assert.ok(ordered);
