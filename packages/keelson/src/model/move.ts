@@ -11,6 +11,8 @@ export const moveCodec = recordCodec(
     to: z.optional(z.string()),
     /** Why, in words: "rebalance: m2 has 9 units, m3 has 1". */
     because: z.string(),
+    /** What the order at its end says of machines to avoid, see ScheduleEntry: by id, until when, Unix milliseconds. */
+    avoids: z.optional(z.record(z.string(), z.number())),
     /** Unix milliseconds. */
     at: z.number(),
   }),

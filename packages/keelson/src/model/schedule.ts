@@ -28,6 +28,13 @@ export const scheduleCodec = recordCodec(
     run: z.optional(z.string()),
     /** Machines on which it failed too often, by id, until when it does not go back there: Unix milliseconds. */
     avoids: z.optional(z.record(z.string(), z.number())),
+    /**
+     * The last attempt to start it on another machine first, which came to nothing: with which file, why in words, and
+     * until when the same is not tried again, in Unix milliseconds.
+     */
+    failedHandover: z.optional(
+      z.object({ to: z.string(), hash: z.string(), reason: z.string(), until: z.number() }),
+    ),
   }),
 );
 export type ScheduleEntry = ReturnType<typeof scheduleCodec.decode>;

@@ -20,6 +20,8 @@ export interface Site {
   readonly taken: Amounts;
   /** The part of `taken` that goes away by itself, when what has to stop has stopped. */
   readonly leaving: Amounts;
+  /** Why it takes no new units, in words that follow its name; `undefined` when it does. */
+  readonly closed: string | undefined;
 }
 
 interface MutableSite extends Site {
@@ -42,7 +44,12 @@ export class Board {
   readonly #perPod = new Map<string, Map<string, number>>();
   readonly #where = new Map<string, string[]>();
 
-  constructor(machines: Iterable<Machine>, overcommit: ClusterSettings["overcommit"]) {
+  /** @param closed by machine id, why it takes no new units */
+  constructor(
+    machines: Iterable<Machine>,
+    overcommit: ClusterSettings["overcommit"],
+    closed: ReadonlyMap<string, string> = new Map(),
+  ) {
     const sorted = [...machines].sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const machine of sorted) {
       this.#sites.set(machine.id, {
@@ -56,6 +63,7 @@ export class Board {
         taken: nothing,
         leaving: nothing,
         leavers: new Map(),
+        closed: closed.get(machine.id),
       });
     }
     this.#byLoad[0] = [...this.#sites.values()];

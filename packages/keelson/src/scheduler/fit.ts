@@ -129,11 +129,27 @@ export function givesWay(unit: Placeable, other: Placeable): boolean {
   return !unit.rules.replaces.some((glob) => glob.matches(other.name));
 }
 
+/** Newcomers only: who is there stays. */
+const open: Check = (_, { closed }) => (closed === undefined ? undefined : no(closed));
+
+/** What a unit has against a machine on which it was. When no other takes it, it goes there all the same. */
+const avoided: Check = ({ shuns }, { machine }) => {
+  const why = shuns?.get(machine.id);
+  return why === undefined ? undefined : no(why);
+};
+
 /** What the machine itself must be, whatever is on it. */
 const machineChecks: readonly Check[] = [pinned, metadata];
 const neighbourChecks: readonly Check[] = [conflicts, replaced, ports];
 const companyChecks: readonly Check[] = [peers, pod];
-const allChecks: readonly Check[] = [...machineChecks, resources, ...companyChecks, ...neighbourChecks];
+const allChecks: readonly Check[] = [
+  open,
+  ...machineChecks,
+  avoided,
+  resources,
+  ...companyChecks,
+  ...neighbourChecks,
+];
 const stayChecks: readonly Check[] = [...machineChecks, ...neighbourChecks];
 
 function first(checks: readonly Check[], [unit, site, board]: Parameters<Check>): Rejection | undefined {

@@ -126,7 +126,7 @@ export class Newcomers {
   #give(unit: Placeable, site: Site, because: string): void {
     const { facts, ledger } = this.#scene;
     const machine = site.machine.id;
-    const entry = orderFor(unit, facts, because);
+    const entry = orderFor(unit, facts, { because });
     const stranded = this.#incumbents.stranded.get(unit.name);
     if (stranded === undefined || unit.rules.global) ledger.put(machine, entry);
     else ledger.move(stranded.machine, { machine, entry }, because);

@@ -5,9 +5,9 @@ import type { SchedulerFacts } from "./plan.ts";
 
 /** The order to run a unit, as of now. */
 export function orderFor(
-  { name, instance, hash, rules, run }: Placeable,
+  { name, instance, hash, rules, run, avoids }: Placeable,
   { fence, wallMs }: Pick<SchedulerFacts, "fence" | "wallMs">,
-  because: string,
+  { because, takesOver, failedHandover }: Pick<ScheduleEntry, "because" | "takesOver" | "failedHandover">,
 ): ScheduleEntry {
   return {
     unit: name,
@@ -20,5 +20,8 @@ export function orderFor(
     fence,
     placed: wallMs,
     because,
+    ...(takesOver === undefined ? {} : { takesOver }),
+    ...(failedHandover === undefined ? {} : { failedHandover }),
+    ...(avoids === undefined ? {} : { avoids }),
   };
 }

@@ -5,9 +5,11 @@ import { allInstances, type Instance } from "../model/instances.ts";
 import type { JobRun } from "../model/job.ts";
 import type { HostPort, PlacementRules } from "../model/placement/read-placement.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
+import type { ScheduleEntry } from "../model/schedule.ts";
 import { isSupporting, templateName } from "../model/unit-name.ts";
 import { openRollout, type VersionReader, versionOf, versionsOf } from "../model/version-of.ts";
 import { type DueRuns, dueRuns } from "./due-runs.ts";
+import { memoriesOf } from "./moving/memory.ts";
 
 /** A host port with the unit that takes it. Containers of one pod take its ports together. */
 export interface PortClaim {
@@ -32,6 +34,10 @@ export interface Placeable {
   readonly weight: 0 | 1;
   /** Of a global unit: what it is on the machines that have another version already, or a run, by machine id. */
   readonly elsewhere?: ReadonlyMap<string, Placeable>;
+  /** Machines that it had better not go to, by id, in words that follow the machine's name. */
+  readonly shuns?: ReadonlyMap<string, string>;
+  /** Of its orders, see ScheduleEntry. */
+  readonly avoids?: ScheduleEntry["avoids"];
 }
 
 /** Whether there is something for the machine to do: a global unit that runs to its end may be through there. */
@@ -59,7 +65,12 @@ export interface Wanted {
   >;
 }
 
-export function wantedInstances(snapshot: ClusterSnapshot, placements: PlacementSource): Wanted {
+export function wantedInstances(
+  snapshot: ClusterSnapshot,
+  placements: PlacementSource,
+  wallMs: number,
+): Wanted {
+  const memories = memoriesOf(snapshot, wallMs);
   const placeables = new Map<string, Placeable>();
   const problems = new Map<string, { instance: Instance; reason: string; final: boolean }>();
   const runs = dueRuns(snapshot);
@@ -79,7 +90,10 @@ export function wantedInstances(snapshot: ClusterSnapshot, placements: Placement
       placeables.set(name, ofRuns(instance, { due, rules }, { snapshot, placements }));
     } else if (rules.batch === undefined || instance.desired === "loaded") {
       const made = placeable({ instance, hash, rules }, { snapshot, placements });
-      placeables.set(name, rules.global ? withElsewhere(made, version.read, { snapshot, placements }) : made);
+      const memory = memories.get(name);
+      const placed = memory === undefined ? made : { ...made, ...memory };
+      const context = { snapshot, placements };
+      placeables.set(name, rules.global ? withElsewhere(placed, version.read, context) : placed);
     }
   }
   return { placeables, problems };

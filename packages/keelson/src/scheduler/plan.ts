@@ -39,6 +39,8 @@ export interface Plan {
   readonly groups: readonly WriteGroup[];
   /** Instances that have no machine to run on, by name. */
   readonly unplaced: ReadonlyMap<string, Unplaced>;
+  /** Instances that are to move and stay for now, by name: why, in words. */
+  readonly stays: ReadonlyMap<string, string>;
   /** Alarms that should stand now, by name; all others of the scheduler should not. */
   readonly alarms: ReadonlyMap<string, string>;
   /** Whether a report of a machine may change what is to be done: something has to stop or to answer first. */

@@ -1,7 +1,8 @@
 // The scheduler: a snapshot in, a plan out. No I/O, no clock, no chance. The leader carries the plan out; the
 // API and `why` ask the same pass.
-// Invariants, for units that are not global: never an order on two machines, in no beginning of the writes; a
-// machine that reports must have stopped a unit before another gets it; what may stay stays where it is.
+// Invariants, for units that are not global: never an order on two machines, in no beginning of the writes, but for
+// a handover (moving/handovers.ts); a machine that reports must have stopped a unit before another gets it; what may
+// stay stays where it is, unless it is to move (moving/wishes.ts).
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import type { Board } from "./board.ts";
@@ -9,6 +10,7 @@ import { planCompanions } from "./companions.ts";
 import { type Departures, judgeDepartures } from "./departures.ts";
 import { Incumbents } from "./incumbents.ts";
 import { Ledger } from "./ledger.ts";
+import { Moves } from "./moving/moves.ts";
 import { Newcomers } from "./newcomers.ts";
 import { type Wanted, wantedInstances } from "./placeable.ts";
 import type { Plan, SchedulerFacts, Unplaced } from "./plan.ts";
@@ -30,7 +32,7 @@ export interface Pass {
 }
 
 export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, facts: SchedulerFacts): Pass {
-  const wanted = wantedInstances(snapshot, placements);
+  const wanted = wantedInstances(snapshot, placements, facts.wallMs);
   const departures = judgeDepartures(snapshot, facts);
   const ledger = new Ledger();
   const unplaced = new Map<string, Unplaced>();
@@ -38,14 +40,18 @@ export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, 
   const scene = { snapshot, placements, facts, wanted, departures, ledger, unplaced };
   const incumbents = new Incumbents(scene);
   incumbents.judge();
+  const moves = new Moves(scene, incumbents);
+  moves.begin();
+  incumbents.renew();
   new Newcomers(scene, incumbents).place();
   planCompanions(scene, incumbents.board);
-  const ends = [departures.againMs, incumbents.againMs].filter((ms) => ms !== undefined);
+  const ends = [departures.againMs, incumbents.againMs, moves.againMs].filter((ms) => ms !== undefined);
   const plan: Plan = {
     groups: ledger.groups(),
     unplaced,
     alarms: departures.alarms,
-    awaitsReports: incumbents.stopping.size > 0,
+    stays: moves.stays,
+    awaitsReports: incumbents.stopping.size > 0 || moves.awaitsReports,
     againMs: ends.length === 0 ? undefined : Math.min(...ends),
   };
   return { plan, board: incumbents.board, wanted, departures };
