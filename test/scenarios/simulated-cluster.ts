@@ -61,6 +61,8 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #thawedAt = new Map<string, number>();
   readonly #violations: string[] = [];
   readonly #starts = new Map<string, number>();
+  /** `machine/unit`, see #isHandover. */
+  readonly #takingOver = new Set<string>();
   readonly #lastHash = new Map<string, string>();
   #leader = "";
   #alarms = "";
@@ -202,9 +204,20 @@ export class SimulatedCluster implements AsyncDisposable {
       const isLearning = this.clock.now() - (this.#thawedAt.get(name) ?? -Infinity) < thawGraceMs;
       return this.machine(name).state === "up" && !isLearning;
     });
-    if (on.length <= 1 || this.#mayRunTwice(unit)) return;
+    if (on.length <= 1 || this.#mayRunTwice(unit) || this.#isHandover(unit, on)) return;
     // Not thrown here: this is called from within an agent, which would take it for its own trouble.
     this.#violations.push(`${unit} runs on ${on.join(" and ")} at ${this.clock.now()} ms`);
+  }
+
+  /** One of the two was told to take it over, and has not stopped it since. */
+  #isHandover(unit: string, on: readonly string[]): boolean {
+    for (const { name, host } of this.machines.values()) {
+      const order = this.snapshot.schedule.get(host.machineId)?.get(unit);
+      const key = `${name}/${unit}`;
+      if (order?.takesOver !== undefined) this.#takingOver.add(key);
+      else if (order !== undefined || !host.running.includes(unit)) this.#takingOver.delete(key);
+    }
+    return on.length === 2 && on.some((name) => this.#takingOver.has(`${name}/${unit}`));
   }
 
   /** By its file, or by the last one that it had. */

@@ -229,6 +229,16 @@ function intentOf(verb: string, words: readonly string[], file: readonly string[
       return name === "" ? { kind: "undo" } : { kind: "undo", operation: name };
     case "remove-machine":
       return { kind: "remove-machine", machine: name };
+    case "cordon":
+    case "uncordon":
+      return { kind: "cordon", machine: name, cordoned: verb === "cordon" };
+    case "drain":
+      return {
+        kind: "drain",
+        machine: name,
+        reason: "",
+        ...(number === "" ? {} : { deadlineSeconds: Number(number) }),
+      };
     default:
       throw new Error(`no such command: ${verb}`);
   }

@@ -56,7 +56,7 @@ export class Incumbents {
 
   /** The orders that stay, as they are. */
   get standing(): readonly Standing[] {
-    return this.#standing;
+    return this.#standing.filter(({ site, unit }) => site.units.get(unit.name) === unit);
   }
 
   judge(): void {

@@ -12,6 +12,12 @@ import { byDependence, followersOf, leadersOf } from "./company.ts";
 import type { Scene } from "./schedule.ts";
 import { summarise } from "./words.ts";
 
+interface Found {
+  readonly site: Site;
+  readonly because: string;
+  readonly evicts: readonly Placeable[];
+}
+
 export class Newcomers {
   readonly #scene: Scene;
   readonly #incumbents: Incumbents;
@@ -79,23 +85,39 @@ export class Newcomers {
     return this.#scene.unplaced.get(name)?.final === false;
   }
 
-  #findSite(
-    unit: Placeable,
-  ): { readonly site: Site; readonly because: string; readonly evicts: readonly Placeable[] } | Unplaced {
-    const missing = missingFile(unit.rules, this.#scene.snapshot.units);
+  #findSite(unit: Placeable): Found | Unplaced {
+    const { snapshot } = this.#scene;
+    const missing = missingFile(unit.rules, snapshot.units);
     if (missing !== undefined)
       return { reason: `refers to ${missing}, which the cluster does not have`, final: true };
     const stopping = this.#incumbents.stopping.get(unit.name);
     if (stopping !== undefined) return this.#backOr(unit, stopping);
-    const choice = choose(unit, this.#board, this.#followers.get(unit.name) ?? []);
-    return "site" in choice ? choice : summarise(choice.rejections, this.#scene.snapshot);
+    const planned = this.#planned(unit);
+    if (planned !== undefined) return planned;
+    const followers = this.#followers.get(unit.name) ?? [];
+    let choice = choose(unit, this.#board, followers);
+    // Rather where it failed, or where it comes from, than nowhere.
+    if (!("site" in choice) && unit.shuns !== undefined && summarise(choice.rejections, snapshot).final) {
+      const anywhere = choose({ ...unit, shuns: new Map() }, this.#board, followers);
+      if ("site" in anywhere) choice = anywhere;
+    }
+    return "site" in choice ? choice : summarise(choice.rejections, snapshot);
+  }
+
+  /** The machine that the record of its move names. */
+  #planned(unit: Placeable): Found | undefined {
+    const move = this.#scene.snapshot.moves.get(unit.name);
+    const site = move?.to === undefined ? undefined : this.#board.site(move.to);
+    if (move === undefined || site === undefined) return undefined;
+    if (evictionsFrom(site, unit).length > 0 || rejection(unit, site, this.#board) !== undefined) {
+      return undefined;
+    }
+    const from = this.#scene.snapshot.members.get(move.from)?.name ?? move.from;
+    return { site, because: `moved from ${from}: ${move.because}`, evicts: [] };
   }
 
   /** A machine that has yet to stop the unit may have it back; no other may have it meanwhile. */
-  #backOr(
-    unit: Placeable,
-    stopping: readonly string[],
-  ): { readonly site: Site; readonly because: string; readonly evicts: readonly Placeable[] } | Unplaced {
+  #backOr(unit: Placeable, stopping: readonly string[]): Found | Unplaced {
     const site = stopping.length === 1 ? this.#board.site(stopping[0] ?? "") : undefined;
     if (site !== undefined && this.#mayReturn(unit, site)) {
       const evicts = evictionsFrom(site, unit);

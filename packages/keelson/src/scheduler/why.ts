@@ -74,6 +74,8 @@ function explain(name: string, snapshot: ClusterSnapshot, pass: Pass): InstanceR
 function waitsFor(name: string, { plan, wanted }: Pass, on: readonly string[]): string {
   const unplaced = plan.unplaced.get(name);
   if (unplaced !== undefined) return unplaced.reason;
+  const stays = plan.stays.get(name);
+  if (stays !== undefined) return `is to move: ${stays}`;
   if (on.length > 0) return "";
   return wanted.placeables.has(name) ? "the leader has yet to place it" : "nobody has started it";
 }

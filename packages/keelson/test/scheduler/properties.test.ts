@@ -11,6 +11,8 @@ interface Wish {
   readonly zone: string | undefined;
   readonly foe: number | undefined;
   readonly port: number | undefined;
+  /** May exist twice for a moment. */
+  readonly surges: boolean;
 }
 
 const machineNames = ["m1", "m2", "m3", "m4", "m5"];
@@ -22,6 +24,7 @@ const wish = fc.record({
   zone: fc.option(fc.constantFrom("a", "b", "c", "d"), { nil: undefined }),
   foe: fc.option(fc.integer({ min: 0, max: 7 }), { nil: undefined }),
   port: fc.option(fc.integer({ min: 8000, max: 8002 }), { nil: undefined }),
+  surges: fc.boolean(),
 });
 
 const machine = fc.constantFrom(...machineNames);
@@ -48,6 +51,14 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("return" as const), machine }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("blink" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("cordon" as const), machine }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("drain" as const), machine, deadline: fc.option(fc.nat(20_000)) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("reopen" as const), machine }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("move" as const), unit: fc.nat(7) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("sicken" as const), machine, unit: fc.nat(7) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -58,6 +69,10 @@ class World {
   readonly running = new Map<string, Set<string>>();
   /** Machines that did something and have not reported it, and since when. */
   readonly silentSince = new Map<string, number>();
+  /** `machine/unit`: it runs there by an order that takes it over from another. */
+  readonly takingOver = new Set<string>();
+  /** `machine/unit`: it fails there. */
+  readonly sick = new Set<string>();
 
   constructor() {
     for (const name of machineNames) this.#join(name);
@@ -97,7 +112,40 @@ class World {
       case "blink":
         cluster.continuousSinceMs = cluster.nowMs;
         return;
+      case "cordon":
+        cluster.close(step.machine);
+        return;
+      case "drain":
+        cluster.drain(step.machine, step.deadline === null ? undefined : cluster.wallMs() + step.deadline);
+        return;
+      case "reopen":
+        cluster.reopen(step.machine);
+        return;
+      case "move":
+        return this.move(unitName(step.unit));
+      case "sicken":
+        this.sick.add(`${step.machine}/${unitName(step.unit)}`);
+        return;
     }
+  }
+
+  /** The move's record goes when the unit is elsewhere: see settleMoves. */
+  move(instance: string): void {
+    const [from] = this.cluster.where(instance);
+    if (from === undefined) return;
+    this.cluster.moves.set(instance, { instance, from: idOf(from), because: "test", at: 0 });
+  }
+
+  settleMoves(): void {
+    for (const { instance, from } of this.cluster.moves.values()) {
+      const isThere = this.cluster.schedule.get(from)?.has(instance);
+      if (isThere !== true) this.cluster.moves.delete(instance);
+    }
+  }
+
+  /** Those that take new units. */
+  #open(names: readonly string[]): string[] {
+    return names.filter((name) => !this.cluster.machineSettings.has(idOf(name)));
   }
 
   submit(name: string, wish: Wish): void {
@@ -109,7 +157,8 @@ class World {
       foe === undefined || unitName(foe) === name ? "" : `Conflicts=${unitName(foe)}`,
     ];
     const port = wish.port === undefined ? "" : `PublishPort=${wish.port}:80\n`;
-    this.cluster.unit(name, `[Container]\nImage=x\n${port}[X-Fleet]\n${lines.join("\n")}\n`);
+    const surge = wish.surges ? "[X-Keelson]\nMaxSurge=1\n" : "";
+    this.cluster.unit(name, `[Container]\nImage=x\n${port}[X-Fleet]\n${lines.join("\n")}\n${surge}`);
     this.wishes.set(name, { ...wish, foe });
   }
 
@@ -126,6 +175,9 @@ class World {
     });
     for (const write of cut === 0 ? writes : writes.slice(0, cut)) {
       cluster.write(write);
+      if ("entry" in write && write.entry.takesOver === undefined) {
+        this.takingOver.delete(`${cluster.members.get(write.machine)?.name}/${write.entry.unit}`);
+      }
       this.neverOrderedTwice();
     }
     if (cut === 0) {
@@ -142,7 +194,11 @@ class World {
   /** The machine carries out its orders. Nobody knows of it yet. */
   act(name: string): void {
     if (!this.cluster.machines.has(idOf(name))) return;
-    this.running.set(name, new Set(this.cluster.schedule.get(idOf(name))?.keys() ?? []));
+    const orders = [...(this.cluster.schedule.get(idOf(name))?.values() ?? [])];
+    this.running.set(name, new Set(orders.map(({ unit }) => unit)));
+    for (const place of this.takingOver) if (place.startsWith(`${name}/`)) this.takingOver.delete(place);
+    for (const { unit, takesOver } of orders)
+      if (takesOver !== undefined) this.takingOver.add(`${name}/${unit}`);
     this.silentSince.set(name, this.cluster.nowMs);
     this.neverTwoCopies();
   }
@@ -157,7 +213,9 @@ class World {
     for (const unit of this.running.get(name) ?? []) {
       const entry = this.cluster.schedule.get(id)?.get(unit);
       const status = entry ? this.cluster.status(entry) : known?.get(unit);
-      statuses.set(unit, status ?? this.cluster.status(orderOf(unit)));
+      const isSick = this.sick.has(`${name}/${unit}`);
+      const said = status ?? this.cluster.status(orderOf(unit));
+      statuses.set(unit, isSick ? { ...said, active: "failed", sub: "failed", health: "failed" } : said);
     }
     this.cluster.statuses.set(id, statuses);
   }
@@ -168,21 +226,32 @@ class World {
 
   neverOrderedTwice(): void {
     for (const [unit, machines] of this.placements()) {
-      assert.ok(machines.length <= 1, `${unit} is ordered on ${machines.join(" and ")}`);
+      if (machines.length <= 1) continue;
+      const orders = machines.map((name) => this.cluster.schedule.get(idOf(name))?.get(unit));
+      const heirs = orders.filter((order) => order?.takesOver !== undefined);
+      const [heir] = heirs;
+      const isHandover = machines.length === 2 && heirs.length === 1;
+      assert.ok(isHandover, `${unit} is ordered on ${machines.join(" and ")}`);
+      assert.ok(
+        machines.some((name) => idOf(name) === heir?.takesOver),
+        `${unit} is taken over from its holder`,
+      );
     }
   }
 
   neverTwoCopies(): void {
     for (const unit of this.cluster.units.keys()) {
       const on = [...this.running].filter(([, units]) => units.has(unit)).map(([name]) => name);
-      assert.ok(on.length <= 1, `${unit} runs on ${on.join(" and ")}`);
+      const isHandover = on.length === 2 && on.some((name) => this.takingOver.has(`${name}/${unit}`));
+      assert.ok(on.length <= 1 || isHandover, `${unit} runs on ${on.join(" and ")}`);
     }
   }
 
   /** Of orders that machines that report have answered or were just given. */
   constraintsHold(): void {
-    for (const [unit, [machine]] of this.placements()) {
-      if (machine === undefined || !this.cluster.machines.has(idOf(machine))) continue;
+    const places = [...this.placements()].flatMap(([unit, on]) => on.map((name) => [unit, name] as const));
+    for (const [unit, machine] of places) {
+      if (!this.cluster.machines.has(idOf(machine))) continue;
       const objection = this.objection(unit, machine);
       if (objection === undefined) continue;
       const isAnswered = this.cluster.statuses.get(idOf(machine))?.has(unit) ?? false;
@@ -198,7 +267,7 @@ class World {
     if (wish.zone !== undefined && zones[machine] !== wish.zone) return "is in another zone";
     for (const [other, theirs] of this.wishes) {
       if (other === unit || this.cluster.units.get(other)?.desired === "inactive") continue;
-      if (this.cluster.where(other)[0] !== machine) continue;
+      if (!this.cluster.where(other).includes(machine)) continue;
       const isFoe = wish.foe !== undefined && unitName(wish.foe) === other;
       if (isFoe || (theirs.foe !== undefined && unitName(theirs.foe) === unit)) return `has its foe ${other}`;
       if (wish.port !== undefined && wish.port === theirs.port) return `has ${other} on its port`;
@@ -214,8 +283,9 @@ class World {
   }
 
   nothingMovedWithoutCause(before: ReadonlyMap<string, string[]>): void {
-    for (const [unit, [machine]] of before) {
-      const now = this.cluster.where(unit)[0];
+    for (const [unit, [machine, heir]] of before) {
+      const [now, other] = this.cluster.where(unit);
+      if (heir !== undefined || other !== undefined) continue;
       if (machine === undefined || now === machine) continue;
       const isWanted = this.cluster.units.get(unit)?.desired !== "inactive";
       const isUp = this.cluster.machines.has(idOf(machine));
@@ -234,8 +304,12 @@ class World {
   everythingPlaceableIsPlaced(): void {
     const { cluster } = this;
     for (const name of machineNames) if (!cluster.machines.has(idOf(name))) this.#join(name);
-    for (let round = 0; round < 6; round++) {
+    this.sick.clear();
+    // What failed somewhere is not held against the machine for ever.
+    this.pass(24 * 3_600_000);
+    for (let round = 0; round < 12; round++) {
       for (const name of machineNames) this.obey(name);
+      this.settleMoves();
       this.pass(3 * leaseMs);
     }
     for (const name of machineNames) this.obey(name);
@@ -243,11 +317,16 @@ class World {
       if (cluster.units.get(unit)?.desired === "inactive") {
         assert.deepEqual(on, [], `${unit} is not wanted and still on ${on.join()}`);
       } else if (on.length === 0) {
-        const fitting = machineNames.filter((name) => this.objection(unit, name) === undefined);
+        const fitting = this.#open(machineNames).filter((name) => this.objection(unit, name) === undefined);
         assert.deepEqual(fitting, [], `${unit} is nowhere, and ${fitting.join(", ")} would take it`);
         assert.ok(cluster.pass().unplaced.has(unit), `${unit} is nowhere without a reason`);
       } else {
         assert.ok(this.running.get(on[0] ?? "")?.has(unit), `${unit} has an order and does not run`);
+        assert.equal(on.length, 1, `${unit} is still being handed over`);
+        if (cluster.machineSettings.get(idOf(on[0] ?? ""))?.drain === undefined) continue;
+        const fitting = this.#open(machineNames).filter((name) => this.objection(unit, name) === undefined);
+        assert.deepEqual(fitting, [], `${unit} is on ${on[0]}, which is drained, and fits elsewhere`);
+        assert.ok(cluster.pass().stays.has(unit), `${unit} stays on ${on[0]} without a reason`);
       }
     }
     assert.deepEqual(cluster.pass(1).groups, [], "a cluster at rest has nothing to write");

@@ -4,6 +4,7 @@ import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Machine, Member } from "../../src/model/machine.ts";
 import type { MachineSettings } from "../../src/model/machine-settings.ts";
 import { PlacementCache } from "../../src/model/placement/cache.ts";
+import type { Move } from "../../src/model/move.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
 import type { DesiredState, Unit } from "../../src/model/unit.ts";
 import type { Plan, SchedulerFacts, Write } from "../../src/scheduler/plan.ts";
@@ -23,6 +24,7 @@ export class Sketch {
   readonly machines = new Map<string, Machine>();
   readonly members = new Map<string, Member>();
   readonly machineSettings = new Map<string, MachineSettings>();
+  readonly moves = new Map<string, Move>();
   readonly units = new Map<string, Unit>();
   readonly schedule = new Map<string, Map<string, ScheduleEntry>>();
   readonly statuses = new Map<string, Map<string, UnitStatus>>();
@@ -84,6 +86,24 @@ export class Sketch {
     const unit = this.units.get(name);
     if (unit === undefined) throw new Error(`no ${name}`);
     this.units.set(name, { ...unit, desired });
+    return this;
+  }
+
+  /** Takes the machine out of service: no new units, and, as a drain, none at all. */
+  close(name: string, drain?: MachineSettings["drain"]): this {
+    const id = idOf(name);
+    const settings = { machine: id, cordoned: true, metadata: {} };
+    this.machineSettings.set(id, drain === undefined ? settings : { ...settings, drain });
+    return this;
+  }
+
+  drain(name: string, deadline?: number): this {
+    const since = this.wallMs();
+    return this.close(name, { since, reason: "", ...(deadline === undefined ? {} : { deadline }) });
+  }
+
+  reopen(name: string): this {
+    this.machineSettings.delete(idOf(name));
     return this;
   }
 
@@ -185,6 +205,7 @@ export class Sketch {
       machines: this.machines,
       members: this.members,
       machineSettings: this.machineSettings,
+      moves: this.moves,
       units: this.units,
       schedule: this.schedule,
       statuses: this.statuses,
