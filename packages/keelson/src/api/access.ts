@@ -42,6 +42,7 @@ export function hostOf(header: string): string {
   return header.replace(/:\d+$/, "").toLowerCase();
 }
 
-function pathOf(incoming: IncomingMessage): string {
+/** The path that was asked for, without its query. */
+export function pathOf(incoming: IncomingMessage): string {
   return (incoming.url ?? "/").split("?", 1)[0]?.slice(0, 200) ?? "/";
 }

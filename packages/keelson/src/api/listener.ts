@@ -6,9 +6,11 @@ import { RequestError, getRequestListener } from "@hono/node-server";
 import type { HttpBindings } from "@hono/node-server";
 import { KeelError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { checkAccess } from "./access.ts";
+import { checkAccess, pathOf } from "./access.ts";
 import type { Entrance } from "./access.ts";
 import { errorAnswer, errorBodyOf } from "./answer.ts";
+import { fleetError } from "./fleet/answer.ts";
+import { isFleetPath } from "./fleet/paths.ts";
 import { listenOnSocket, listening } from "./socket.ts";
 
 /** What a route gets beside its request. */
@@ -79,7 +81,12 @@ function httpServer(entrance: Entrance, options: ListenerOptions): Server {
   const listener = getRequestListener(
     async (request, bindings) => {
       const { incoming, outgoing } = bindings as HttpBindings;
-      checkAccess(incoming, entrance, options.names);
+      try {
+        checkAccess(incoming, entrance, options.names);
+      } catch (error) {
+        if (isFleetPath(pathOf(incoming))) return fleetError(error);
+        throw error;
+      }
       return options.answer(request, { incoming, outgoing, entrance });
     },
     {

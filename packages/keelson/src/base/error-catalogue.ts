@@ -228,6 +228,26 @@ const entries = {
     remedy: "Ask about less at once: fewer machines, fewer units.",
     exit: "timedOut",
   },
+  "KEEL-581": {
+    title: "Options that make no unit file",
+    meaning:
+      "A list of options that came over fleet’s API cannot be written as a unit file that says the same: a value holds a line break that is no continuation, or a name is empty or holds an equals sign.",
+    remedy: "Send the unit file itself: `keel submit FILE`.",
+    exit: "usage",
+  },
+  "KEEL-582": {
+    title: "Invalid page token",
+    meaning: "The parameter nextPageToken of fleet’s API is none that this API gave out.",
+    remedy: "Begin with the first page: leave the token out.",
+    exit: "usage",
+  },
+  "KEEL-583": {
+    title: "Invalid patch of machine metadata",
+    meaning:
+      "PATCH /fleet/v1/machines takes a list of operations add, replace or remove on /MACHINE/metadata/KEY, the first two with a value.",
+    remedy: "docs/protocols/fleet-v1.md has an example.",
+    exit: "usage",
+  },
   "KEEL-601": {
     title: "No daemon answers",
     meaning: "The command could not reach keeld.",

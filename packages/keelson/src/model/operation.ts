@@ -28,6 +28,8 @@ export const intentSchema = z.discriminatedUnion("kind", [
     desired: z.enum(desiredStates),
     /** Put new content in the place of different content. */
     replace: z._default(z.boolean(), false),
+    /** What is desired becomes what is asked for even when that is less than before. */
+    exactly: z.optional(z.boolean()),
     replicas: z.optional(z.int().check(z.gte(0), z.lte(maxReplicas))),
   }),
   z.strictObject({ kind: z.literal("set-desired"), units: selector, desired: z.enum(desiredStates) }),

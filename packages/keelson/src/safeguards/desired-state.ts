@@ -74,8 +74,8 @@ export function planDestroy(units: Selector, { snapshot }: PlanInput): Draft {
 }
 
 /**
- * The fields to change for a unit to become as desired; `undefined` when it is so already. Starting what is to
- * run and has failed, or has ended, is a restart; so is starting what runs to its end once more, and stopping it.
+ * The fields to change for a unit to become as desired; `undefined` when it is so already. Starting what has
+ * failed, has ended, or is being stopped is a restart; so is starting what runs to its end once more, and stopping it.
  */
 export function withDesired(
   unit: Unit,
@@ -86,7 +86,10 @@ export function withDesired(
   if (runs.length > 0) return ofJob(unit, desired, runs);
   const names = instancesOf(unit, snapshot.units).map(({ name }) => name);
   const hasEnded = names.length > 0 && names.every((name) => isReported(name, ended));
-  const revive = desired === "launched" && (hasEnded || names.some((name) => isReported(name, failed)));
+  // Asked to stop a moment ago, and still running: taking that back would leave it as it was.
+  const isStopping = unit.desired === "loaded" && names.some((name) => isReported(name, isUp));
+  const revive =
+    desired === "launched" && (hasEnded || isStopping || names.some((name) => isReported(name, failed)));
   if (revive) return { desired, restarts: unit.restarts + 1 };
   return unit.desired === desired ? undefined : { desired };
 
@@ -106,6 +109,7 @@ function ofJob(unit: Unit, desired: DesiredState, jobs: readonly Job[]): Partial
   return unit.desired === desired ? undefined : { desired };
 }
 
+const isUp = ({ active }: UnitStatus): boolean => active !== "inactive" && active !== "failed";
 const failed = ({ active, health }: UnitStatus): boolean => active === "failed" || health === "failed";
 /** It was started by its present order, and has stopped by itself. */
 const ended = ({ active, steps }: UnitStatus): boolean =>

@@ -1,5 +1,5 @@
 // submit: reads every file before anything else happens. Same content is no change; other content in the
-// place of a unit needs `replace`. Submitting never lowers what is desired of a unit.
+// place of a unit needs `replace`. Submitting lowers what is desired of a unit only when it says `exactly`.
 import { createHash } from "node:crypto";
 import { lintQuadlet, UnitFile } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
@@ -118,7 +118,7 @@ function created(file: SubmittedFile, { intent, input }: Submission): Unit {
 
 function replaced(unit: Unit, file: SubmittedFile, { intent, input }: Submission): Unit | undefined {
   const isNew = unit.hash !== file.hash;
-  const desired = higher(unit.desired, intent.desired);
+  const desired = intent.exactly === true ? intent.desired : higher(unit.desired, intent.desired);
   const wanted = intent.replicas ?? (isNew ? file.rules.replicas : undefined) ?? unit.replicas;
   const replicas = isTemplate(file.name) ? wanted : 0;
   const owner = isNew ? (file.rules.owner ?? unit.owner) : unit.owner;

@@ -7,15 +7,14 @@ import { guard } from "../../safeguards/guard.ts";
 import { describePlan } from "../../safeguards/operation-plan.ts";
 import { errorBodyOf, jsonAnswer } from "../answer.ts";
 import { readJson } from "../body.ts";
-import { ChangeQueue } from "../change-queue.ts";
+import type { ChangeQueue } from "../change-queue.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
 import type { Bindings } from "../listener.ts";
 import { newestFirst, operationSummary, operationView } from "../views/operation-view.ts";
 import { progressStream } from "./progress.ts";
 
-export function operationRoutes(routes: ApiRoutes, context: ApiContext): void {
-  const changes = new ChangeQueue(context);
+export function operationRoutes(routes: ApiRoutes, context: ApiContext, changes: ChangeQueue): void {
   const { clock, configuration } = context.options;
   const read = (bindings: Bindings): Promise<OperationRequest> =>
     readJson(bindings.incoming, clock, requestSchema);

@@ -1,0 +1,138 @@
+// The cluster as fleet would see it: every unit, template and replica under a name of its own, with one target
+// machine and fleet's three states. Made once for each snapshot.
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import { instancesOf } from "../../model/instances.ts";
+import type { PlacementSource } from "../../model/placement/cache.ts";
+import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
+import type { DesiredState, Unit } from "../../model/unit.ts";
+import { isTemplate } from "../../model/unit-name.ts";
+import { currentState } from "./current-state.ts";
+
+/** A unit as fleet lists it. */
+export interface FleetUnit {
+  readonly name: string;
+  /** The record that it comes from: its own, or its template's. */
+  readonly record: Unit;
+  readonly kind: "plain" | "global" | "template";
+  readonly desired: DesiredState;
+}
+
+/** An instance on a machine: the leader's order, the machine's answer, or both. */
+export interface Place {
+  readonly machine: string;
+  readonly entry: ScheduleEntry | undefined;
+  readonly status: UnitStatus | undefined;
+}
+
+/** What a machine reports of a unit. */
+export interface FleetState extends Place {
+  readonly name: string;
+  readonly status: UnitStatus;
+}
+
+export class FleetUnits {
+  readonly snapshot: ClusterSnapshot;
+  readonly #placements: PlacementSource;
+  #units: readonly FleetUnit[] | undefined;
+  #places: ReadonlyMap<string, readonly Place[]> | undefined;
+  #states: readonly FleetState[] | undefined;
+
+  constructor(snapshot: ClusterSnapshot, placements: PlacementSource) {
+    this.snapshot = snapshot;
+    this.#placements = placements;
+  }
+
+  /** All units, in the order of their names. */
+  all(): readonly FleetUnit[] {
+    this.#units ??= [...this.snapshot.units.values()]
+      .flatMap((record) => this.#unitsOf(record))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return this.#units;
+  }
+
+  find(name: string): FleetUnit | undefined {
+    const record = this.snapshot.units.get(name);
+    if (record !== undefined) return this.#unit(name, record);
+    const template = this.snapshot.units.get(`${name.slice(0, name.indexOf("@") + 1)}${suffixOf(name)}`);
+    const isReplica =
+      template !== undefined && instancesOf(template, this.snapshot.units).some((it) => it.name === name);
+    return isReplica ? this.#unit(name, template) : undefined;
+  }
+
+  /** The machine that the unit is on or goes to; undefined for one that is nowhere, or everywhere. */
+  targetOf(unit: FleetUnit): string | undefined {
+    return unit.kind === "plain" ? this.#placeOf(unit)?.machine : undefined;
+  }
+
+  /** fleet's current state. Of templates and global units it is always inactive, as it was there. */
+  currentOf(unit: FleetUnit): DesiredState {
+    return unit.kind === "plain" ? currentState(this.#placeOf(unit)) : "inactive";
+  }
+
+  /** What machines report of units, in the order of names and machines. Files that only follow others are left out. */
+  states(): readonly FleetState[] {
+    this.#states ??= [...this.#byName()]
+      .flatMap(([name, places]) =>
+        places.flatMap(({ status, ...place }) => (status === undefined ? [] : [{ name, ...place, status }])),
+      )
+      .sort((a, b) => (stateKey(a) < stateKey(b) ? -1 : 1));
+    return this.#states;
+  }
+
+  /** The state to show of one unit; undefined while no machine reports any. */
+  stateOf(unit: FleetUnit): FleetState | undefined {
+    const place = this.#placeOf(unit);
+    return place?.status && { ...place, name: unit.name, status: place.status };
+  }
+
+  /** Where the unit runs, or else where it shall run, or else where it still shows. */
+  #placeOf({ name }: FleetUnit): Place | undefined {
+    const places = this.#byName().get(name) ?? [];
+    return (
+      places.find(({ entry, status }) => entry !== undefined && status?.active === "active") ??
+      places.find(({ entry }) => entry !== undefined) ??
+      places[0]
+    );
+  }
+
+  #unitsOf(record: Unit): FleetUnit[] {
+    const replicas = isTemplate(record.name) ? instancesOf(record, this.snapshot.units) : [];
+    return [this.#unit(record.name, record), ...replicas.map(({ name }) => this.#unit(name, record))];
+  }
+
+  #unit(name: string, record: Unit): FleetUnit {
+    if (isTemplate(name)) return { name, record, kind: "template", desired: "inactive" };
+    const rules = this.#placements.rulesOf(record.hash, name);
+    const isGlobal = typeof rules === "object" && "global" in rules && rules.global;
+    return { name, record, kind: isGlobal ? "global" : "plain", desired: record.desired };
+  }
+
+  #byName(): ReadonlyMap<string, readonly Place[]> {
+    return (this.#places ??= placesByName(this.snapshot));
+  }
+}
+
+export const stateKey = ({ name, machine }: Pick<FleetState, "name" | "machine">): string =>
+  `${name}/${machine}`;
+
+const suffixOf = (name: string): string => name.slice(name.lastIndexOf("."));
+
+function placesByName({ schedule, statuses }: ClusterSnapshot): ReadonlyMap<string, readonly Place[]> {
+  const places = new Map<string, Place[]>();
+  const add = (name: string, place: Place): void => {
+    const known = places.get(name);
+    if (known === undefined) places.set(name, [place]);
+    else known.push(place);
+  };
+  for (const machine of new Set([...schedule.keys(), ...statuses.keys()])) {
+    const entries = schedule.get(machine);
+    const reported = statuses.get(machine);
+    for (const [name, entry] of entries ?? []) {
+      if (!entry.companion) add(name, { machine, entry, status: reported?.get(name) });
+    }
+    for (const [name, status] of reported ?? []) {
+      if (!entries?.has(name)) add(name, { machine, entry: undefined, status });
+    }
+  }
+  return places;
+}
