@@ -18,6 +18,17 @@ interface Suite {
   readonly packages: readonly string[];
 }
 
+const machinePackages = [
+  "mmdebstrap",
+  "systemd-container",
+  "iproute2",
+  "nftables",
+  "openssh-client",
+  "binutils",
+  "zstd",
+  "curl",
+];
+
 const suites = {
   check: { files: "test/*.test.ts", what: "format, lint, types, architecture, documents", packages: [] },
   unit: {
@@ -33,16 +44,12 @@ const suites = {
   machines: {
     files: "test/machines/*.test.ts",
     what: "real machines under systemd-nspawn",
-    packages: [
-      "mmdebstrap",
-      "systemd-container",
-      "iproute2",
-      "nftables",
-      "openssh-client",
-      "binutils",
-      "zstd",
-      "curl",
-    ],
+    packages: machinePackages,
+  },
+  fleet: {
+    files: "test/fleet/*.test.ts",
+    what: "what the original fleet promised: its list of functional tests, its API",
+    packages: machinePackages,
   },
   browser: { files: "test/browser/*.test.ts", what: "the dashboard in Chromium", packages: ["chromium"] },
 } as const satisfies Record<string, Suite>;
