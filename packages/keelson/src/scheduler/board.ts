@@ -2,27 +2,12 @@
 // has been placed. Only a pass changes it.
 import type { Machine } from "../model/machine.ts";
 import type { ClusterSettings } from "../model/machine-settings.ts";
-import { type Amounts, minus, needOf, nothing, plus, roomOf } from "./room.ts";
+import { type Amounts, asksForNothing, minus, needOf, nothing, plus, roomOf } from "./room.ts";
 import type { Leftover, Placeable, PortClaim } from "./placeable.ts";
+import { placesOf, type Site, type Sites } from "./site.ts";
+import type { SiteQueue } from "./site-queue.ts";
 
-export interface Site {
-  readonly machine: Machine;
-  readonly units: ReadonlyMap<string, Placeable>;
-  /** Units on the site that keep others away. */
-  readonly repelling: ReadonlyMap<string, Placeable>;
-  readonly ports: readonly PortClaim[];
-  /** Instances that are still to stop here, without an order; with what they were as far as it is known. */
-  readonly stopping: ReadonlyMap<string, Leftover | undefined>;
-  readonly load: number;
-  /** What requests may take here in all. */
-  readonly room: Amounts;
-  /** What they take: of the units that are here, of those that are still to stop, and of room that is kept. */
-  readonly taken: Amounts;
-  /** The part of `taken` that goes away by itself, when what has to stop has stopped. */
-  readonly leaving: Amounts;
-  /** Why it takes no new units, in words that follow its name; `undefined` when it does. */
-  readonly closed: string | undefined;
-}
+export type { Site } from "./site.ts";
 
 interface MutableSite extends Site {
   readonly units: Map<string, Placeable>;
@@ -36,12 +21,15 @@ interface MutableSite extends Site {
   readonly leavers: Map<string, Amounts>;
 }
 
-export class Board {
+export class Board implements Sites {
   readonly #sites = new Map<string, MutableSite>();
-  /** By load, sites in the order of their machine ids. */
-  readonly #byLoad: MutableSite[][] = [];
   readonly #perTemplate = new Map<string, Map<string, number>>();
+  readonly #perPlace = new Map<string, Map<string, number>>();
   readonly #perPod = new Map<string, Map<string, number>>();
+  /** Sites from which something was taken, in the order of its happening: they suit others better than before. */
+  readonly relieved: Site[] = [];
+  readonly #queues = new Map<string, SiteQueue>();
+  readonly #beingRelieved = new Set<Site>();
   readonly #where = new Map<string, string[]>();
 
   /** @param closed by machine id, why it takes no new units */
@@ -51,9 +39,10 @@ export class Board {
     closed: ReadonlyMap<string, string> = new Map(),
   ) {
     const sorted = [...machines].sort((a, b) => (a.id < b.id ? -1 : 1));
-    for (const machine of sorted) {
+    for (const [order, machine] of sorted.entries()) {
       this.#sites.set(machine.id, {
         machine,
+        order,
         units: new Map(),
         repelling: new Map(),
         ports: [],
@@ -66,7 +55,6 @@ export class Board {
         closed: closed.get(machine.id),
       });
     }
-    this.#byLoad[0] = [...this.#sites.values()];
   }
 
   get size(): number {
@@ -82,23 +70,20 @@ export class Board {
     return this.#sites.values();
   }
 
-  /** Fewest units first, then the lowest machine id. The board must not change meanwhile. */
-  *byLoad(): Generator<Site, undefined> {
-    for (const bucket of this.#byLoad) if (bucket !== undefined) yield* bucket;
-  }
-
   /** How many instances of the template are on the machine. */
   siblings(template: string, machine: string): number {
     return this.#perTemplate.get(template)?.get(machine) ?? 0;
   }
 
-  /** The least number of instances of the template on any machine. */
-  fewestSiblings(template: string): number {
-    const counts = this.#perTemplate.get(template);
-    if (counts === undefined || counts.size < this.#sites.size) return 0;
-    let fewest = Infinity;
-    for (const count of counts.values()) fewest = Math.min(fewest, count);
-    return fewest;
+  inPlaces(template: string): ReadonlyMap<string, number> {
+    return this.#perPlace.get(template) ?? nowhere;
+  }
+
+  /** The machines for units that judge them alike, by a name for what they have in common. */
+  queue(name: string, make: () => SiteQueue): SiteQueue {
+    const queue = this.#queues.get(name) ?? make();
+    this.#queues.set(name, queue);
+    return queue;
   }
 
   /** The machines that a unit is on: one, or several for a global one. */
@@ -117,12 +102,12 @@ export class Board {
     this.#where.set(unit.name, [...this.machinesOf(unit.name), machine]);
     site.taken = plus(site.taken, needOf(unit.rules.resources, site.machine));
     this.#noteLeaver(site, unit.name, nothing);
-    const { rules, ports, template } = unit;
+    const { rules, ports } = unit;
     if (rules.conflicts.length > 0 || rules.replaces.length > 0) site.repelling.set(unit.name, unit);
     site.ports.push(...ports);
-    if (template !== undefined) count(this.#perTemplate, [template, machine], 1);
+    this.#countSibling(unit, site, 1);
     if (rules.pod !== undefined) count(this.#perPod, [rules.pod, machine], 1);
-    this.#weigh(site, unit.weight);
+    site.load += unit.weight;
   }
 
   take(machine: string, unit: Placeable): void {
@@ -137,9 +122,10 @@ export class Board {
     if (site.stopping.has(unit.name)) this.#noteLeaver(site, unit.name, need);
     site.repelling.delete(unit.name);
     for (const claim of unit.ports) site.ports.splice(site.ports.indexOf(claim), 1);
-    if (unit.template !== undefined) count(this.#perTemplate, [unit.template, machine], -1);
+    this.#countSibling(unit, site, -1);
     if (unit.rules.pod !== undefined) count(this.#perPod, [unit.rules.pod, machine], -1);
-    this.#weigh(site, -unit.weight);
+    site.load -= unit.weight;
+    this.relieved.push(site);
   }
 
   noteStopping(machine: string, name: string, unit: Leftover | undefined): void {
@@ -160,21 +146,24 @@ export class Board {
     site.taken = plus(site.taken, needOf(unit.rules.resources, site.machine));
   }
 
+  /** Those on which something has yet to stop that takes memory or processors. */
+  *beingRelieved(): Generator<Site, undefined> {
+    for (const site of this.#beingRelieved) yield site;
+  }
+
+  #countSibling({ template, rules }: Placeable, { machine }: Site, change: 1 | -1): void {
+    if (template === undefined) return;
+    count(this.#perTemplate, [template, machine.id], change);
+    for (const place of placesOf(machine, rules.spreadOver)) count(this.#perPlace, [template, place], change);
+  }
+
   #noteLeaver(site: MutableSite, name: string, need: Amounts): void {
     const before = site.leavers.get(name) ?? nothing;
     if (before === need) return;
     site.leavers.set(name, need);
     site.leaving = plus(minus(site.leaving, before), need);
+    if (!asksForNothing(need)) this.#beingRelieved.add(site);
     site.taken = plus(minus(site.taken, before), need);
-  }
-
-  #weigh(site: MutableSite, weight: number): void {
-    if (weight === 0) return;
-    const from = this.#byLoad[site.load] ?? [];
-    from.splice(position(from, site.machine.id), 1);
-    site.load += weight;
-    const to = (this.#byLoad[site.load] ??= []);
-    to.splice(position(to, site.machine.id), 0, site);
   }
 
   #mutable(machine: string): MutableSite {
@@ -184,16 +173,7 @@ export class Board {
   }
 }
 
-function position(sites: readonly Site[], id: string): number {
-  let low = 0;
-  let high = sites.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sites[middle]?.machine.id ?? "") < id) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const nowhere: ReadonlyMap<string, number> = new Map();
 
 function count(
   counts: Map<string, Map<string, number>>,

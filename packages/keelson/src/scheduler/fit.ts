@@ -1,40 +1,12 @@
 // Whether a machine may take a unit, and if not, why. The pass and `why` ask the same functions.
-import type { Machine } from "../model/machine.ts";
 import type { Board, Site } from "./board.ts";
+import { metadata, no, pinned, type Rejection } from "./machine-kind.ts";
 import { type Placeable, portsOverlap } from "./placeable.ts";
 import { asksForNothing, fitsInto, minus, needOf, nothing, plus, shortage } from "./room.ts";
 
-export interface Rejection {
-  /** In words that follow the machine's name: "has no region=eu". */
-  readonly text: string;
-  /** Goes away by itself. */
-  readonly transient: boolean;
-}
+export { isMachine, type Rejection } from "./machine-kind.ts";
 
 type Check = (unit: Placeable, site: Site, board: Board) => Rejection | undefined;
-
-const no = (text: string): Rejection => ({ text, transient: false });
-
-/** Whether `wanted` (of MachineID=) means this machine: identity, eight or more of its first characters, boot id, name. */
-export function isMachine(wanted: string, { id, name, bootId }: Machine): boolean {
-  if (wanted === id || wanted === name) return true;
-  const plain = wanted.toLowerCase().replaceAll("-", "");
-  return (plain.length >= 8 && id.startsWith(plain)) || plain === bootId.toLowerCase().replaceAll("-", "");
-}
-
-const pinned: Check = ({ rules: { machine } }, site) =>
-  machine === undefined || isMachine(machine, site.machine) ? undefined : no(`is not the machine ${machine}`);
-
-const metadata: Check = ({ rules }, { machine }) => {
-  for (const [key, values] of rules.metadata) {
-    const has = Object.hasOwn(machine.metadata, key) ? machine.metadata[key] : undefined;
-    if (has !== undefined && values.includes(has)) continue;
-    return no(
-      has === undefined ? `has no ${key}=${values.join("|")}` : `has ${key}=${has}, not ${values.join("|")}`,
-    );
-  }
-  return undefined;
-};
 
 const peers: Check = ({ name, rules }, site) => {
   for (const peer of rules.machineOf) {
@@ -142,6 +114,13 @@ const avoided: Check = ({ shuns }, { machine }) => {
 const machineChecks: readonly Check[] = [pinned, metadata];
 const neighbourChecks: readonly Check[] = [conflicts, replaced, ports];
 const companyChecks: readonly Check[] = [peers, pod];
+const checksButForRoom: readonly Check[] = [
+  open,
+  ...machineChecks,
+  avoided,
+  ...companyChecks,
+  ...neighbourChecks,
+];
 const allChecks: readonly Check[] = [
   open,
   ...machineChecks,
@@ -166,8 +145,8 @@ export const rejection: Check = (...query) => first(allChecks, query);
 export const rejectionWithoutCompany: Check = (...query) => first(stayChecks, query);
 /** Only whether the company that it needs is here. */
 export const lacksCompany: Check = (...query) => first(companyChecks, query);
-/** Only whether the machine itself is of the right kind. */
-export const rejectionByMachine: Check = (...query) => first(machineChecks, query);
+/** The first reason but for room: what is short may be made free. */
+export const rejectionButForRoom: Check = (...query) => first(checksButForRoom, query);
 
 /** Every reason why the unit may not be placed here. */
 export function allRejections(...query: Parameters<Check>): Rejection[] {

@@ -4,6 +4,11 @@ import type { Machine } from "../model/machine.ts";
 import type { ClusterSettings } from "../model/machine-settings.ts";
 import type { ResourceRules } from "../model/placement/rules.ts";
 
+/** What a unit, or several together, ask for wherever they go. */
+export type Demand = Pick<ResourceRules, "memoryBytes" | "memoryShare" | "cpus">;
+
+export const noDemand: Demand = { memoryBytes: 0, memoryShare: 0, cpus: 0 };
+
 export interface Amounts {
   readonly memoryBytes: number;
   readonly milliCpus: number;
@@ -13,7 +18,7 @@ export const nothing: Amounts = { memoryBytes: 0, milliCpus: 0 };
 
 /** What the unit asks for on this machine: a share of memory is a share of the machine's own. */
 export function needOf(
-  { memoryBytes, memoryShare, cpus }: ResourceRules,
+  { memoryBytes, memoryShare, cpus }: Demand,
   { capacity }: Pick<Machine, "capacity">,
 ): Amounts {
   if (memoryBytes === 0 && memoryShare === 0 && cpus === 0) return nothing;
@@ -41,6 +46,30 @@ export const minus = (one: Amounts, other: Amounts): Amounts => ({
   memoryBytes: one.memoryBytes - other.memoryBytes,
   milliCpus: one.milliCpus - other.milliCpus,
 });
+
+/** What requests may still take. Below zero where they took more than there is. */
+export const freeOn = ({ room, taken }: { readonly room: Amounts; readonly taken: Amounts }): Amounts =>
+  minus(room, taken);
+
+export const together = (demands: readonly Demand[]): Demand =>
+  demands.length === 1 ? (demands[0] ?? noDemand) : demands.reduce(sum, noDemand);
+
+const sum = (one: Demand, other: Demand): Demand => ({
+  memoryBytes: one.memoryBytes + other.memoryBytes,
+  memoryShare: one.memoryShare + other.memoryShare,
+  cpus: one.cpus + other.cpus,
+});
+
+/** Of each the larger one. */
+export const largest = (one: Demand, other: Demand): Demand => ({
+  memoryBytes: Math.max(one.memoryBytes, other.memoryBytes),
+  memoryShare: Math.max(one.memoryShare, other.memoryShare),
+  cpus: Math.max(one.cpus, other.cpus),
+});
+
+/** Whether who has no room for `other` has none for `one` either. */
+export const isAtLeast = (one: Demand, other: Demand): boolean =>
+  one.memoryBytes >= other.memoryBytes && one.memoryShare >= other.memoryShare && one.cpus >= other.cpus;
 
 /** What is asked for fits into what is free. What is not asked for is not looked at. */
 export const fitsInto = (need: Amounts, free: Amounts): boolean =>
