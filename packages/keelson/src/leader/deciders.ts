@@ -1,5 +1,6 @@
 // The deciders that the leader asks before it schedules, in this order. Each sees what the ones before have written.
 import { jobs } from "../batch/jobs.ts";
+import { moveRecords } from "../scheduler/moving/records.ts";
 import type { Decider } from "../model/decision.ts";
 
-export const deciders: readonly Decider[] = [jobs];
+export const deciders: readonly Decider[] = [jobs, moveRecords];

@@ -8,7 +8,7 @@ import { timeOrderedId, type Random } from "../base/random.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { Decision } from "../model/decision.ts";
 import { openRun } from "../model/job.ts";
-import { keys, nameIn, prefixes } from "../model/keys.ts";
+import { keys, machineAndUnit, nameIn, prefixes } from "../model/keys.ts";
 import { PlacementCache } from "../model/placement/cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { ClusterView, ViewChange } from "../registry/cluster-view.ts";
@@ -95,7 +95,7 @@ export class Reign {
   #hear({ snapshot, keys: changed, reset }: ViewChange): void {
     const matters = (key: string): boolean =>
       key.startsWith(prefixes.status)
-        ? this.#awaitsReports
+        ? this.#awaitsReports || hasFailures(key, snapshot)
         : !bystanders.some((prefix) => key.startsWith(prefix));
     const isBegun = (key: string): boolean =>
       snapshot.operations.get(nameIn(prefixes.operations, key) ?? "")?.state === "applying";
@@ -269,6 +269,12 @@ export class Reign {
       log.warn("the garbage collection failed", { error: describeError(error) });
     }
   }
+}
+
+/** Whether it is the status of a unit that has failed: it may have to move. */
+function hasFailures(key: string, { statuses }: ClusterSnapshot): boolean {
+  const place = machineAndUnit(prefixes.status, key);
+  return place !== undefined && statuses.get(place.machine)?.get(place.unit)?.failures !== undefined;
 }
 
 /** Files of units, and those that machines still run. */

@@ -1,6 +1,6 @@
 // What should exist: the units themselves, and the replicas of templates, which have no record of their own.
 import type { DesiredState, Unit } from "./unit.ts";
-import { isTemplate, replicaName } from "./unit-name.ts";
+import { isTemplate, replicaName, templateName } from "./unit-name.ts";
 
 export interface Instance {
   readonly name: string;
@@ -18,6 +18,13 @@ export function instancesOf(unit: Unit, units: ReadonlyMap<string, Unit>): Insta
     if (!units.has(name)) replicas.push({ name, unit, desired: unit.desired });
   }
   return replicas;
+}
+
+/** The instance of that name, wanted or not: a unit of its own, or a replica. */
+export function instanceNamed(name: string, units: ReadonlyMap<string, Unit>): Instance | undefined {
+  const template = templateName(name);
+  const unit = units.get(name) ?? (template === undefined ? undefined : units.get(template));
+  return unit && instancesOf(unit, units).find((instance) => instance.name === name);
 }
 
 /** All instances by name, those included that are wanted nowhere (`inactive`). */

@@ -1,6 +1,8 @@
 // A cluster for the scheduler's tests: records as they would lie in the store, and machines that do as told.
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
+import type { Decider, Decision } from "../../src/model/decision.ts";
 import type { Machine, Member } from "../../src/model/machine.ts";
 import type { MachineSettings } from "../../src/model/machine-settings.ts";
 import { PlacementCache } from "../../src/model/placement/cache.ts";
@@ -119,6 +121,21 @@ export class Sketch {
   pass(ms = 0): Plan {
     this.nowMs += ms;
     return schedule(this.snapshot(), this.placements, this.facts());
+  }
+
+  /** What the decider says about moves, written at once. */
+  decide(decider: Decider): Decision {
+    const { nowMs, placements } = this;
+    const newId = (): string => "op";
+    const snapshot = this.snapshot();
+    const decision = decider.decide({ snapshot, placements, nowMs, wallMs: this.wallMs(), newId });
+    const changes = decision.operations.flatMap(({ records = [] }) => records);
+    for (const { kind, name, after } of [...decision.records, ...changes]) {
+      assert.equal(kind, "move");
+      if (after === undefined) this.moves.delete(name);
+      else this.moves.set(name, after as Move);
+    }
+    return decision;
   }
 
   /** A pass whose plan is written at once. */
