@@ -15,6 +15,8 @@ import type { MachineSession, Renewal } from "../registry/machine-session.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import { ContainerReader } from "./container-reader.ts";
 import { Fencer } from "./fencer.ts";
+import { HealthChecks } from "./health/health-checks.ts";
+import { HealthMemory } from "./health/health-memory.ts";
 import type { ProofSources } from "./proof.ts";
 import { StartPace } from "./start-pace.ts";
 import { UnitTask } from "./unit-task.ts";
@@ -51,7 +53,7 @@ export class Agent implements AsyncDisposable {
   #freshEpoch = 0;
   #refreshTurn = 0;
 
-  private constructor(options: AgentOptions) {
+  private constructor(options: AgentOptions, memory: HealthMemory) {
     const { session, clock, cpus } = options;
     this.#options = options;
     this.#lifetime = new Lifetime(options.log, options.signal);
@@ -67,6 +69,8 @@ export class Agent implements AsyncDisposable {
       ...options,
       fencer: this.#fencer,
       containers: new ContainerReader(options, this.#lifetime, (name) => this.#tasks.get(name)?.refresh()),
+      checks: new HealthChecks(options, this.#lifetime, (name) => this.#tasks.get(name)?.refresh()),
+      memory,
       pace: new StartPace(clock, { places: Math.max(2, 2 * cpus), longestMs: 1500 }),
       lifetime: this.#lifetime,
       mayStartSingletons: () => this.#fencer.isOpen && this.#freshEpoch === session.renewal?.epoch,
@@ -79,7 +83,7 @@ export class Agent implements AsyncDisposable {
 
   /** Starts it on what it finds on the machine. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const agent = new Agent(options);
+    const agent = new Agent(options, await HealthMemory.open(options.host, options.log));
     await agent.#adopt();
     return agent;
   }
@@ -151,6 +155,7 @@ export class Agent implements AsyncDisposable {
     for (const name of names) this.#task(name).setOrder(orders.get(name));
     if (!isFirst) return;
     this.#options.session.retainOnly(names);
+    this.#surroundings.memory.retain(names);
     this.#written = new Map();
   }
 

@@ -1,5 +1,5 @@
 // What is to be done about one unit: a pure function of its order and of how things stand. An order is carried
-// out once: what becomes of the unit afterwards is systemd's business and is only reported.
+// out once: what becomes of the unit afterwards is systemd's business, and then that of health/.
 import type { RunNote, UnitNote, UnitState, WrittenUnit } from "../host/host.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 
@@ -70,7 +70,8 @@ export function isRunning({ active }: Pick<UnitState, "active">): boolean {
   return ["active", "activating", "reloading", "refreshing"].includes(active);
 }
 
-function isCarriedOut(order: ScheduleEntry, note: UnitNote): boolean {
+/** Whether the order that was carried out last is this one. */
+export function isCarriedOut(order: ScheduleEntry, note: UnitNote): boolean {
   return note.hash === order.hash && note.desired === order.desired && note.restarts === order.restarts;
 }
 

@@ -8,6 +8,10 @@ import {
   serviceNameOf,
   UnitFile,
 } from "@keelson/systemd";
+import { readPlacement } from "../model/placement/read-placement.ts";
+import type { HealthRules } from "../model/placement/rules.ts";
+import { isSupporting } from "../model/unit-name.ts";
+import { defaultWindowMs } from "./health/failure-log.ts";
 
 export interface UnitFileFacts {
   /** systemd's unit that it becomes. */
@@ -23,6 +27,14 @@ export interface UnitFileFacts {
   /** Podman chooses a port: it has to be asked. */
   readonly hasChosenPorts: boolean;
   readonly hasHealthCheck: boolean;
+  /** Checks that the agent makes. */
+  readonly health: HealthRules | undefined;
+  /** How long a failure counts. */
+  readonly failureWindowMs: number;
+  /** When systemd has given it up it is tried again: not with Restart=no or MoveAfter=0 in the file. */
+  readonly isRetried: boolean;
+  /** It runs to its end: what becomes of it is its job's business. */
+  readonly isBatch: boolean;
   /** Starting it starts a container. */
   readonly isContainer: boolean;
 }
@@ -44,7 +56,22 @@ export function readUnitFile(name: string, body: string): UnitFileFacts {
     ),
     hasChosenPorts: ports.some(({ hostPorts }) => hostPorts === undefined) || type === "kube",
     hasHealthCheck: file.has("Container", "HealthCmd") && file.get("Container", "HealthCmd") !== "none",
+    ...readHealthFacts(name, file, body),
     isContainer: ["container", "pod", "kube"].includes(type),
+  };
+}
+
+function readHealthFacts(name: string, file: UnitFile, body: string) {
+  const rules = tried(() => readPlacement(name, body));
+  const isBatch = rules?.batch !== undefined;
+  const last = (section: string, key: string): string | undefined =>
+    file.assignments(section, key).at(-1)?.value.trim();
+  const isLeft = last("Service", "Restart") === "no" || /^0+$/.test(last("X-Keelson", "MoveAfter") ?? "");
+  return {
+    health: rules?.health,
+    failureWindowMs: rules?.moveAfter?.withinMs ?? defaultWindowMs,
+    isRetried: rules !== undefined && !isBatch && !isLeft && !isSupporting(name),
+    isBatch,
   };
 }
 

@@ -2,6 +2,7 @@
 // line of a failed unit. Sends the status, and asks for what is still missing from it.
 import type { UnitState, WrittenUnit } from "../host/host.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
+import type { UnitHealth } from "./health/unit-health.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
 import { composeStatus } from "./unit-status.ts";
 import type { UnitSurroundings } from "./unit-surroundings.ts";
@@ -11,6 +12,7 @@ export interface ReportInput {
   readonly written: WrittenUnit | undefined;
   readonly file: UnitFileFacts | undefined;
   readonly state: UnitState;
+  readonly health: Pick<UnitHealth, "course" | "failures">;
   /** Called when more is known and the report is to be sent again. */
   readonly again: () => void;
 }
@@ -58,7 +60,7 @@ export class UnitReport {
     return this.#endedAt;
   }
 
-  send({ order, written, file, state, again }: ReportInput): void {
+  send({ order, written, file, state, health, again }: ReportInput): void {
     const { report, containers, address } = this.#around;
     this.endOf(state);
     this.#followContainer(state, file);
@@ -72,6 +74,8 @@ export class UnitReport {
         hash: (this.isStuck ? order?.hash : written?.hash) ?? "",
         state,
         file,
+        course: health.course,
+        failures: health.failures,
         container: containers.get(this.#name),
         restarts: (this.isStuck ? order?.restarts : written?.note.restarts) ?? 0,
         problem: this.problem,

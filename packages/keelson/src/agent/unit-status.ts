@@ -1,6 +1,8 @@
 // A unit's status as the cluster sees it, put together from systemd's words, podman's, and the agent's own.
 import type { ContainerFacts, RunNote, UnitState } from "../host/host.ts";
 import type { healthStates, UnitStatus } from "../model/schedule.ts";
+import { spanWords } from "../base/span.ts";
+import type { HealthCourse } from "./health/course.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
 
 export interface StatusInput {
@@ -10,6 +12,9 @@ export interface StatusInput {
   readonly state: UnitState;
   readonly file: UnitFileFacts | undefined;
   readonly container: ContainerFacts | undefined;
+  /** What the agent's own checks have made of it. */
+  readonly course: HealthCourse | undefined;
+  readonly failures: UnitStatus["failures"];
   /** Restarts that were carried out. */
   readonly restarts: number;
   /** What the agent itself has trouble with or waits for; empty when nothing. */
@@ -26,7 +31,7 @@ export interface StatusInput {
 }
 
 export function composeStatus(input: StatusInput): UnitStatus {
-  const { unit, hash, state, restarts, steps, run } = input;
+  const { unit, hash, state, restarts, steps, run, failures } = input;
   return {
     unit,
     hash,
@@ -41,6 +46,7 @@ export function composeStatus(input: StatusInput): UnitStatus {
     addresses: addressesOf(input),
     steps: { ...steps },
     ...(run !== undefined && { run: run.id, ...endedOf(run) }),
+    ...(failures === undefined ? {} : { failures }),
   };
 }
 
@@ -51,13 +57,13 @@ function endedOf({ ended }: RunNote): Pick<UnitStatus, "ended"> {
 }
 
 function healthOf(input: StatusInput): (typeof healthStates)[number] {
-  const { state, file, container, problem, isStuck } = input;
+  const { state, problem, isStuck } = input;
   if (isStuck || input.run?.ended?.result === "failed") return "failed";
   switch (state.active) {
     case "failed":
       return "failed";
     case "active":
-      return file?.hasHealthCheck === true ? checkedHealth(container) : "healthy";
+      return checkedHealth(input);
     case "activating":
     case "reloading":
     case "refreshing":
@@ -70,26 +76,41 @@ function healthOf(input: StatusInput): (typeof healthStates)[number] {
   }
 }
 
-function checkedHealth(container: ContainerFacts | undefined): (typeof healthStates)[number] {
-  switch (container?.health) {
-    case "healthy":
-      return "healthy";
-    case "unhealthy":
-      return "unhealthy";
-    default:
-      return "starting";
-  }
+/** As podman's check and the agent's own say; of two the worse. */
+function checkedHealth({ file, container, course }: StatusInput): (typeof healthStates)[number] {
+  const found = [
+    ...(file?.hasHealthCheck === true ? [container?.health] : []),
+    ...(file?.health === undefined ? [] : [course?.state]),
+  ];
+  if (found.includes("unhealthy")) return "unhealthy";
+  return found.every((state) => state === "healthy") ? "healthy" : "starting";
 }
 
-function reasonOf({ state, problem, lastLine, container, steps, run }: StatusInput): string {
+function reasonOf(input: StatusInput): string {
+  const { state, problem, lastLine, steps, failures, run } = input;
   if (problem !== "") return problem;
   if (run?.ended?.result === "failed") return run.ended.reason;
   const hasEnded = state.active === "inactive" && state.reason === "" && steps["active"] !== undefined;
   if (hasEnded) return "it ended by itself, without an error";
-  const reason =
-    state.reason !== "" ? state.reason : container?.health === "unhealthy" ? "its health check fails" : "";
-  return reason !== "" && lastLine !== "" ? `${reason}: ${lastLine}` : reason;
+  const reason = state.reason !== "" ? state.reason : illness(input);
+  if (reason === "") return "";
+  const whole = lastLine === "" ? reason : `${reason}: ${lastLine}`;
+  if (failures === undefined || failures.count < crashLoop || isStarting(input)) return whole;
+  return `crash loop: failed ${failures.count} times in ${spanWords(failures.last - failures.since)}: ${whole}`;
 }
+
+/** So many failures, none of them long ago, are no accident. */
+const crashLoop = 3;
+
+function illness({ state, container, course }: StatusInput): string {
+  if (state.active !== "active") return "";
+  if (course?.state === "unhealthy") return course.reason;
+  if (container?.health === "unhealthy") return "its health check fails";
+  return course === undefined || course.reason === "" ? "" : `its check does not pass yet: ${course.reason}`;
+}
+
+const isStarting = ({ state, course }: StatusInput): boolean =>
+  state.active === "active" && course?.state === "starting";
 
 function addressesOf({ state, file, container, address }: StatusInput): string[] {
   if (state.active !== "active" || file === undefined) return [];

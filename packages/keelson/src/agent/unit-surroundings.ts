@@ -9,6 +9,8 @@ import type { BodyCache } from "../registry/body-cache.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import type { ContainerReader } from "./container-reader.ts";
 import type { Fencer } from "./fencer.ts";
+import type { HealthChecks } from "./health/health-checks.ts";
+import type { HealthMemory } from "./health/health-memory.ts";
 import type { StartPace } from "./start-pace.ts";
 
 export interface UnitSurroundings {
@@ -17,6 +19,8 @@ export interface UnitSurroundings {
   readonly bodies: BodyCache;
   readonly fencer: Fencer;
   readonly containers: ContainerReader;
+  readonly checks: HealthChecks;
+  readonly memory: HealthMemory;
   readonly pace: StartPace;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,11 +1,14 @@
 // One unit on this machine: a task of its own that carries its orders out, with its own retries, and reports.
 // No unit waits for another, but for the files that its own file refers to.
 import { Backoff } from "../base/backoff.ts";
+import type { Timer } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
 import type { JobOutcome, RunNote, UnitState, WrittenUnit } from "../host/host.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
+import { longestPauseMs } from "./health/failure-log.ts";
+import { type Remedy, UnitHealth } from "./health/unit-health.ts";
 import { cutShort, endOf } from "./run-end.ts";
-import { attemptNote, isFenced, isRunning, noteOf, openNote, planSteps } from "./steps.ts";
+import { attemptNote, isCarriedOut, isFenced, isRunning, noteOf, openNote, planSteps } from "./steps.ts";
 import type { Step } from "./steps.ts";
 import { readUnitFile } from "./unit-file-facts.ts";
 import type { UnitFileFacts } from "./unit-file-facts.ts";
@@ -37,6 +40,8 @@ export class UnitTask {
   #written: WrittenUnit | undefined;
   #file: UnitFileFacts | undefined;
   readonly #report: UnitReport;
+  readonly #health: UnitHealth;
+  #remedyTimer: { readonly at: number; readonly timer: Timer } | undefined;
   #wake = Promise.withResolvers<void>();
   /** Aborts what is under way for an order that holds no more. */
   #attempt = new AbortController();
@@ -47,6 +52,7 @@ export class UnitTask {
     this.#around = around;
     this.#written = written;
     this.#report = new UnitReport(name, around);
+    this.#health = new UnitHealth(name, around, () => this.refresh());
     this.#backoff = new Backoff({ firstMs: 250, maxMs: 15_000 }, around.random);
     around.lifetime.run(`unit ${name}`, (signal) => this.#run(signal));
   }
@@ -105,13 +111,46 @@ export class UnitTask {
   /** Reports the state as it is now. */
   refresh(): void {
     if (this.#isGone || (this.#order === undefined && this.#written === undefined)) return;
+    const state = this.#state();
+    this.#observe(state);
     this.#report.send({
       order: this.#order,
       written: this.#written,
       file: this.#file,
-      state: this.#state(),
+      state,
+      health: this.#health,
       again: () => this.refresh(),
     });
+  }
+
+  /** What runs by its order is followed; what the machine is to do about it by itself wakes the task in time. */
+  #observe(state: UnitState): void {
+    const order = this.#order;
+    const note = this.#written?.note;
+    const isToRun = order !== undefined && order.desired === "launched" && !order.companion;
+    if (isToRun && note !== undefined && isCarriedOut(order, note))
+      this.#health.observe({ order, file: this.#file, state });
+    else this.#health.rest(order);
+    const at = this.#health.remedy?.at;
+    if (at === this.#remedyTimer?.at) return;
+    this.#remedyTimer?.timer.cancel();
+    const { clock } = this.#around;
+    const timer = (at: number): Timer =>
+      clock.timer(Math.max(0, Math.min(at - clock.wall(), 1.2 * longestPauseMs)), () => this.#wake.resolve());
+    this.#remedyTimer = at === undefined ? undefined : { at, timer: timer(at) };
+  }
+
+  /** What is to be done now about a unit that failed, or that its checks find ill. */
+  #dueRemedy(): Remedy["action"] | undefined {
+    const { clock, mayStartSingletons } = this.#around;
+    const remedy = this.#health.remedy;
+    const leftMs = (remedy?.at ?? Infinity) - clock.wall();
+    // A wait that is longer than any was set by a clock that was put back since.
+    const isDue = remedy !== undefined && (leftMs <= 0 || leftMs > 1.2 * longestPauseMs);
+    if (!isDue || this.#order === undefined || (isFenced(this.#order) && !mayStartSingletons()))
+      return undefined;
+    this.#health.begin();
+    return remedy.action;
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -135,7 +174,8 @@ export class UnitTask {
     const { onProgress, onGone, report } = this.#around;
     for (;;) {
       await this.#readFile();
-      const [step] = planSteps(this.#order, { written: this.#written, state: this.#state() });
+      const [planned] = planSteps(this.#order, { written: this.#written, state: this.#state() });
+      const step = planned ?? this.#dueRemedy();
       if (step === undefined) break;
       await this.#do(step, signal);
       signal.throwIfAborted();
@@ -146,6 +186,8 @@ export class UnitTask {
     onProgress(this.name);
     if (this.#order !== undefined) return this.refresh();
     this.#isGone = true;
+    this.#remedyTimer?.timer.cancel();
+    this.#health.rest(undefined);
     report(this.name, undefined);
     onGone(this.name);
   }
