@@ -1,10 +1,11 @@
-// Who may do what: the socket may change things, TCP may only read, and a web page elsewhere may do neither.
+// Who may do what: the sockets may change things, TCP may only read unless the configuration opens a listener for
+// fleetctl, and a web page elsewhere may do neither.
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { KeelError } from "../base/errors.ts";
 
 /** Where a request came in. */
-export type Entrance = "socket" | "tcp";
+export type Entrance = "socket" | "tcp" | "open-tcp";
 
 const reading = new Set(["GET", "HEAD"]);
 
@@ -16,7 +17,7 @@ const reading = new Set(["GET", "HEAD"]);
 export function checkAccess(incoming: IncomingMessage, entrance: Entrance, names: ReadonlySet<string>): void {
   if (entrance === "socket") return;
   const method = incoming.method ?? "GET";
-  if (!reading.has(method)) {
+  if (!reading.has(method) && entrance === "tcp") {
     throw new KeelError(
       "KEEL-604",
       `${method} ${pathOf(incoming)} is not answered on TCP: this listener only reads`,
@@ -29,8 +30,10 @@ export function checkAccess(incoming: IncomingMessage, entrance: Entrance, names
     });
   }
   const site = incoming.headers["sec-fetch-site"];
-  const navigates = incoming.headers["sec-fetch-mode"] === "navigate";
-  if ((site === "cross-site" || site === "same-site") && !navigates) {
+  const navigates = incoming.headers["sec-fetch-mode"] === "navigate" && reading.has(method);
+  // What changes something here is no browser: one says whose page it acts for.
+  const isPage = !reading.has(method) && (incoming.headers.origin ?? site) !== undefined;
+  if (isPage || ((site === "cross-site" || site === "same-site") && !navigates)) {
     throw new KeelError("KEEL-604", "requests from pages of another site are not answered here");
   }
 }

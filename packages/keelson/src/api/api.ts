@@ -1,6 +1,8 @@
-// keeld's HTTP interface: a Unix socket over which changes are made, and TCP listeners that only read.
+// keeld's HTTP interface: a Unix socket over which changes are made, TCP listeners that only read, and doors of
+// fleet's API alone.
 // daemons/ starts it. Invariants: no change without a plan that the guards let pass; no answer to a change
-// before this API's own view shows it; a listener on TCP changes nothing; whatever comes in is bounded.
+// before this API's own view shows it; a listener on TCP changes nothing, unless
+// the configuration opens one for fleetctl; whatever comes in is bounded.
 import type { Clock } from "../base/clock.ts";
 import type { Configuration } from "../base/configuration.ts";
 import { Lifetime } from "../base/lifetime.ts";
@@ -19,6 +21,8 @@ import type { ApiContext } from "./context.ts";
 import { ChangeFeed } from "./events/change-feed.ts";
 import { Listener } from "./listener.ts";
 import type { ListenerOptions } from "./listener.ts";
+import { openFleetDoors } from "./fleet/doors.ts";
+import type { FleetPlaces } from "./fleet/doors.ts";
 import { createRoutes } from "./routes.ts";
 import { SharedView } from "./shared-view.ts";
 import { Slots } from "./slots.ts";
@@ -66,6 +70,8 @@ export interface Api extends AsyncDisposable {
   readonly socket: string;
   /** Where it listens on TCP, with the ports that were taken. */
   readonly listening: readonly { readonly host: string; readonly port: number }[];
+  /** The doors of fleet's API alone. */
+  readonly fleet: FleetPlaces;
 }
 
 /** Starts the listeners. KEEL-106 when one of them is taken; nothing listens then. */
@@ -96,8 +102,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     signal: lifetime.signal,
   };
   const names = new Set([machine.name.toLowerCase(), `${machine.name}.${cluster}`.toLowerCase()]);
-  const listenerOptions: ListenerOptions = { answer: createRoutes(context), names, log };
+  const routes = createRoutes(context);
+  const listenerOptions: ListenerOptions = { answer: routes.own, names, log };
   const listening: { host: string; port: number }[] = [];
+  let fleet: Api["fleet"] = { socket: undefined, tcp: [] };
   try {
     await archives.clean();
     for (const address of api.listen) {
@@ -105,6 +113,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       listening.push({ host: address.host, port: listener.port });
     }
     lifetime.own(await Listener.onSocket(api.socket, listenerOptions));
+    const doors = await openFleetDoors(configuration, { answer: routes.fleet, names, log });
+    for (const door of doors.listeners) lifetime.own(door);
+    fleet = doors.listening;
   } catch (error) {
     await lifetime.close();
     throw error;
@@ -112,6 +123,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   log.info("the api listens", {
     socket: api.socket,
     tcp: listening.map(({ host, port }) => `${host}:${port}`),
+    fleet: [
+      ...(fleet.socket === undefined ? [] : [fleet.socket]),
+      ...fleet.tcp.map(({ host, port }) => `${host}:${port}`),
+    ],
   });
-  return { socket: api.socket, listening, [Symbol.asyncDispose]: () => lifetime.close() };
+  return { socket: api.socket, listening, fleet, [Symbol.asyncDispose]: () => lifetime.close() };
 }

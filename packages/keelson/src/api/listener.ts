@@ -30,6 +30,8 @@ export interface ListenerOptions {
   /** Host names under which this machine may be asked, lower case. */
   readonly names: ReadonlySet<string>;
   readonly log: Log;
+  /** Refusals are told as fleet tells them, whatever was asked for. */
+  readonly speaksFleet?: boolean;
 }
 
 /** A listener that is closed with all its connections. */
@@ -47,8 +49,12 @@ export class Listener implements AsyncDisposable {
   }
 
   /** KEEL-106 when the address cannot be listened on. Port 0 takes a free one. */
-  static async onTcp(address: { host: string; port: number }, options: ListenerOptions): Promise<Listener> {
-    const server = httpServer("tcp", options);
+  static async onTcp(
+    address: { readonly host: string; readonly port: number },
+    options: ListenerOptions,
+    entrance: "tcp" | "open-tcp" = "tcp",
+  ): Promise<Listener> {
+    const server = httpServer(entrance, options);
     server.listen({ host: address.host, port: address.port });
     try {
       await listening(server);
@@ -56,7 +62,7 @@ export class Listener implements AsyncDisposable {
       const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
       throw new KeelError(
         "KEEL-106",
-        `api.listen: ${address.host}:${address.port} cannot be listened on (${why})`,
+        `${entrance === "tcp" ? "api" : "fleet"}.listen: ${address.host}:${address.port} cannot be listened on (${why})`,
         { cause },
       );
     }
@@ -84,7 +90,7 @@ function httpServer(entrance: Entrance, options: ListenerOptions): Server {
       try {
         checkAccess(incoming, entrance, options.names);
       } catch (error) {
-        if (isFleetPath(pathOf(incoming))) return fleetError(error);
+        if (options.speaksFleet === true || isFleetPath(pathOf(incoming))) return fleetError(error);
         throw error;
       }
       return options.answer(request, { incoming, outgoing, entrance });

@@ -4,12 +4,13 @@ import { errorAnswer, errorBodyOf } from "./answer.ts";
 import type { ApiContext, ApiRoutes } from "./context.ts";
 import type { Answerer, Bindings } from "./listener.ts";
 import { ChangeQueue } from "./change-queue.ts";
-import { fleetRoutes } from "./fleet/routes.ts";
+import { FleetApi } from "./fleet/fleet-api.ts";
+import { fleetOnlyRoutes, fleetRoutes } from "./fleet/routes.ts";
 import { archiveRoutes } from "./routes/archives.ts";
 import { clusterRoutes } from "./routes/cluster.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { eventRoutes } from "./routes/events.ts";
-import { healthRoutes } from "./routes/health.ts";
+import { healthRoutes, metricsRoute } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { storeRoutes } from "./routes/store.ts";
@@ -19,9 +20,31 @@ import { storeKeyRoutes } from "./routes/store-keys.ts";
 import { whatIfRoutes } from "./routes/what-if.ts";
 import { whyRoutes } from "./routes/why.ts";
 
-export function createRoutes(context: ApiContext): Answerer {
+export interface Routes {
+  /** All that there is. */
+  readonly own: Answerer;
+  /** fleet's API alone, for doors of its own. */
+  readonly fleet: Answerer;
+}
+
+export function createRoutes(context: ApiContext): Routes {
+  const changes = new ChangeQueue(context);
+  const fleet = new FleetApi(context, changes);
+  return { own: ownRoutes(context, changes, fleet), fleet: fleetDoor(context, fleet) };
+}
+
+function fleetDoor(context: ApiContext, fleet: FleetApi): Answerer {
+  const routes = surroundedRoutes(context);
+  metricsRoute(routes, context);
+  fleetRoutes(routes, context, fleet);
+  fleetOnlyRoutes(routes);
+  return (request, bindings) => routes.fetch(request, bindings);
+}
+
+/** No routes yet, but what every answer has. */
+function surroundedRoutes(context: ApiContext): ApiRoutes {
   const routes: ApiRoutes = new Hono<{ Bindings: Bindings }>();
-  const { log, metrics } = context.options;
+  const { metrics } = context.options;
   const requests = metrics.counter("keelson_api_requests_total", "Requests by method and status.");
   routes.use("*", async (c, next) => {
     await next();
@@ -32,14 +55,19 @@ export function createRoutes(context: ApiContext): Answerer {
     c.res.headers.set("cross-origin-resource-policy", "same-origin");
     requests.add(1, { method: c.req.method, status: String(c.res.status) });
   });
+  return routes;
+}
+
+function ownRoutes(context: ApiContext, changes: ChangeQueue, fleet: FleetApi): Answerer {
+  const routes = surroundedRoutes(context);
+  const { log } = context.options;
   healthRoutes(routes, context);
   clusterRoutes(routes, context);
   whyRoutes(routes, context);
   whatIfRoutes(routes, context);
   eventRoutes(routes, context);
-  const changes = new ChangeQueue(context);
   operationRoutes(routes, context, changes);
-  fleetRoutes(routes, context, changes);
+  fleetRoutes(routes, context, fleet);
   imageRoutes(routes, context);
   archiveRoutes(routes, context);
   storeRoutes(routes, context);

@@ -43,6 +43,15 @@ const schema = z.strictObject({
     }),
     { socket: "/run/keelson/api.sock", listen: [] },
   ),
+  /** fleet's API by itself, for fleetctl; `api.socket` and `api.listen` serve it in any case. */
+  fleet: z.optional(
+    z.strictObject({
+      /** A socket that only root may open; /run/fleet.sock on machines unless given, false for none. */
+      socket: z.optional(z.union([z.string().check(z.regex(/^\//)), z.literal(false)])),
+      /** TCP listeners that let everyone who reaches them change everything. */
+      listen: z._default(z.array(address).check(z.maxLength(16)), []),
+    }),
+  ),
   /** The discovery service for etcd clusters, over this cluster's store. */
   discovery: z.optional(
     z.strictObject({

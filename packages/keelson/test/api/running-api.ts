@@ -36,6 +36,8 @@ export interface Ask {
   readonly body?: string | Uint8Array;
   /** Over TCP, where only reading is allowed. */
   readonly port?: number;
+  /** Over another socket than the API's own. */
+  readonly socket?: string;
 }
 
 export interface RunningApi extends AsyncDisposable {
@@ -51,7 +53,12 @@ export interface RunningApi extends AsyncDisposable {
 }
 
 export async function runApi(
-  options: Partial<ApiOptions> & { readonly dashboard?: string; readonly client?: StoreClient } = {},
+  options: Partial<ApiOptions> & {
+    readonly dashboard?: string;
+    readonly client?: StoreClient;
+    /** fleet's doors; the socket lies in the test's folder. */
+    readonly fleet?: { readonly socket?: boolean; readonly listen?: readonly unknown[] };
+  } = {},
 ): Promise<RunningApi> {
   const folder = await mkdtemp(join(tmpdir(), "keelson-api-"));
   const store = new SimulatedStore(systemClock);
@@ -68,6 +75,12 @@ export async function runApi(
         listen: [{ host: "127.0.0.1", port: 0 }],
         ...(options.dashboard === undefined ? {} : { dashboard: options.dashboard }),
       },
+      ...(options.fleet && {
+        fleet: {
+          socket: options.fleet.socket === true && join(folder, "fleet.sock"),
+          listen: options.fleet.listen ?? [],
+        },
+      }),
       stateDir: folder,
     }),
     "test",
@@ -86,7 +99,10 @@ export async function runApi(
     ...options,
   });
   const open = (ask: Ask): Promise<IncomingMessage> =>
-    send(ask, ask.port === undefined ? { socketPath: socket } : { host: "127.0.0.1", port: ask.port });
+    send(
+      ask,
+      ask.port === undefined ? { socketPath: ask.socket ?? socket } : { host: "127.0.0.1", port: ask.port },
+    );
   const ask = async (what: Ask): Promise<Answer> => readAnswer(await open(what));
   return {
     api,

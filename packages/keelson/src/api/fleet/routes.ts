@@ -1,13 +1,11 @@
 // fleet's paths: which method of its API answers what, and what else there is no answer to.
-import type { ChangeQueue } from "../change-queue.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
 import type { Bindings } from "../listener.ts";
 import { jsonAnswer } from "../answer.ts";
 import { faultOf, fleetError, fleetRefusal } from "./answer.ts";
 import { fleetPrefixes } from "./paths.ts";
 import { discoveryDocument } from "./discovery.ts";
-import { FleetApi } from "./fleet-api.ts";
-import type { FleetCall } from "./fleet-api.ts";
+import type { FleetApi, FleetCall } from "./fleet-api.ts";
 
 type Answer = (name: string, call: FleetCall) => Promise<Response>;
 
@@ -18,8 +16,9 @@ interface Resource {
   readonly only: string;
 }
 
-export function fleetRoutes(routes: ApiRoutes, context: ApiContext, changes: ChangeQueue): void {
-  const resources = resourcesOf(new FleetApi(context, changes));
+/** fleet's paths, for every door that has them: one API behind all of them. */
+export function fleetRoutes(routes: ApiRoutes, context: ApiContext, api: FleetApi): void {
+  const resources = resourcesOf(api);
   for (const prefix of fleetPrefixes) {
     const answer = (bindings: Bindings): Promise<Response> => answerBelow(prefix, bindings, resources);
     routes.all(prefix, async () => fleetRefusal(405));
@@ -34,6 +33,13 @@ export function fleetRoutes(routes: ApiRoutes, context: ApiContext, changes: Cha
       }
     });
   }
+}
+
+/** What a door of fleet's own answers beside that: its root, and nothing else. */
+export function fleetOnlyRoutes(routes: ApiRoutes): void {
+  routes.all("/", async () => fleetRefusal(405));
+  routes.notFound(() => fleetRefusal(404));
+  routes.onError((error) => fleetError(error));
 }
 
 async function answerBelow(

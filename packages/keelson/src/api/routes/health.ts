@@ -7,7 +7,7 @@ import type { ContactView, HealthView } from "../wire.ts";
 const probeMs = 1500;
 
 export function healthRoutes(routes: ApiRoutes, context: ApiContext): void {
-  const { configuration, machine, version, metrics } = context.options;
+  const { configuration, machine, version } = context.options;
   const contact = contactOf(context);
   routes.get("/v1/health", async () => {
     const view: HealthView = {
@@ -20,6 +20,11 @@ export function healthRoutes(routes: ApiRoutes, context: ApiContext): void {
     return jsonAnswer(view);
   });
   routes.get("/v1/contact", async () => jsonAnswer(await contact()));
+  metricsRoute(routes, context);
+}
+
+export function metricsRoute(routes: ApiRoutes, context: ApiContext): void {
+  const { metrics } = context.options;
   const streams = metrics.gauge("keelson_api_streams", "Event and progress streams that are open.");
   const views = metrics.gauge(
     "keelson_api_views",
