@@ -129,8 +129,13 @@ export function machineChecks(stage: Stage): void {
     const pid = (): Promise<string> => stage.sh("m3", "systemctl show -P MainPID keeld.service");
     const before = [await listeners(), await pid()];
     assert.match(before[0] ?? "", /:\d+/);
-    await stage.sh("m3", "systemctl kill --kill-whom=main -s HUP keeld.service");
+    await stage.sh(
+      "m3",
+      "systemctl reload keeld.service; systemctl kill --kill-whom=main -s USR1 keeld.service",
+    );
     await sleep(1000);
+    const log = await stage.sh("m3", "journalctl -q -u keeld.service --no-pager -n 50");
+    assert.match(log, /configuration was read again[^]*how things stand/);
     assert.deepEqual([await listeners(), await pid()], before);
     await state("m3", "up");
   });

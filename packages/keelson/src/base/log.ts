@@ -14,14 +14,17 @@ export interface Log {
 
 const priorities: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
 
-/** One line for each entry: `<6>{"message":…}`; systemd strips the prefix and keeps the priority. */
+/**
+ * One line for each entry: `<6>{"message":…}`; systemd strips the prefix and keeps the priority. `least` may be
+ * asked anew for each entry.
+ */
 export function createLog(
   write: (line: string) => void,
-  least: LogLevel = "info",
+  least: LogLevel | (() => LogLevel) = "info",
   bound: LogFields = {},
 ): Log {
   const entry = (level: LogLevel) => (message: string, fields?: LogFields) => {
-    if (priorities[level] > priorities[least]) return;
+    if (priorities[level] > priorities[typeof least === "function" ? least() : least]) return;
     write(`<${priorities[level]}>${JSON.stringify({ message, ...bound, ...fields }, replacer)}\n`);
   };
   return {

@@ -32,7 +32,7 @@ const leaseFile = "lease.json";
 /** Rejects with a SystemdError when systemd cannot be reached yet; nothing is left open then. */
 export async function openAgent(
   options: AgentRoleOptions,
-): Promise<{ readonly host: LinuxHost; readonly agent: Agent }> {
+): Promise<{ readonly host: LinuxHost; readonly agent: Agent; readonly session: MachineSession }> {
   const { configuration, facts, clock, random, lifetime, store, bodies } = options;
   const { address, runtimeDir, stateDir, leaseSeconds } = configuration;
   const log = options.log.with({ role: "agent" });
@@ -85,5 +85,5 @@ export async function openAgent(
   });
   const member = { host, store, records: options.records, identity, machine: facts.machineId, stateDir };
   lifetime.run("store member", (until) => serveAsMember({ ...member, clock, log }, until));
-  return { host, agent };
+  return { host, agent, session };
 }

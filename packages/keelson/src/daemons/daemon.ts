@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Configuration, Role } from "../base/configuration.ts";
 import { describeError } from "../base/errors.ts";
 import { Lifetime } from "../base/lifetime.ts";
-import type { Log } from "../base/log.ts";
+import type { Log, LogFields } from "../base/log.ts";
 import { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
 import type { Agent } from "../agent/agent.ts";
@@ -17,10 +17,12 @@ import type { RunningRestore } from "../backup/running-restore.ts";
 import { readFacts } from "../host/facts.ts";
 import type { HostFacts } from "../host/host.ts";
 import type { LinuxHost } from "../host/linux-host.ts";
+import type { Leader } from "../leader/leader.ts";
 import { keys } from "../model/keys.ts";
 import { BodyCache } from "../registry/body-cache.ts";
 import { ClusterView } from "../registry/cluster-view.ts";
 import { EtcdStore } from "../registry/etcd-store.ts";
+import type { MachineSession } from "../registry/machine-session.ts";
 import { StoreRecords } from "../registry/store-records.ts";
 import { careForStore } from "../store-cluster/caretaker.ts";
 import { follow, seekLostStore } from "../store-cluster/follower.ts";
@@ -60,10 +62,14 @@ export class Daemon implements AsyncDisposable {
   #storeRestore: RunningRestore | undefined;
   #host: LinuxHost | undefined;
   #agent: Agent | undefined;
+  #session: MachineSession | undefined;
+  #leader: Leader | undefined;
+  #metadata: Configuration["metadata"];
 
   private constructor(options: DaemonOptions, facts: HostFacts, place: StorePlace) {
     const { configuration, clock, random, log, version } = options;
     this.#options = options;
+    this.#metadata = configuration.metadata;
     this.#facts = facts;
     this.#lifetime = new Lifetime(log);
     this.#place = place;
@@ -107,6 +113,27 @@ export class Daemon implements AsyncDisposable {
       this.#options.log.info("the machine shuts down", { lease: hasLeft ? "given up" : "left to run out" });
     }
     await this[Symbol.asyncDispose]();
+  }
+
+  /** Takes up what may change while it runs: the metadata. Listeners, roles and units are left alone. */
+  reload({ metadata }: Configuration): void {
+    this.#metadata = metadata;
+    this.#session?.changeMetadata(metadata);
+  }
+
+  /** How things stand, for the log. */
+  describe(): LogFields {
+    return {
+      machine: this.#facts.machineId,
+      roles: this.#options.configuration.roles,
+      isLeading: this.#leader?.isLeading ?? false,
+      units: this.#agent?.units ?? 0,
+      registered:
+        this.#session !== undefined && this.#session.problem === "" && this.#session.renewal !== undefined,
+      problem: this.#session?.problem ?? "",
+      storeHeardMsAgo: Math.round(this.#options.clock.now() - (this.#store.lastHeardMs ?? -Infinity)),
+      memory: process.memoryUsage().rss,
+    };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -241,7 +268,7 @@ export class Daemon implements AsyncDisposable {
       log: log.with({ role: "leader" }),
       signal: this.#lifetime.signal,
     });
-    this.#lifetime.own(leader);
+    this.#leader = this.#lifetime.own(leader);
   }
 
   async #startBackups(): Promise<void> {
@@ -279,8 +306,9 @@ export class Daemon implements AsyncDisposable {
 
   async #openAgent(): Promise<void> {
     const { openAgent } = await import("./agent-role.ts");
-    const { host, agent } = await openAgent({
+    const { host, agent, session } = await openAgent({
       ...this.#options,
+      configuration: { ...this.#options.configuration, metadata: this.#metadata },
       store: this.#store,
       records: this.#records,
       bodies: this.#bodies,
@@ -292,6 +320,7 @@ export class Daemon implements AsyncDisposable {
     });
     this.#host = host;
     this.#agent = agent;
+    this.#session = session;
   }
 
   get #name(): string {

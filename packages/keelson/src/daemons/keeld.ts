@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The machine daemon: reads its configuration, starts its roles, and ends when it is told to.
 import { version } from "../base/version.ts";
+import type { Configuration } from "../base/configuration.ts";
 import { systemClock } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
 import { createLog } from "../base/log.ts";
@@ -19,9 +20,13 @@ const write = (line: string): void => void process.stdout.write(line);
 async function run(config: string | undefined): Promise<void> {
   const credentialsDirectory = process.env["CREDENTIALS_DIRECTORY"];
   const configuration = await loadConfiguration(config, credentialsDirectory);
-  const log = createLog(write, configuration.logLevel);
+  let { logLevel } = configuration;
+  const log = createLog(write, () => logLevel);
   endOnFaults(log);
-  process.on("SIGHUP", () => log.info("SIGHUP is ignored: the configuration is read at start"));
+  const onSignal: { hup?: () => void; usr1?: () => void } = {};
+  process.on("SIGHUP", () => onSignal.hup?.());
+  // Without a listener Node would open its debugger's port.
+  process.on("SIGUSR1", () => onSignal.usr1?.());
   const stopping = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.resolve(signal));
 
@@ -35,6 +40,19 @@ async function run(config: string | undefined): Promise<void> {
     ...(credentialsDirectory === undefined ? {} : { credentialsDirectory }),
   };
   const daemon = await Daemon.start(options);
+  onSignal.usr1 = () => log.info("how things stand", daemon.describe());
+  onSignal.hup = () => {
+    loadConfiguration(config, credentialsDirectory).then(
+      (next) => {
+        ({ logLevel } = next);
+        daemon.reload(next);
+        const restart = needsRestart(configuration, next);
+        if (restart.length > 0) log.warn("changed, and read at the next start only", { settings: restart });
+        log.info("the configuration was read again", { logLevel, metadata: next.metadata });
+      },
+      (error: unknown) => log.error("the configuration was not taken", { error: describeError(error) }),
+    );
+  };
   const lifetime = new Lifetime(log);
   systemd.keepWatchdog(lifetime, systemClock);
   log.info("keeld runs", {
@@ -52,6 +70,15 @@ async function run(config: string | undefined): Promise<void> {
   await systemd.send("STOPPING=1");
   await lifetime.close();
   await daemon.stop();
+}
+
+/** Settings that differ and that a running daemon does not take up. */
+function needsRestart(one: Configuration, other: Configuration): string[] {
+  const names = Object.keys({ ...one, ...other }) as (keyof Configuration)[];
+  return names.filter((name) => {
+    if (name === "metadata" || name === "logLevel") return false;
+    return JSON.stringify(one[name]) !== JSON.stringify(other[name]);
+  });
 }
 
 function endOnFaults(log: Log): void {

@@ -50,12 +50,14 @@ export class MachineSession implements AsyncDisposable {
   #since: number;
   #heardAt: number | undefined;
   #problem = "";
+  #metadata: Machine["metadata"];
 
   private constructor(client: StoreClient, options: MachineSessionOptions) {
     this.#client = client;
     this.#options = options;
     this.#lifetime = new Lifetime(options.log, options.signal);
     this.#since = options.clock.wall();
+    this.#metadata = options.machine.metadata;
     this.#reports = new StatusReports(client, options.machine.id, options.clock);
   }
 
@@ -86,6 +88,12 @@ export class MachineSession implements AsyncDisposable {
   /** Why the machine is not registered, in words; empty when it is. */
   get problem(): string {
     return this.#problem;
+  }
+
+  /** Tells the cluster of other metadata, with the next renewal. */
+  changeMetadata(metadata: Machine["metadata"]): void {
+    this.#metadata = metadata;
+    this.#registered = false;
   }
 
   /** Calls back after every renewal; returns how to stop that. */
@@ -155,7 +163,7 @@ export class MachineSession implements AsyncDisposable {
 
   async #register(signal: AbortSignal): Promise<void> {
     const { machine, memory, log, clock } = this.#options;
-    const record: Machine = { ...machine, since: this.#since };
+    const record: Machine = { ...machine, metadata: this.#metadata, since: this.#since };
     const { since, formerLease } = await register(this.#client, record, {
       lease: this.#lease,
       joined: clock.wall(),
