@@ -1,0 +1,128 @@
+// One instance of a unit in a rollout: which version it is to have, and how it is doing with it.
+import type { ClusterSnapshot } from "../model/cluster.ts";
+import { instancesOf } from "../model/instances.ts";
+import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
+import type { Unit } from "../model/unit.ts";
+import { compareNames } from "../model/unit-name.ts";
+import { rolloutKey, type VersionReader } from "../model/version-of.ts";
+
+/**
+ * `underway`: the machine has yet to answer its order, or does not report: it may be running as it was.
+ * `down`: it does not run as ordered, and is not on its way to.
+ */
+export type Condition = "healthy" | "starting" | "failed" | "down" | "underway";
+
+export interface Member {
+  /** As the rollout names it. */
+  readonly key: string;
+  /** The hash that it is to have. */
+  readonly version: string;
+  readonly condition: Condition;
+  /** What is wrong, in words: "web@2.container failed on m1: exit status 1"; empty when it is healthy. */
+  readonly trouble: string;
+  /** systemd's invocation; empty when it does not run. */
+  readonly invocation: string;
+}
+
+export interface Place {
+  readonly machine: string;
+  readonly entry: ScheduleEntry;
+  readonly status: UnitStatus | undefined;
+}
+
+/** Orders by instance, of those that `matters` names; companions left out. */
+export function placesOf(
+  { schedule, statuses }: ClusterSnapshot,
+  matters: (instance: string) => boolean,
+): ReadonlyMap<string, readonly Place[]> {
+  const places = new Map<string, Place[]>();
+  for (const [machine, entries] of schedule) {
+    for (const entry of entries.values()) {
+      if (entry.companion || !matters(entry.unit)) continue;
+      const place = { machine, entry, status: statuses.get(machine)?.get(entry.unit) };
+      const known = places.get(entry.unit);
+      if (known === undefined) places.set(entry.unit, [place]);
+      else known.push(place);
+    }
+  }
+  return places;
+}
+
+interface MemberSources {
+  readonly snapshot: ClusterSnapshot;
+  readonly places: ReadonlyMap<string, readonly Place[]>;
+  readonly versions: VersionReader;
+  readonly isGlobal: boolean;
+}
+
+/** The instances that are wanted, in the order of their numbers; of a global unit, one for each machine that reports. */
+export function membersOf(unit: Unit, sources: MemberSources): Member[] {
+  const { snapshot, places, versions, isGlobal } = sources;
+  const names = instancesOf(unit, snapshot.units).map(({ name }) => name);
+  if (!isGlobal) {
+    return names.map((name) => {
+      const [place, second] = places.get(name) ?? [];
+      // On two machines it is on its way from one to the other.
+      const moving = second !== undefined && second.entry.takesOver === undefined;
+      return member({ name, key: name, place: moving ? undefined : place }, versions(name), snapshot);
+    });
+  }
+  const machineName = (id: string): string => snapshot.machines.get(id)?.name ?? id;
+  return names.flatMap((name) =>
+    (places.get(name) ?? [])
+      .filter(({ machine }) => snapshot.machines.has(machine))
+      .toSorted((a, b) => compareNames(machineName(a.machine), machineName(b.machine)))
+      .map((place) =>
+        member(
+          { name, key: rolloutKey(name, place.machine), place },
+          versions(name, place.machine),
+          snapshot,
+        ),
+      ),
+  );
+}
+
+function member(
+  { name, key, place }: { readonly name: string; readonly key: string; readonly place: Place | undefined },
+  version: string,
+  { machines }: ClusterSnapshot,
+): Member {
+  const as = (condition: Condition, trouble: string): Member => ({
+    key,
+    version,
+    condition,
+    trouble,
+    invocation: place?.status?.invocation ?? "",
+  });
+  if (place === undefined) return as("down", `${name} has no machine`);
+  const { machine, entry, status } = place;
+  const where = machines.get(machine)?.name;
+  if (where === undefined) return as("underway", `${name}: its machine does not report`);
+  const what = (words: string): string => {
+    const reason = status?.reason ?? "";
+    return `${name} ${words} on ${where}${reason === "" ? "" : `: ${reason}`}`;
+  };
+  if (entry.hash !== version || status === undefined || status.restarts < entry.restarts)
+    return as("underway", what("has yet to be started"));
+  const isStopped = status.active === "inactive" || status.active === "failed";
+  if (status.hash !== version) return as(isStopped ? "down" : "underway", what("has yet to be started"));
+  if (isBroken(status)) return as("failed", what("failed"));
+  if (status.health === "unhealthy") return as("failed", what("is unhealthy"));
+  if (isUp(status) || hasRun(status)) return as("healthy", "");
+  if (isLooping(status)) return as("failed", what(`failed ${status.failures?.count} times`));
+  return as(isStopped ? "down" : "starting", what(`is ${status.active} (${status.sub})`));
+}
+
+const isBroken = ({ load, active, health }: UnitStatus): boolean =>
+  load === "bad-setting" || load === "error" || active === "failed" || health === "failed";
+
+const isUp = ({ active, health }: UnitStatus): boolean =>
+  active === "active" && (health === "healthy" || health === "unknown");
+
+/** A unit that did its work and ended well. */
+const hasRun = ({ active, steps }: UnitStatus): boolean =>
+  active === "inactive" && steps["active"] !== undefined;
+
+/** systemd starts it again and again. */
+const loopsAfter = 3;
+const isLooping = ({ failures }: UnitStatus): boolean => (failures?.count ?? 0) >= loopsAfter;
