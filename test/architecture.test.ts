@@ -131,6 +131,11 @@ const places: readonly Place[] = [
     because: "rank 2, pure: a decider sees only its snapshot",
   },
   {
+    folder: `${keelson}/rollout`,
+    may: pure,
+    because: "rank 2, pure: a decider sees only its snapshot",
+  },
+  {
     folder: `${keelson}/safeguards`,
     may: [...pure, "@keelson/systemd"],
     because: "rank 2, pure: a decider sees only its snapshot",
@@ -172,7 +177,7 @@ const places: readonly Place[] = [
   },
   {
     folder: `${keelson}/leader`,
-    may: [...pure, ...of("registry", "scheduler", "batch", "safeguards"), "@keelson/systemd"],
+    may: [...pure, ...of("registry", "scheduler", "batch", "safeguards", "rollout"), "@keelson/systemd"],
     because: "rank 3: asks the scheduler, writes through the registry",
   },
   {
@@ -243,6 +248,7 @@ const noInputOutput = [
   "packages/omaha/src",
   `${keelson}/model`,
   `${keelson}/scheduler`,
+  `${keelson}/rollout`,
   `${keelson}/safeguards`,
   `${keelson}/membership`,
 ];

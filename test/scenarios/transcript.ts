@@ -2,7 +2,10 @@
 // those with | below one are its file, the others say what is seen then. See testdata/.
 import type { Confirmation, Intent, Selector } from "../../packages/keelson/src/model/operation.ts";
 import { compareNames } from "../../packages/keelson/src/model/unit-name.ts";
+import type { Unit } from "../../packages/keelson/src/model/unit.ts";
+import { numberOf, unitOfInstance, versionList } from "../../packages/keelson/src/model/version-of.ts";
 import { refusalOf, SimulatedCluster } from "./simulated-cluster.ts";
+import type { SimulatedMachine } from "./simulated-machine.ts";
 
 interface Step {
   /** Comments and blank lines before the command. */
@@ -76,6 +79,11 @@ class Stage implements AsyncDisposable {
         return this.#why(name);
       case "count":
         return this.#count();
+      case "rollout":
+        return this.#rollout(name);
+      case "fails":
+        cluster.machine(name).host.end(words[1] ?? "");
+        return [];
       case "crash":
         cluster.machine(name).losePower();
         return [];
@@ -166,6 +174,36 @@ class Stage implements AsyncDisposable {
       });
   }
 
+  /** The unit's rollout, and which version each machine runs. */
+  #rollout(name: string): string[] {
+    const { snapshot } = this.#cluster;
+    const unit = snapshot.units.get(name);
+    if (unit === undefined) return ["there is no such unit"];
+    const versions = versionList(unit, snapshot);
+    const numbers = versions.map(
+      ({ number, failed }) => `${number}${failed === undefined ? "" : " (failed)"}`,
+    );
+    const rollout = snapshot.rollouts.get(name);
+    const words =
+      rollout === undefined
+        ? "no rollout"
+        : `${rollout.state}${rollout.reason === "" ? "" : `: ${rollout.reason}`}`;
+    return [
+      `versions ${numbers.join(", ")}; the unit has ${numberOf(unit.hash, versions)}; ${words}`,
+      ...[...this.#cluster.machines.values()].flatMap((machine) => this.#versionsOn(machine, unit)),
+    ];
+  }
+
+  #versionsOn({ name, host }: SimulatedMachine, unit: Unit): string[] {
+    const { snapshot } = this.#cluster;
+    const versions = versionList(unit, snapshot);
+    const all = [...(snapshot.statuses.get(host.machineId)?.values() ?? [])];
+    return all
+      .filter((status) => unitOfInstance(status.unit, snapshot)?.name === unit.name)
+      .map(({ unit, hash, active }) => `  ${name} ${unit} version ${numberOf(hash, versions)} ${active}`)
+      .sort();
+  }
+
   #why(name: string): string[] {
     return this.#cluster
       .why(name)
@@ -225,6 +263,12 @@ function intentOf(verb: string, words: readonly string[], file: readonly string[
       return { kind: "destroy", units };
     case "scale":
       return { kind: "scale", unit: name, replicas: Number(number) };
+    case "rollback":
+      return { kind: "rollback", unit: name, ...(number === "" ? {} : { to: Number(number) }) };
+    case "pause":
+    case "resume":
+    case "abort":
+      return { kind: "rollout", unit: name, action: verb };
     case "undo":
       return name === "" ? { kind: "undo" } : { kind: "undo", operation: name };
     case "remove-machine":

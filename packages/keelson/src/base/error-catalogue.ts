@@ -228,6 +228,38 @@ const entries = {
     remedy: "Ask about less at once: fewer machines, fewer units.",
     exit: "timedOut",
   },
+  "KEEL-541": {
+    title: "No rollout",
+    meaning: "The unit’s content was never replaced while it ran, so that there is nothing to pause or stop.",
+    remedy: "`keel rollout status` lists the rollouts; `keel update UNIT FILE` begins one.",
+    exit: "notFound",
+  },
+  "KEEL-542": {
+    title: "The rollout is in another state",
+    meaning: "What was asked for does not follow from the rollout’s state: it may be over, or going back.",
+    remedy: "`keel rollout status UNIT` shows the state.",
+    exit: "conflict",
+  },
+  "KEEL-543": {
+    title: "No such version",
+    meaning: "The unit has no version of this number, or none before the present one to go back to.",
+    remedy: "`keel versions UNIT` lists the versions that are kept.",
+    exit: "notFound",
+  },
+  "KEEL-544": {
+    title: "The new version failed, and the unit went back",
+    meaning:
+      "An instance of the new version failed, or was not healthy in time. All instances have the version before again.",
+    remedy:
+      "The message names the instance and its reason. `keel versions UNIT` keeps the version that failed, `keel diff UNIT` shows it.",
+    exit: "partly",
+  },
+  "KEEL-545": {
+    title: "The rollout stands still",
+    meaning: "The rollout was paused or stopped, by a person or because the new version failed.",
+    remedy: "`keel rollout resume UNIT` goes on, `keel rollback UNIT` goes back.",
+    exit: "partly",
+  },
   "KEEL-581": {
     title: "Options that make no unit file",
     meaning:

@@ -2,5 +2,6 @@
 import { jobs } from "../batch/jobs.ts";
 import { moveRecords } from "../scheduler/moving/records.ts";
 import type { Decider } from "../model/decision.ts";
+import { rolloutDecider } from "../rollout/decider.ts";
 
-export const deciders: readonly Decider[] = [jobs, moveRecords];
+export const deciders: readonly Decider[] = [rolloutDecider, jobs, moveRecords];

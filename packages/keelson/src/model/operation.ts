@@ -58,6 +58,17 @@ export const intentSchema = z.discriminatedUnion("kind", [
     metadata: z.record(z.string().check(z.maxLength(256)), z.string().check(z.maxLength(1024))),
   }),
   z.strictObject({
+    kind: z.literal("rollback"),
+    unit: z.string().check(z.maxLength(255)),
+    /** The number of a version; the one before when left out. */
+    to: z.optional(z.int().check(z.gte(1))),
+  }),
+  z.strictObject({
+    kind: z.literal("rollout"),
+    unit: z.string().check(z.maxLength(255)),
+    action: z.enum(["pause", "resume", "abort"]),
+  }),
+  z.strictObject({
     kind: z.literal("configure"),
     autoRebalance: z.optional(z.boolean()),
     overcommit: z.optional(

@@ -9,7 +9,7 @@ import { maxRecordBytes } from "../model/record.ts";
 import { unitCodec } from "../model/unit.ts";
 import type { Unit } from "../model/unit.ts";
 import { putBodies } from "./bodies.ts";
-import { readRecords } from "./records.ts";
+import { mostRecords, readRecords, writeOpenRecords } from "./records.ts";
 import { storeErrorCode } from "./store-client.ts";
 import type { CallOptions, Compare, StoreClient, StoredValue, StoreWrite } from "./store-client.ts";
 
@@ -40,14 +40,14 @@ export async function applyOperation(
   const { fence = [], ...rest } = options;
   const call = { ...rest, timeoutMs: options.timeoutMs ?? 5000 };
   await putBodies(client, bodies, call);
-  const size = operation.changes.length + (operation.records?.length ?? 0) / 2;
-  if (size <= changesPerTxn) {
+  const { changes, records: all = [] } = operation;
+  if (changes.length + all.length / 2 <= changesPerTxn && all.length <= mostRecords) {
     return writeAtOnce(client, { ...operation, state: "applied" }, { bodies, call, fence });
   }
   await checkAll(client, operation.changes, call);
   const key = keys.operation(operation.id);
   const begun: Operation = { ...operation, state: "applying" };
-  const records = await readRecords(client, operation.records ?? [], call);
+  const records = await readRecords(client, all.slice(0, mostRecords), call);
   const { succeeded } = await client.txn(
     {
       compare: [{ key, target: "create", is: "=", revision: 0 }, ...records.compare, ...fence],
@@ -68,6 +68,8 @@ export async function resumeOperation(
   operation: Operation,
   options: CallOptions = {},
 ): Promise<number> {
+  // Before the units: a unit with new content and no rollout would have it everywhere at once.
+  await writeOpenRecords(client, operation.records ?? [], options);
   const done: Change[] = [];
   for (let first = 0; first < operation.changes.length; first += changesPerTxn) {
     done.push(...(await writePart(client, operation.changes.slice(first, first + changesPerTxn), options)));

@@ -4,8 +4,9 @@ import { type RecordChange, recordKinds, sameRecord } from "../model/record-kind
 import { maxTxnWrites } from "./orders.ts";
 import type { CallOptions, Compare, StoreClient, StoreWrite } from "./store-client.ts";
 
-/** Most records that one operation changes: they are written in one transaction. */
+/** Most records that are written in one transaction. */
 export const mostRecords = 60;
+const attempts = 5;
 
 export interface RecordWrites {
   readonly compare: readonly Compare[];
@@ -34,6 +35,29 @@ export async function readRecords(
     });
   }
   return { compare: changes.map((change) => guardOf(change, current)), write: changes.map(writeOf) };
+}
+
+/**
+ * Writes those of an operation's records that are still to be written, in as few transactions as fit. Records that
+ * have become something else since are left as they are.
+ */
+export async function writeOpenRecords(
+  client: StoreClient,
+  changes: readonly RecordChange[],
+  options: CallOptions = {},
+): Promise<void> {
+  for (let first = 0; first < changes.length; first += mostRecords) {
+    const some = changes.slice(first, first + mostRecords);
+    for (let attempt = 0; ; attempt++) {
+      const current = await readCurrent(client, some, options);
+      const open = some.filter((change) => isCurrent(change, current) && !isWritten(change, current));
+      if (open.length === 0) break;
+      const compare = open.map((change) => guardOf(change, current));
+      if ((await client.txn({ compare, write: open.map(writeOf) }, options)).succeeded) break;
+      if (attempt >= attempts)
+        throw new KeelError("KEEL-403", "records of the operation change all the time");
+    }
+  }
 }
 
 /**
@@ -95,6 +119,9 @@ function isCurrent(change: RecordChange, current: ReadonlyMap<string, Current>):
   if (stored === undefined) return change.before === undefined || change.kind === "cluster-settings";
   return sameRecord(stored.record, change.before);
 }
+
+const isWritten = (change: RecordChange, current: ReadonlyMap<string, Current>): boolean =>
+  sameRecord(current.get(keyOf(change))?.record, change.after);
 
 function guardOf(change: RecordChange, current: ReadonlyMap<string, Current>): Compare {
   const key = keyOf(change);

@@ -40,6 +40,8 @@ export function nextStep(rollout: Rollout, input: StepInput): Step {
 
 function forward(rollout: Rollout, { members, rules, wallMs }: StepInput): Step {
   const updated = members.filter(({ version }) => version === rollout.to);
+  // What had the new version before the first batch, from a rollout that this one follows, proves nothing.
+  if (rollout.batch.length === 0) return begin(rollout, updated, { members, rules, wallMs });
   const failed = updated.find(({ condition }) => condition === "failed");
   if (failed !== undefined) return fail(rollout, failed.trouble, { rules, wallMs });
   const deadline = rollout.batchSince + rules.timeoutMs;
@@ -52,12 +54,17 @@ function forward(rollout: Rollout, { members, rules, wallMs }: StepInput): Step 
   }
   const proof = prove(rollout, updated, { rules, wallMs });
   if (proof !== "proven") return proof;
+  return begin(rollout, updated, { members, rules, wallMs });
+}
+
+/** The next batch; the end, when nothing is left. */
+function begin(rollout: Rollout, updated: readonly Member[], { members, rules, wallMs }: StepInput): Step {
   const open = members.filter(({ version }) => version !== rollout.to);
   if (open.length === 0) {
     const { healthy: _, ...rest } = rollout;
     return { kind: "write", rollout: { ...rest, state: "done", reason: "", changed: wallMs } };
   }
-  const batch = pick(open, unavailable(members, rules) - countDown(open));
+  const batch = pick(open, unavailable(members, rules) - countDown(open) - countDown(updated));
   if (batch.length === 0) return { kind: "wait", untilMs: undefined };
   return { kind: "write", rollout: withBatch(rollout, batch, wallMs) };
 }

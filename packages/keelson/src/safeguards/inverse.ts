@@ -55,7 +55,11 @@ export function inverse(
   });
   if (changes.length + records.length > 0) return { changes, records };
   const why =
-    operation.kind === "restart" ? "A restart cannot be taken back" : "Nothing is left to take back";
+    operation.kind === "restart"
+      ? "A restart cannot be taken back"
+      : operation.kind === "rollout"
+        ? "keel rollout pause, resume and abort are not undone"
+        : "Nothing is left to take back";
   throw new KeelError("KEEL-507", `${why}: ${operation.id}, ${operation.summary}.`, {
     details: { operation: operation.id },
   });
@@ -144,7 +148,11 @@ function latest(snapshot: ClusterSnapshot, nowMs: number): Operation {
   const candidates = [...snapshot.operations.values()]
     .filter(({ changes, records = [], expires, undoOf, kind }) => {
       return (
-        changes.length + records.length > 0 && expires > nowMs && undoOf === undefined && kind !== "restart"
+        changes.length + records.length > 0 &&
+        expires > nowMs &&
+        undoOf === undefined &&
+        kind !== "restart" &&
+        kind !== "rollout"
       );
     })
     .filter((operation) => !isUndone(operation, snapshot))

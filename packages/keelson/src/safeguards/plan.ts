@@ -12,6 +12,8 @@ import { planRemoveMachine } from "./machine-removal.ts";
 import { planConfigure, planCordon, planDrain, planMetadata } from "./settings.ts";
 import type { OperationPlan, PlanContext } from "./operation-plan.ts";
 import { resolveSelector } from "./selector.ts";
+import { planRollback, planRollout, recordOf, rollbackTarget } from "./rollout-actions.ts";
+import { withRollouts } from "./rollouts.ts";
 import { planSubmit } from "./submission.ts";
 
 /** @throws KeelError for an intent that cannot be carried out; guards judge the rest */
@@ -20,12 +22,14 @@ export function plan(
   snapshot: ClusterSnapshot,
   { bodies, context }: { readonly bodies: BodySource; readonly context: PlanContext },
 ): OperationPlan {
-  const draft = draftOf(intent, { snapshot, bodies, context });
+  const input = { snapshot, bodies, context };
+  const id = context.newId();
+  const draft = withRollouts(draftOf(intent, input), input, id);
   const impact = impactOf(intent, draft, snapshot);
   return {
     intent,
     operation: {
-      id: context.newId(),
+      id,
       who: context.who,
       via: context.via,
       summary: draft.summary,
@@ -72,6 +76,10 @@ function draftOf(intent: Intent, input: PlanInput): Draft {
       return planMetadata(intent, input);
     case "configure":
       return planConfigure(intent, input);
+    case "rollback":
+      return planRollback(intent, input);
+    case "rollout":
+      return planRollout(intent, input);
   }
 }
 
@@ -79,10 +87,30 @@ function draftOf(intent: Intent, input: PlanInput): Draft {
  * Hashes of the bodies that planning this intent looks at, for a body source that must load them first.
  * @throws KeelError of the selector, as `plan` would
  */
-export function bodiesFor(intent: Intent, { units }: ClusterSnapshot): string[] {
-  if (intent.kind !== "set-desired") return [];
-  const found = resolveSelector(intent.units, units);
-  return [...new Set(found.flatMap((one) => (one.kind === "instance" ? [one.template.hash] : [])))];
+export function bodiesFor(intent: Intent, snapshot: ClusterSnapshot): string[] {
+  return [...new Set(hashesFor(intent, snapshot))];
+}
+
+function hashesFor(intent: Intent, snapshot: ClusterSnapshot): string[] {
+  const { units, operations } = snapshot;
+  switch (intent.kind) {
+    case "set-desired": {
+      const found = resolveSelector(intent.units, units);
+      return found.flatMap((one) => (one.kind === "instance" ? [one.template.hash] : []));
+    }
+    case "submit":
+      return intent.replace ? intent.files.flatMap(({ name }) => units.get(name)?.hash ?? []) : [];
+    case "rollback": {
+      const unit = recordOf(intent.unit, snapshot);
+      return [unit.hash, rollbackTarget(unit, intent.to, snapshot).hash];
+    }
+    case "undo": {
+      const changes = operations.get(intent.operation ?? "")?.changes ?? [];
+      return changes.flatMap(({ before, after }) => [before?.hash ?? [], after?.hash ?? []].flat());
+    }
+    default:
+      return [];
+  }
 }
 
 function planPurge({ snapshot }: PlanInput): Draft {

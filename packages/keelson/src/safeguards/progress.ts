@@ -4,7 +4,9 @@ import type { ClusterSnapshot } from "../model/cluster.ts";
 import { instancesOf } from "../model/instances.ts";
 import type { Change, Operation } from "../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
+import type { Rollout } from "../model/rollout.ts";
 import type { Unit } from "../model/unit.ts";
+import { isOpen, numberOf, rolloutKey, versionList, versionsOf } from "../model/version-of.ts";
 
 /** Why an instance has no machine, as the scheduler sees it. */
 export interface Waiting {
@@ -36,11 +38,29 @@ export interface ProgressItem {
   readonly ms: number;
 }
 
+/** How far a rollout has come that the operation began. */
+export interface RolloutProgress {
+  readonly unit: string;
+  readonly state: Rollout["state"];
+  /** Numbers of the versions. */
+  readonly from: number;
+  readonly to: number;
+  readonly updated: number;
+  readonly total: number;
+  /** Instances of the latest batch. */
+  readonly batch: number;
+  /** "waits for web@4.container"; empty when it waits for nothing. */
+  readonly waitsFor: string;
+  /** Why it went back, or stands still. */
+  readonly reason: string;
+}
+
 export interface Progress {
   /** Nothing more is to be expected: every item is ready or has failed. */
   readonly done: boolean;
   readonly outcome: "running" | "succeeded" | "partly" | "failed";
   readonly items: readonly ProgressItem[];
+  readonly rollouts: readonly RolloutProgress[];
 }
 
 interface Place {
@@ -55,16 +75,32 @@ interface Scene {
   readonly facts: ProgressFacts;
   /** By instance, the machines that have an order or a status for it. */
   readonly places: ReadonlyMap<string, readonly Place[]>;
+  /** By unit: rollouts that the operation began, as they are now; none that a later one has taken the place of. */
+  readonly rollouts: ReadonlyMap<string, OwnRollout>;
+}
+
+interface OwnRollout {
+  readonly rollout: Rollout;
+  /** Instances as the rollout names them. */
+  readonly updated: ReadonlySet<string>;
 }
 
 /** What the operation has reached in this snapshot. */
 export function progressOf(operation: Operation, snapshot: ClusterSnapshot, facts: ProgressFacts): Progress {
-  const scene: Scene = { operation, snapshot, facts, places: placesOf(snapshot) };
+  const scene: Scene = {
+    operation,
+    snapshot,
+    facts,
+    places: placesOf(snapshot),
+    rollouts: rolloutsOf(operation, snapshot),
+  };
   const items = operation.changes.flatMap((change) => itemsOf(change, scene));
   const failed = items.filter(({ state }) => state === "failed").length;
-  const done = operation.state === "applied" && items.every(({ state }) => state !== "pending");
+  const rollouts = [...scene.rollouts.values()].map((own) => rolloutProgress(own, items, snapshot));
+  const isMoving = rollouts.some(({ state }) => state === "running" || state === "reverting");
+  const done = operation.state === "applied" && !isMoving && items.every(({ state }) => state !== "pending");
   const outcome = failed === 0 ? "succeeded" : failed === items.length ? "failed" : "partly";
-  return { done, outcome: done ? outcome : "running", items };
+  return { done, outcome: done ? outcome : "running", items, rollouts };
 }
 
 function placesOf(snapshot: ClusterSnapshot): Map<string, Place[]> {
@@ -105,6 +141,8 @@ function itemsOf({ unit, before, after }: Change, scene: Scene): ProgressItem[] 
       ms: age(scene),
     }));
   }
+  const own = scene.rollouts.get(unit);
+  if (now !== undefined && own?.rollout.state === "reverted") return returnedItems(now, own.rollout, scene);
   if (isOvertaken(after, now)) {
     const reason = "changed again since, by a later operation";
     const common = { unit, machine: undefined, state: "failed", reason, ms: age(scene) } as const;
@@ -115,7 +153,7 @@ function itemsOf({ unit, before, after }: Change, scene: Scene): ProgressItem[] 
     ...(after === undefined || now === undefined
       ? []
       : wanted.flatMap((instance) =>
-          wantedItems(instance, { unit: now, want: wantOf(after, before) }, scene),
+          wantedItems(instance, { unit: now, want: wantOf(after, before), own }, scene),
         )),
   ];
 }
@@ -153,9 +191,10 @@ function goneItems(instance: string, unit: string, scene: Scene): ProgressItem[]
 
 function wantedItems(
   instance: string,
-  { unit, want }: { readonly unit: Unit; readonly want: Want },
+  { unit, want, own }: { readonly unit: Unit; readonly want: Want; readonly own?: OwnRollout | undefined },
   scene: Scene,
 ): ProgressItem[] {
+  const versions = versionsOf(unit, scene.snapshot);
   const ordered = (scene.places.get(instance) ?? []).filter(({ entry }) => entry !== undefined);
   const common = { instance, unit: unit.name, want };
   const waiting = scene.facts.waiting.get(instance);
@@ -166,11 +205,101 @@ function wantedItems(
     return [{ ...common, machine, state, reason, ms: age(scene) }];
   }
   return ordered.map((place) => {
-    const { state, reason } = judge(place, unit, scene);
+    const { state, reason } =
+      outsideTurn(own, rolloutKeys(instance, place.machine), scene) ??
+      judge(place, { ...unit, hash: versions(instance, place.machine) }, scene);
     const since = place.status?.since ?? scene.facts.nowMs;
     const ms = state === "ready" ? Math.max(0, since - scene.operation.at) : age(scene);
     return { ...common, machine: place.machine, state, reason, ms };
   });
+}
+
+function rolloutsOf({ id, changes }: Operation, { rollouts }: ClusterSnapshot): Map<string, OwnRollout> {
+  return new Map(
+    changes.flatMap(({ unit }) => {
+      const rollout = rollouts.get(unit);
+      if (rollout?.operation !== id) return [];
+      return [[unit, { rollout, updated: new Set(rollout.updated) }] as const];
+    }),
+  );
+}
+
+const rolloutKeys = (instance: string, machine: string): readonly string[] => [
+  instance,
+  rolloutKey(instance, machine),
+];
+
+/** What is to be said of an instance that does not have the new version: its turn has yet to come, or never will. */
+function outsideTurn(
+  own: OwnRollout | undefined,
+  keys: readonly string[],
+  { snapshot }: Scene,
+): Verdict | undefined {
+  if (own === undefined || !isOpen(own.rollout.state)) return undefined;
+  const { rollout, updated } = own;
+  switch (rollout.state) {
+    case "running":
+      if (keys.some((key) => updated.has(key))) return undefined;
+      return { state: "pending", reason: "waits for its turn" };
+    case "reverting":
+      return {
+        state: "pending",
+        reason: `goes back to ${versionWords(rollout, snapshot)}: ${rollout.reason}`,
+      };
+    case "paused":
+    case "aborted":
+      if (keys.some((key) => updated.has(key))) return undefined;
+      return { state: "failed", reason: `not updated: ${rollout.reason}` };
+    case "done":
+    case "reverted":
+      return undefined;
+  }
+}
+
+function versionWords({ unit, from }: Rollout, snapshot: ClusterSnapshot): string {
+  const record = snapshot.units.get(unit);
+  const number = record === undefined ? 0 : numberOf(from, versionList(record, snapshot));
+  return number === 0 ? "the version before" : `version ${number}`;
+}
+
+/** All instances failed to become what the operation asked for, and are what they were before. */
+function returnedItems(unit: Unit, rollout: Rollout, scene: Scene): ProgressItem[] {
+  const reason = `went back to ${versionWords(rollout, scene.snapshot)}: ${rollout.reason}`;
+  return instances(unit, scene.snapshot).flatMap((instance) =>
+    wantedItems(instance, { unit, want: "active" }, scene).map((item) =>
+      item.state === "ready" ? { ...item, state: "failed" as const, reason } : item,
+    ),
+  );
+}
+
+function rolloutProgress(
+  { rollout, updated: keys }: OwnRollout,
+  items: readonly ProgressItem[],
+  snapshot: ClusterSnapshot,
+): RolloutProgress {
+  const own = items.filter(({ unit, want }) => unit === rollout.unit && want !== "gone");
+  const isUpdated = ({ instance, machine }: ProgressItem): boolean =>
+    rolloutKeys(instance, machine ?? "").some((key) => keys.has(key));
+  const unit = snapshot.units.get(rollout.unit);
+  const versions = unit === undefined ? [] : versionList(unit, snapshot);
+  const updated = rollout.state === "done" ? own : own.filter(isUpdated);
+  const waiting = updated.find(({ state }) => state === "pending");
+  const isProven = rollout.state !== "running" || waiting !== undefined;
+  return {
+    unit: rollout.unit,
+    state: rollout.state,
+    from: numberOf(rollout.from, versions),
+    to: numberOf(rollout.to, versions),
+    updated: updated.length,
+    total: own.length,
+    batch: rollout.batch.length,
+    waitsFor: isProven
+      ? (waiting?.instance ?? "")
+      : rollout.batch.length === 0
+        ? ""
+        : "the batch to stay healthy",
+    reason: rollout.reason,
+  };
 }
 
 type Verdict = Pick<ProgressItem, "state" | "reason">;

@@ -122,7 +122,10 @@ function replaced(unit: Unit, file: SubmittedFile, { intent, input }: Submission
   const wanted = intent.replicas ?? (isNew ? file.rules.replicas : undefined) ?? unit.replicas;
   const replicas = isTemplate(file.name) ? wanted : 0;
   const owner = isNew ? (file.rules.owner ?? unit.owner) : unit.owner;
-  const asked = intent.desired === "launched" ? withDesired(unit, desired, input) : { desired };
+  // New content starts what has failed anew by itself, when its turn in the rollout comes.
+  const startsAnew = isNew && unit.desired === "launched";
+  const asked =
+    intent.desired === "launched" && !startsAnew ? withDesired(unit, desired, input) : { desired };
   const after = { ...unit, ...asked, hash: file.hash, replicas, owner };
   const isSame = (Object.keys(after) as (keyof Unit)[]).every((key) => after[key] === unit[key]);
   return isSame ? undefined : changed(unit, after, input.context.nowMs);

@@ -47,7 +47,7 @@ class ProgressReader {
     for (;;) {
       const progress = await this.#progress();
       const items = progress.items.map(({ ms: _ms, ...item }) => item);
-      const text = JSON.stringify({ done: progress.done, items });
+      const text = JSON.stringify({ done: progress.done, items, rollouts: progress.rollouts });
       if (text !== this.#last || clock.now() >= repeatAt) {
         this.#last = text;
         this.#isDone = progress.done;
