@@ -1,4 +1,6 @@
 /** Unit files and names, Quadlets, systemd's manager over D-Bus, and the journal. See ../README.md. */
+export { type CalendarField, type CalendarSpec, type CalendarStep, parseCalendar } from "./calendar/spec.ts";
+export * from "./calendar/next-elapse.ts";
 export * from "./error.ts";
 export * from "./name/escape.ts";
 export * from "./name/unit-name.ts";
