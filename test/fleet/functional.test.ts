@@ -1,6 +1,7 @@
 // The original's own list of functional tests, on four real machines. The names are the original's.
 import { after, afterEach, before, describe } from "node:test";
 import { whyNoMachines } from "../support/machines.ts";
+import { clientChecks } from "./functional/clients.ts";
 import { machineChecks } from "./functional/machines.ts";
 import { scheduling } from "./functional/scheduling.ts";
 import { Stage } from "./functional/stage.ts";
@@ -12,6 +13,7 @@ describe("fleet’s functional list", { skip: whyNoMachines(), timeout: 900_000 
   before(() => stage.open());
   afterEach(() => stage.clear());
   after(() => stage.close());
+  describe("client, fleetctl, machines", () => clientChecks(stage));
   describe("unit actions, systemd, install", () => unitActions(stage));
   describe("scheduling, metadata", () => scheduling(stage));
   describe("cluster, node, server, shutdown", () => machineChecks(stage));
