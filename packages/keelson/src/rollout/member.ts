@@ -61,10 +61,10 @@ export function membersOf(unit: Unit, sources: MemberSources): Member[] {
   const names = instancesOf(unit, snapshot.units).map(({ name }) => name);
   if (!isGlobal) {
     return names.map((name) => {
-      const [place, second] = places.get(name) ?? [];
-      // On two machines it is on its way from one to the other.
-      const moving = second !== undefined && second.entry.takesOver === undefined;
-      return member({ name, key: name, place: moving ? undefined : place }, versions(name), snapshot);
+      const found = places.get(name) ?? [];
+      const taker = found.length > 1 ? found.find(({ entry }) => entry.takesOver !== undefined) : undefined;
+      if (taker !== undefined) return handedOver(name, { taker, version: versions(name) }, snapshot);
+      return member({ name, key: name, place: found[0] }, versions(name), snapshot);
     });
   }
   const machineName = (id: string): string => snapshot.machines.get(id)?.name ?? id;
@@ -102,6 +102,11 @@ function member(
     const reason = status?.reason ?? "";
     return `${name} ${words} on ${where}${reason === "" ? "" : `: ${reason}`}`;
   };
+  // It was to be started elsewhere first, and goes on here as it was; the leader has yet to forget that otherwise.
+  if (entry.failedHandover !== undefined && entry.failedHandover.hash !== entry.hash) {
+    const { hash, reason } = entry.failedHandover;
+    return as(hash === version ? "failed" : "underway", `${name}: ${reason}`);
+  }
   if (entry.hash !== version || status === undefined || status.restarts < entry.restarts)
     return as("underway", what("has yet to be started"));
   const isStopped = status.active === "inactive" || status.active === "failed";
@@ -111,6 +116,18 @@ function member(
   if (isUp(status) || hasRun(status)) return as("healthy", "");
   if (isLooping(status)) return as("failed", what(`failed ${status.failures?.count} times`));
   return as(isStopped ? "down" : "starting", what(`is ${status.active} (${status.sub})`));
+}
+
+/** It is started on another machine first, and runs here until it is healthy there. */
+function handedOver(
+  name: string,
+  { taker, version }: { readonly taker: Place; readonly version: string },
+  { machines }: ClusterSnapshot,
+): Member {
+  const { machine, status } = taker;
+  const reason = status?.reason === undefined || status.reason === "" ? "" : `: ${status.reason}`;
+  const trouble = `${name} is being started on ${machines.get(machine)?.name ?? machine}${reason}`;
+  return { key: name, version, condition: "underway", trouble, invocation: "" };
 }
 
 const isBroken = ({ load, active, health }: UnitStatus): boolean =>
@@ -124,5 +141,5 @@ const hasRun = ({ active, steps }: UnitStatus): boolean =>
   active === "inactive" && steps["active"] !== undefined;
 
 /** systemd starts it again and again. */
-const loopsAfter = 3;
+const loopsAfter = 2;
 const isLooping = ({ failures }: UnitStatus): boolean => (failures?.count ?? 0) >= loopsAfter;

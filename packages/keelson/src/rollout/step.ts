@@ -64,7 +64,7 @@ function begin(rollout: Rollout, updated: readonly Member[], { members, rules, w
     const { healthy: _, ...rest } = rollout;
     return { kind: "write", rollout: { ...rest, state: "done", reason: "", changed: wallMs } };
   }
-  const batch = pick(open, unavailable(members, rules) - countDown(open) - countDown(updated));
+  const batch = pick(open, batchSize(members, rules) - countDown(open) - countDown(updated));
   if (batch.length === 0) return { kind: "wait", untilMs: undefined };
   return { kind: "write", rollout: withBatch(rollout, batch, wallMs) };
 }
@@ -132,6 +132,10 @@ function backward(rollout: Rollout, { members, rules, wallMs }: StepInput): Step
 
 const countBroken = (members: readonly Member[]): number =>
   members.filter(({ condition }) => condition === "failed" || condition === "down").length;
+
+/** What may exist twice is started elsewhere first: the scheduler hands over as many at once as MaxSurge= allows. */
+const batchSize = (members: readonly Member[], rules: UpdateRules): number =>
+  Math.max(unavailable(members, rules), amountOf(rules.maxSurge, members.length));
 
 /** How many instances may be down at once. One must, where none may exist twice. */
 const unavailable = (members: readonly Member[], { maxUnavailable }: UpdateRules): number =>

@@ -98,7 +98,8 @@ function retried(
 ): Pick<Rollout, "updated" | "batch"> {
   const failed = new Set<string>();
   for (const [machine, entries] of schedule) {
-    for (const { unit } of entries.values()) {
+    for (const { unit, failedHandover } of entries.values()) {
+      if (failedHandover?.hash === rollout.to) failed.add(unit);
       const status = statuses.get(machine)?.get(unit);
       const isBad =
         status?.active === "failed" || status?.health === "failed" || status?.health === "unhealthy";

@@ -48,12 +48,17 @@ function rulesOf({ name }: Unit, body: string | undefined): PlacementRules | und
 function batchWords(total: number, rules: UpdateRules, isGlobal: boolean): string {
   const noun = isGlobal ? "machine" : "instance";
   const healthy = rules.healthyForMs === 0 ? "healthy" : `healthy for ${rules.healthyForMs / 1000} s`;
-  if (total <= 1) return `one ${noun}, which is to be ${healthy}`;
+  const surges = amountOf(rules.maxSurge, total) > 0;
+  if (total <= 1)
+    return surges
+      ? `one ${noun}, started on another machine first where one takes it`
+      : `one ${noun}, which is to be ${healthy}`;
   const surge = amountOf(rules.maxSurge, total);
-  const size = Math.min(total, Math.max(1, amountOf(rules.maxUnavailable, total) + surge));
+  const size = Math.min(total, Math.max(1, amountOf(rules.maxUnavailable, total), surge));
   const count = Math.ceil(total / size);
   const batches = count === 1 ? "one batch" : `${count} batches of ${size}`;
-  return `${total} ${noun}s in ${batches}, each ${healthy} before the next`;
+  const first = surges ? ", each instance started on another machine first where one takes it" : "";
+  return `${total} ${noun}s in ${batches}, each ${healthy} before the next${first}`;
 }
 
 const failureWords = ({ onFailure }: UpdateRules, returns: boolean): string =>

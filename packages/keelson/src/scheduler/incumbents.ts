@@ -288,6 +288,7 @@ export class Incumbents {
         entry.run === (unit.run && attemptOf(unit.run)) &&
         entry.onPartition === unit.rules.onPartition &&
         entry.takesOver === takesOver &&
+        !isOutdated(entry, hash) &&
         holds(entry.avoids, unit.avoids);
       if (isCurrent) continue;
       const { because } = entry;
@@ -298,9 +299,23 @@ export class Incumbents {
         ...(takesOver === undefined ? {} : { takesOver }),
         ...(failedHandover === undefined ? {} : { failedHandover }),
       });
-      ledger.put(machine, isKept ? { ...entry, ...lesson } : { ...order, placed, ...lesson });
+      const renewed = isOutdated(entry, hash) ? withoutLesson(order, entry.failedHandover) : order;
+      ledger.put(machine, isKept ? { ...entry, ...lesson } : { ...renewed, placed, ...lesson });
     }
   }
+}
+
+/** Whether the handover that came to nothing was to another file than the unit is to have now. */
+const isOutdated = ({ failedHandover }: ScheduleEntry, hash: string): boolean =>
+  failedHandover !== undefined && failedHandover.hash !== hash;
+
+/** The order without what that handover taught: it was the file that failed, not the machine. */
+function withoutLesson(order: ScheduleEntry, lesson: ScheduleEntry["failedHandover"]): ScheduleEntry {
+  const { avoids, ...rest } = order;
+  const others = Object.entries(avoids ?? {}).filter(
+    ([to, until]) => to !== lesson?.to || until !== lesson.until,
+  );
+  return others.length === 0 ? rest : { ...rest, avoids: Object.fromEntries(others) };
 }
 
 /** Whether the machine that it takes over from has neither an order nor the unit any more. */

@@ -90,7 +90,8 @@ export class Moves {
     }
     const target = this.#target(wish);
     if (typeof target === "string") {
-      if (wish.orElse === "stay") this.stays.set(unit.name, `fits nowhere else: ${target}`);
+      if (wish.orElse === "renew") return this.#renewHere(wish, pace);
+      this.stays.set(unit.name, `fits nowhere else: ${target}`);
       return;
     }
     this.#go(wish, target, pace);
@@ -100,7 +101,7 @@ export class Moves {
     const { standing, because } = wish;
     const { unit } = standing;
     const surges = pace.mayEverSurge(unit) && !this.#hasCompany(unit) && !target.evicts;
-    if (!surges && wish.orElse === "renew") return;
+    if (!surges && wish.orElse === "renew") return this.#renewHere(wish, pace);
     const objection = surges ? pace.objectionToSurge(unit) : pace.objectionToStop(unit);
     if (objection !== undefined) {
       this.awaitsReports = true;
@@ -114,6 +115,15 @@ export class Moves {
       this.#incumbents.release(standing, because);
     }
     this.awaitsReports = true;
+  }
+
+  /** No other machine takes it: it gets its new file where it is, as few at once as may be down. */
+  #renewHere(wish: Wish, pace: Pace): void {
+    const { unit } = wish.standing;
+    const objection = pace.objectionToRenew(unit);
+    this.awaitsReports = true;
+    if (objection === undefined) pace.stops(unit);
+    else this.#stay(wish, objection);
   }
 
   #handOver({ site, unit }: Standing, to: Site, because: string): void {

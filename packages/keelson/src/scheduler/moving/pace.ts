@@ -24,7 +24,10 @@ export class Pace {
     for (const [machine, statuses] of snapshot.statuses) {
       const entries = snapshot.schedule.get(machine);
       for (const status of statuses.values()) {
-        if (entries?.get(status.unit)?.companion === false && isReady(status)) ready.add(status.unit);
+        const entry = entries?.get(status.unit);
+        if (entry?.companion !== false || status.hash !== entry.hash || status.restarts < entry.restarts)
+          continue;
+        if (isReady(status)) ready.add(status.unit);
       }
     }
     for (const unit of wanted.placeables.values()) {
@@ -47,6 +50,14 @@ export class Pace {
     return most === 0
       ? "MaxUnavailable=0 lets none of its replicas stop"
       : `waits: ${down.size} of ${total} ${groupOf(unit)} are down, MaxUnavailable=${most}`;
+  }
+
+  /** Why the unit may not be replaced by its new file where it is now. One at a time always may. */
+  objectionToRenew(unit: Placeable): string | undefined {
+    const { total, down } = this.#group(unit);
+    const most = Math.max(1, amountOf(unit.rules.update.maxUnavailable, total));
+    if (down.has(unit.name) || down.size < most) return undefined;
+    return `waits: ${down.size} of ${total} ${groupOf(unit)} are down`;
   }
 
   /** Why the unit may not be started elsewhere beside itself now; `undefined` when it may. */
