@@ -96,7 +96,7 @@ export class FleetApi {
       const isFiltered = machine !== "" || name !== "";
       const states = isFiltered ? units.states().filter(fits) : units.states();
       const { items, next } = pageOf(states, query.getAll("nextPageToken"), stateKey);
-      const files = await this.#load(items.map((state) => hashOf(state, units)));
+      const files = await this.#load(items.map(({ hash }) => hash));
       const shown = items.map((state, index) => stateJson(state, files[index]));
       return fleetJson({ states: shown, nextPageToken: next });
     });
@@ -108,7 +108,7 @@ export class FleetApi {
       const unit = units.find(name);
       const state = unit && units.stateOf(unit);
       if (unit === undefined) return fleetRefusal(404, "unit state does not exist");
-      const hash = state === undefined ? unit.record.hash : hashOf(state, units);
+      const hash = state?.hash ?? unit.record.hash;
       const file = await this.#files.one(hash, this.#context.signal);
       if (state !== undefined) return fleetJson(stateJson(state, file));
       const machineID = units.targetOf(unit);
@@ -213,10 +213,6 @@ const notThere = {
   systemdSubState: "dead",
 } as const;
 
-/** Of the file that the machine has; of the one that it shall have while it does not say. */
-const hashOf = ({ name, status, entry }: FleetState, units: FleetUnits): string =>
-  status.hash || (entry?.hash ?? units.find(name)?.record.hash ?? "");
-
 function unitJson(
   unit: FleetUnit,
   units: FleetUnits,
@@ -233,13 +229,13 @@ function unitJson(
 }
 
 const stateJson = (
-  { name, machine, status }: FleetState,
+  { name, machine, load, active, sub }: FleetState,
   file: FleetFile | undefined,
 ): Readonly<Record<string, string>> => ({
   hash: file?.hash ?? "",
   machineID: machine,
   name,
-  systemdActiveState: status.active,
-  systemdLoadState: status.load,
-  systemdSubState: status.sub,
+  systemdActiveState: active,
+  systemdLoadState: load,
+  systemdSubState: sub,
 });

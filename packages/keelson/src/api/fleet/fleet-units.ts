@@ -2,11 +2,13 @@
 // machine and fleet's three states. Made once for each snapshot.
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import { instancesOf } from "../../model/instances.ts";
+import { jobName } from "../../model/job.ts";
+import type { Job } from "../../model/job.ts";
 import type { PlacementSource } from "../../model/placement/cache.ts";
 import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
 import type { DesiredState, Unit } from "../../model/unit.ts";
 import { isTemplate } from "../../model/unit-name.ts";
-import { currentState } from "./current-state.ts";
+import { currentState, endOfJob } from "./current-state.ts";
 
 /** A unit as fleet lists it. */
 export interface FleetUnit {
@@ -25,9 +27,14 @@ export interface Place {
 }
 
 /** What a machine reports of a unit. */
-export interface FleetState extends Place {
+export interface FleetState {
   readonly name: string;
-  readonly status: UnitStatus;
+  readonly machine: string;
+  /** Our hash of the file that the machine has; of the one that it shall have while it does not say. */
+  readonly hash: string;
+  readonly load: string;
+  readonly active: string;
+  readonly sub: string;
 }
 
 export class FleetUnits {
@@ -61,28 +68,65 @@ export class FleetUnits {
 
   /** The machine that the unit is on or goes to; undefined for one that is nowhere, or everywhere. */
   targetOf(unit: FleetUnit): string | undefined {
-    return unit.kind === "plain" ? this.#placeOf(unit)?.machine : undefined;
+    if (unit.kind !== "plain") return undefined;
+    return this.#placeOf(unit)?.machine ?? endOfJob(this.#jobOf(unit))?.machine;
   }
 
   /** fleet's current state. Of templates and global units it is always inactive, as it was there. */
   currentOf(unit: FleetUnit): DesiredState {
-    return unit.kind === "plain" ? currentState(this.#placeOf(unit)) : "inactive";
+    if (unit.kind !== "plain") return "inactive";
+    const place = this.#placeOf(unit);
+    const { entry, status } = place ?? { entry: undefined, status: undefined };
+    return currentState({ record: unit.record, entry, status, job: this.#jobOf(unit) });
   }
 
   /** What machines report of units, in the order of names and machines. Files that only follow others are left out. */
   states(): readonly FleetState[] {
-    this.#states ??= [...this.#byName()]
-      .flatMap(([name, places]) =>
-        places.flatMap(({ status, ...place }) => (status === undefined ? [] : [{ name, ...place, status }])),
-      )
-      .sort((a, b) => (stateKey(a) < stateKey(b) ? -1 : 1));
+    this.#states ??= [...this.#placed(), ...this.#ended()].sort((a, b) =>
+      stateKey(a) < stateKey(b) ? -1 : 1,
+    );
     return this.#states;
   }
 
   /** The state to show of one unit; undefined while no machine reports any. */
   stateOf(unit: FleetUnit): FleetState | undefined {
     const place = this.#placeOf(unit);
-    return place?.status && { ...place, name: unit.name, status: place.status };
+    return (place && this.#reported(unit.name, place)) ?? this.#endOf(unit);
+  }
+
+  *#placed(): Generator<FleetState> {
+    for (const [name, places] of this.#byName()) {
+      for (const place of places) {
+        const state = this.#reported(name, place);
+        if (state !== undefined) yield state;
+      }
+    }
+  }
+
+  /** Units that have run to their end, and that no machine reports any more. */
+  *#ended(): Generator<FleetState> {
+    for (const { instance } of this.snapshot.jobs.values()) {
+      if (this.#byName().has(instance)) continue;
+      const unit = this.find(instance);
+      const state = unit && this.#endOf(unit);
+      if (state !== undefined) yield state;
+    }
+  }
+
+  #endOf(unit: FleetUnit): FleetState | undefined {
+    const end = unit.kind === "plain" ? endOfJob(this.#jobOf(unit)) : undefined;
+    return end && { name: unit.name, load: "loaded", ...end };
+  }
+
+  #reported(name: string, { machine, entry, status }: Place): FleetState | undefined {
+    if (status === undefined) return undefined;
+    const { load, active, sub } = status;
+    const hash = status.hash || (entry?.hash ?? this.find(name)?.record.hash ?? "");
+    return { name, machine, hash, load, active, sub };
+  }
+
+  #jobOf({ name }: FleetUnit): Job | undefined {
+    return this.snapshot.jobs.get(jobName(name));
   }
 
   /** Where the unit runs, or else where it shall run, or else where it still shows. */

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { currentState } from "../../../src/api/fleet/current-state.ts";
+import { currentState, endOfJob } from "../../../src/api/fleet/current-state.ts";
+import type { StateSources } from "../../../src/api/fleet/current-state.ts";
 import { HeldStates } from "../../../src/api/fleet/held-states.ts";
 import { readMetadataPatch } from "../../../src/api/fleet/metadata-patch.ts";
 import { optionsHash } from "../../../src/api/fleet/options.ts";
 import { unitChange } from "../../../src/api/fleet/unit-change.ts";
+import type { Job } from "../../../src/model/job.ts";
 import { SimulatedClock } from "../../../src/base/simulated-clock.ts";
 import { orderRecord, statusRecord } from "../../registry/records.ts";
 
@@ -65,33 +67,52 @@ describe("what a PUT means", () => {
 });
 
 describe("fleet’s current state", () => {
-  const place = (
-    order: Parameters<typeof orderRecord>[1] | undefined,
+  const state = (
+    desired: "inactive" | "loaded" | "launched",
+    order?: Parameters<typeof orderRecord>[1],
     status?: Parameters<typeof statusRecord>[1],
+    more: Partial<StateSources> & { readonly asked?: number } = {},
   ) =>
     currentState({
+      record: { desired, restarts: more.asked ?? 0 },
       entry: order && orderRecord("a.service", order),
       status: status && statusRecord("a.service", status),
+      job: more.job,
     });
 
   test("inactive while no machine reports it", () => {
-    assert.equal(currentState(undefined), "inactive");
-    assert.equal(place({}), "inactive");
+    assert.equal(state("launched"), "inactive");
+    assert.equal(state("launched", {}), "inactive");
   });
 
   test("launched when the order was carried out, whatever became of it", () => {
-    assert.equal(place({}, {}), "launched");
-    assert.equal(place({}, { active: "failed", health: "failed" }), "launched");
-    assert.equal(place({}, { active: "inactive" }), "launched");
-    assert.equal(place({ restarts: 1 }, { restarts: 0 }), "loaded");
-    assert.equal(place({}, { hash: "" }), "loaded");
+    assert.equal(state("launched", {}, {}), "launched");
+    assert.equal(state("launched", {}, { active: "failed", health: "failed" }), "launched");
+    assert.equal(state("launched", {}, { active: "inactive" }), "launched");
+    assert.equal(state("launched", { restarts: 1 }, { restarts: 0 }), "loaded");
+    assert.equal(state("launched", {}, { hash: "" }), "loaded");
+    assert.equal(state("launched", {}, {}, { asked: 1 }), "loaded", "the leader has not ordered the restart");
+    assert.equal(state("launched", { desired: "loaded" }, {}), "loaded");
   });
 
   test("what is loaded and still runs is launched", () => {
-    assert.equal(place({ desired: "loaded" }, { active: "active" }), "launched");
-    assert.equal(place({ desired: "loaded" }, { active: "deactivating" }), "launched");
-    assert.equal(place({ desired: "loaded" }, { active: "inactive" }), "loaded");
-    assert.equal(place(undefined, { active: "active" }), "launched");
+    assert.equal(state("loaded", { desired: "loaded" }, { active: "active" }), "launched");
+    assert.equal(state("loaded", { desired: "loaded" }, { active: "deactivating" }), "launched");
+    assert.equal(state("loaded", { desired: "loaded" }, { active: "inactive" }), "loaded");
+    assert.equal(state("inactive", undefined, { active: "active" }), "launched");
+  });
+
+  test("what runs to its end is launched from its first attempt on", () => {
+    const run = (changes: object) => ({ state: "waiting", machine: "", hash: "h", ...changes });
+    const job = (runs: readonly object[], restarts = 0) => ({ job: { restarts, runs } as unknown as Job });
+    assert.equal(state("launched", undefined, undefined, job([run({})])), "inactive");
+    assert.equal(state("launched", undefined, undefined, job([run({ machine: "m1" })])), "launched");
+    const ended = job([run({ machine: "m1", state: "succeeded" })]);
+    assert.equal(state("launched", undefined, undefined, ended), "launched");
+    assert.equal(state("launched", undefined, undefined, { ...ended, asked: 1 }), "inactive");
+    assert.equal(endOfJob(ended.job)?.active, "active");
+    assert.equal(endOfJob(job([run({ machine: "m1", state: "failed" })]).job)?.active, "failed");
+    assert.equal(endOfJob(job([run({ machine: "m1", state: "running" })]).job), undefined);
   });
 });
 
