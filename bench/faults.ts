@@ -1,20 +1,21 @@
 // What happens to running work when something fails: machines that lose power, a store that is away, daemons
 // that die, a machine that is cut off. Copies are counted from the host, ten times a second.
-import { Cluster, DoubleWatch, probeUnit, processes, runningProbes, sleep } from "../test/support/cluster.ts";
-import type { BenchResult, BenchRow } from "./result.ts";
+import { Cluster, DoubleWatch, processes, runningProbes, sleep } from "../test/support/cluster.ts";
+import { benchUnit, kindOfUnits } from "./bench-unit.ts";
+import type { BenchOptions, BenchResult, BenchRow } from "./result.ts";
 import { median } from "./statistics.ts";
 
 const names = Array.from({ length: 30 }, (_, i) => `probe-${i}.service`);
 
-export async function run(): Promise<BenchResult> {
+export async function run(options: BenchOptions = {}): Promise<BenchResult> {
   const cluster = new Cluster(`bench-faults-${process.pid}`);
   try {
     await cluster.keel(["up", "--no-example"]);
-    await cluster.start(Object.fromEntries(names.map((name) => [name, probeUnit()])));
+    await cluster.start(Object.fromEntries(names.map((name) => [name, benchUnit(options)])));
     await allHealthy(cluster);
     return {
       name: "faults",
-      how: `${names.length} services on 3 machines, default lease`,
+      how: `${names.length} units on 3 machines, default lease; ${kindOfUnits(options)}`,
       rows: [...(await outages(cluster)), ...(await cut(cluster)), ...(await crashes(cluster))],
     };
   } finally {

@@ -2,20 +2,21 @@
 // and processor time. And what is left in the store after everything was destroyed.
 import { readFileSync } from "node:fs";
 import { EtcdClient } from "@keelson/etcd/client";
-import { Cluster, probeUnit, processes, sleep } from "../test/support/cluster.ts";
-import type { BenchResult, BenchRow } from "./result.ts";
+import { Cluster, processes, sleep } from "../test/support/cluster.ts";
+import { benchUnit, kindOfUnits } from "./bench-unit.ts";
+import type { BenchOptions, BenchResult, BenchRow } from "./result.ts";
 
 const seconds = 60;
 const many = 200;
 
-export async function run(): Promise<BenchResult> {
+export async function run(options: BenchOptions = {}): Promise<BenchResult> {
   const cluster = new Cluster(`bench-idle-${process.pid}`);
   try {
     await cluster.keel(["up", "--no-example"]);
     await sleep(10_000);
     const few = await measure(cluster);
     await cluster.start(
-      Object.fromEntries(Array.from({ length: many }, (_, i) => [`idle-${i}.service`, probeUnit()])),
+      Object.fromEntries(Array.from({ length: many }, (_, i) => [`idle-${i}.service`, benchUnit(options)])),
     );
     await cluster.until(
       "all active",
@@ -79,7 +80,7 @@ export async function run(): Promise<BenchResult> {
         note: left.slice(0, 3).join(" "),
       },
     ];
-    return { name: "idle", how: `3 machines, ${seconds} s of doing nothing`, rows };
+    return { name: "idle", how: `3 machines, ${seconds} s of doing nothing; ${kindOfUnits(options)}`, rows };
   } finally {
     await cluster.down();
   }

@@ -18,6 +18,8 @@ export interface BenchRow {
 export interface BenchOptions {
   /** Names of the rows that are measured; benchmarks whose rows cannot be had singly ignore it. */
   readonly only?: RegExp;
+  /** Units without requests and health checks. */
+  readonly plain?: boolean;
 }
 
 export interface BenchResult {

@@ -10,18 +10,21 @@ import type { BenchOptions, BenchResult } from "./result.ts";
 const root = resolve(import.meta.dirname, "..");
 const known = globSync("*.ts", { cwd: import.meta.dirname })
   .map((file) => basename(file, ".ts"))
-  .filter((name) => !["run", "result", "statistics"].includes(name))
+  .filter((name) => !["run", "result", "statistics", "bench-unit"].includes(name))
   .toSorted();
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     "no-write": { type: "boolean" },
     only: { type: "string" },
+    plain: { type: "boolean" },
     help: { type: "boolean", short: "h" },
   },
 });
 if (values.help || positionals.length === 0 || positionals.some((name) => !known.includes(name))) {
-  console.error(`usage: npm run bench -- [--no-write] [--only PATTERN] NAME…\nnames: ${known.join(", ")}`);
+  console.error(
+    `usage: npm run bench -- [--no-write] [--plain] [--only PATTERN] NAME…\nnames: ${known.join(", ")}`,
+  );
   process.exit(values.help ? 0 : 2);
 }
 
@@ -29,7 +32,10 @@ for (const name of positionals) {
   const { run } = (await import(`./${name}.ts`)) as {
     run: (options: BenchOptions) => Promise<BenchResult>;
   };
-  const result = await run(values.only === undefined ? {} : { only: new RegExp(values.only) });
+  const result = await run({
+    plain: values.plain === true,
+    ...(values.only === undefined ? {} : { only: new RegExp(values.only) }),
+  });
   console.log(renderText(result));
   // A part of a benchmark is for the eye.
   if (values["no-write"] || values.only !== undefined) continue;

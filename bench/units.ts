@@ -1,11 +1,12 @@
 // How fast units start and go: one at a time, and two hundred at once, on three machines.
-import { Cluster, probeUnit, runningProbes, sleep } from "../test/support/cluster.ts";
-import type { BenchResult } from "./result.ts";
+import { Cluster, runningProbes, sleep } from "../test/support/cluster.ts";
+import { benchUnit, kindOfUnits } from "./bench-unit.ts";
+import type { BenchOptions, BenchResult } from "./result.ts";
 import { median, percentile } from "./statistics.ts";
 
 const many = 200;
 
-export async function run(): Promise<BenchResult> {
+export async function run(options: BenchOptions = {}): Promise<BenchResult> {
   const cluster = new Cluster(`bench-units-${process.pid}`);
   try {
     await cluster.keel(["up", "--no-example"]);
@@ -13,7 +14,7 @@ export async function run(): Promise<BenchResult> {
     for (let i = 0; i < 21; i++) {
       const name = `one-${i}.service`;
       const started = performance.now();
-      await cluster.start({ [name]: probeUnit() });
+      await cluster.start({ [name]: benchUnit(options) });
       await cluster.until(
         `${name} active`,
         ({ instances }) =>
@@ -31,7 +32,7 @@ export async function run(): Promise<BenchResult> {
     const ends: number[] = [];
     for (let round = 0; round < 3; round++) {
       const files = Object.fromEntries(
-        Array.from({ length: many }, (_, i) => [`many-${i}.service`, probeUnit()]),
+        Array.from({ length: many }, (_, i) => [`many-${i}.service`, benchUnit(options)]),
       );
       let started = performance.now();
       await cluster.start(files);
@@ -51,7 +52,7 @@ export async function run(): Promise<BenchResult> {
     }
     return {
       name: "units",
-      how: `20 single starts by the API to active as the API shows it; ${many} simple services on 3 machines, 3 rounds`,
+      how: `20 single starts by the API to active as the API shows it; ${many} on 3 machines, 3 rounds; ${kindOfUnits(options)}`,
       rows: [
         {
           what: "one unit, start to active, median",
