@@ -12,6 +12,7 @@ import { guard } from "../safeguards/guard.ts";
 import type { OperationPlan } from "../safeguards/operation-plan.ts";
 import { bodiesFor, plan } from "../safeguards/plan.ts";
 import type { ApiContext } from "./context.ts";
+import { foretell } from "./foretell.ts";
 
 /** How often a change is planned anew when the state moved below it. */
 const attempts = 4;
@@ -37,13 +38,20 @@ export class ChangeQueue {
     this.#context = context;
   }
 
-  /** What the change would do. Throws KeelError for an intent that cannot be carried out. */
-  async plan(request: OperationRequest, snapshot: ClusterSnapshot): Promise<OperationPlan> {
+  /**
+   * What the change would do; with the view, what it would move, too. Throws KeelError for an intent that cannot be
+   * carried out.
+   */
+  async plan(
+    request: OperationRequest,
+    snapshot: ClusterSnapshot,
+    view?: ClusterView,
+  ): Promise<OperationPlan> {
     const { bodies, clock, random } = this.#context.options;
     const loaded = await bodies.loadAll(bodiesFor(request.intent, snapshot), {
       signal: this.#context.signal,
     });
-    return plan(request.intent, snapshot, {
+    const planned = plan(request.intent, snapshot, {
       bodies: (hash) => loaded.get(hash) ?? bodies.get(hash),
       context: {
         who: request.who,
@@ -52,6 +60,7 @@ export class ChangeQueue {
         newId: () => timeOrderedId(clock.wall(), random),
       },
     });
+    return view === undefined ? planned : await foretell(planned, view, this.#context);
   }
 
   /** Makes the change. Throws what a guard refuses (KEEL-2xx), KEEL-401 and KEEL-403. */
@@ -70,7 +79,7 @@ export class ChangeQueue {
     const { options, signal, views } = this.#context;
     for (let attempt = 1; ; attempt++) {
       const snapshot = await views.current(view, signal);
-      const planned = await this.plan(request, snapshot);
+      const planned = await this.plan(request, snapshot, view);
       const refusal = guard(planned, request.confirm, options.configuration.cluster);
       if (refusal) throw refusal;
       if (changesNothing(planned)) return { operation: this.#rememberIdle(planned, snapshot), isIdle: true };

@@ -9,6 +9,8 @@ import type { PlacementFacts } from "./views/cluster-projection.ts";
 export interface SchedulingFacts extends PlacementFacts {
   /** Instances that should run and have no order. Without a reason they are about to be placed. */
   readonly waiting: ReadonlyMap<string, WaitingInstance>;
+  /** Instances that are to move and stay for now, with the reason. */
+  readonly stays: ReadonlyMap<string, string>;
 }
 
 interface WaitingInstance {
@@ -25,7 +27,9 @@ export function placementFacts(
 ): SchedulingFacts {
   const orders = countOrders(snapshot);
   const missing = withoutOrder(snapshot, orders);
-  const unplaced = missing.size === 0 ? new Map() : schedule(snapshot, placements, facts).unplaced;
+  const asks = missing.size > 0 || isMoving(snapshot);
+  const plan = asks ? schedule(snapshot, placements, facts) : undefined;
+  const unplaced = plan?.unplaced ?? new Map<string, never>();
   const waiting = new Map<string, WaitingInstance>();
   for (const [name, unit] of missing) {
     const why = unplaced.get(name);
@@ -35,6 +39,7 @@ export function placementFacts(
   }
   return {
     waiting,
+    stays: plan?.stays ?? new Map<string, never>(),
     wanted(name) {
       const unit = snapshot.units.get(name);
       if (!unit || unit.desired === "inactive") return 0;
@@ -43,6 +48,10 @@ export function placementFacts(
     },
   };
 }
+
+/** Whether anything is on its way to another machine. */
+const isMoving = ({ moves, machineSettings }: ClusterSnapshot): boolean =>
+  moves.size > 0 || [...machineSettings.values()].some(({ drain }) => drain !== undefined);
 
 /** Wanted instances without any order, with their unit. */
 function withoutOrder(

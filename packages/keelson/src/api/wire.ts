@@ -3,6 +3,7 @@
 import type { DesiredState } from "../model/unit.ts";
 import type { healthStates } from "../model/schedule.ts";
 import type { ErrorBody } from "../base/errors.ts";
+import type { Forecast } from "../model/forecast.ts";
 import type { Change, Impact } from "../model/operation.ts";
 import type { Progress } from "../safeguards/progress.ts";
 export type { GrowthPlan } from "../store-cluster/growth-plan.ts";
@@ -128,6 +129,8 @@ export interface OperationSummary {
   readonly state: "applying" | "applied";
   readonly impact: Impact;
   readonly units: number;
+  /** Records beside units that it changed; left out for none. */
+  readonly records?: number;
   readonly undoOf: string | null;
   readonly undoneBy: string | null;
 }
@@ -142,10 +145,14 @@ export interface PlanView {
   readonly kind: string;
   readonly summary: string;
   readonly changes: readonly Change[];
+  /** Changes of records beside units; left out for none. */
+  readonly records?: readonly unknown[];
   readonly impact: Impact;
   /** Units that are already as asked. */
   readonly unchanged: readonly string[];
   readonly notes: readonly string[];
+  /** What it would move. */
+  readonly forecast?: Forecast;
   readonly undoOf?: string;
   readonly removesMachine?: string;
   readonly removesOperations?: number;

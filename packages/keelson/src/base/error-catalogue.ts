@@ -222,6 +222,19 @@ const entries = {
     remedy: "`keel discovery new --size N` makes another.",
     exit: "notFound",
   },
+  "KEEL-531": {
+    title: "Refused: units would be left without a machine",
+    meaning: "No other machine takes some units of the machine that is to be drained.",
+    remedy:
+      "The plan names them with the reason. Add a machine, or change what keeps them, or repeat with --allow-stranded: they stay until they fit elsewhere, or until the drain’s deadline stops them.",
+    exit: "refused",
+  },
+  "KEEL-532": {
+    title: "Refused: the last machine that takes units",
+    meaning: "All other machines are lost, cordoned or being drained.",
+    remedy: "Put another machine into service first, or repeat with --confirm and the cluster’s name.",
+    exit: "refused",
+  },
   "KEEL-571": {
     title: "The question takes too long to answer",
     meaning: "What would happen was not worked out within the time that the daemon takes for one question.",

@@ -19,6 +19,15 @@ import { Interrupted, toKeelError } from "./report-error.ts";
 /** How long to wait for the addresses of containers that run. */
 const addressesMs = 500;
 
+/** What guards refuse and a person may confirm. */
+const confirmable: ReadonlySet<string> = new Set([
+  "KEEL-201",
+  "KEEL-202",
+  "KEEL-204",
+  "KEEL-531",
+  "KEEL-532",
+]);
+
 export type ChangeOptions = GuardOptions & WaitOptions;
 
 /** A change that was made. */
@@ -131,7 +140,7 @@ async function showPlan(keel: Invocation, intent: Intent, options: ChangeOptions
     via: "cli",
   });
   keel.output.document({ plan }, () => planText(plan, keel.paint));
-  const changes = plan.changes.length > 0;
+  const changes = plan.changes.length + (plan.records?.length ?? 0) > 0;
   return changes && options.detailedExitcode === true ? exitCode.planHasChanges : exitCode.done;
 }
 
@@ -164,12 +173,12 @@ async function confirmRefused(
   options: ChangeOptions,
 ): Promise<Confirmation | undefined> {
   if (!keel.terminal.interactive || options.yes === true || keel.output.format !== "text") return undefined;
-  if (error.code !== "KEEL-201" && error.code !== "KEEL-202" && error.code !== "KEEL-204") return undefined;
+  if (!confirmable.has(error.code)) return undefined;
   const { cluster } = await (await keel.daemon()).health();
   const question = `${error.message}\nType the cluster's name (${cluster}) to do it all the same: `;
   const answer = (await keel.terminal.ask(question, keel.signal)).trim();
   if (answer !== cluster) return undefined;
-  return { maxImpact: Math.ceil(plan?.impact.percent ?? 100), scope: answer };
+  return { maxImpact: Math.ceil(plan?.impact.percent ?? 100), scope: answer, stranded: true };
 }
 
 function planIn(error: KeelError): PlanView | undefined {
@@ -188,6 +197,7 @@ export function confirmationOf(options: GuardOptions): Confirmation {
   return {
     ...(percent === undefined ? {} : { maxImpact: percent }),
     ...(options.confirm === undefined ? {} : { scope: options.confirm }),
+    ...(options.allowStranded === true ? { stranded: true } : {}),
   };
 }
 

@@ -101,6 +101,7 @@ const operationSummary = z.looseObject({
   state: text,
   impact,
   units: z.number(),
+  records: z.optional(z.number()),
   undoOf: z.nullable(text),
   undoneBy: z.nullable(text),
 });
@@ -123,6 +124,21 @@ const unitRecord = z.looseObject({
 });
 const change = z.looseObject({ unit: text, before: z.optional(unitRecord), after: z.optional(unitRecord) });
 
+const forecast = z.looseObject({
+  machines: words,
+  moves: z.array(
+    z.looseObject({
+      instance: text,
+      from: text,
+      to: z.optional(text),
+      because: text,
+      isDown: z.boolean(),
+    }),
+  ),
+  stranded: z.array(z.looseObject({ instance: text, from: text, reason: text })),
+  isLastMachine: z.boolean(),
+});
+
 const plan = z.looseObject({
   kind: text,
   summary: text,
@@ -130,6 +146,8 @@ const plan = z.looseObject({
   impact,
   unchanged: strings,
   notes: strings,
+  records: z.optional(z.array(z.unknown())),
+  forecast: z.optional(forecast),
 });
 
 const operation = z.looseObject({ ...operationSummary.shape, changes: z.array(change) });
@@ -142,7 +160,7 @@ const progress = z.looseObject({
       instance: text,
       unit: text,
       machine: z.nullish(text),
-      want: z.enum(["active", "restarted", "loaded", "gone"]),
+      want: z.enum(["active", "restarted", "loaded", "gone", "moved"]),
       state: z.enum(["pending", "ready", "failed"]),
       reason: text,
       ms: z.number(),

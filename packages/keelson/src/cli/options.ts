@@ -42,6 +42,7 @@ export interface GuardOptions {
   readonly detailedExitcode?: boolean;
   readonly maxImpact?: string;
   readonly confirm?: string;
+  readonly allowStranded?: boolean;
   readonly yes?: boolean;
 }
 
@@ -55,6 +56,13 @@ export function withGuards(command: Command): Command {
     )
     .addOption(new Option("--confirm <name>", "allow what needs the cluster’s name"))
     .addOption(new Option("-y, --yes", "ask nothing"));
+}
+
+/** What changes take that move units away from machines. */
+export function withStranded(command: Command): Command {
+  return command.addOption(
+    new Option("--allow-stranded", "allow it although some units fit on no other machine: they stay"),
+  );
 }
 
 /** True unless --no-wait or --no-block was given. */

@@ -36,7 +36,8 @@ export function outcomeText(made: MadeChange, facts: OutcomeFacts): string {
   const { instances } = facts;
   const { operation, progress } = made;
   const items = progress?.items ?? [];
-  if (operation.changes.length === 0 && items.length === 0) {
+  const records = operation.records ?? 0;
+  if (operation.changes.length + records === 0 && items.length === 0) {
     const done = withoutUnits.has(operation.kind) ? "done" : "nothing to change";
     return `${operation.summary}: ${done}\n`;
   }
@@ -51,7 +52,8 @@ export function outcomeText(made: MadeChange, facts: OutcomeFacts): string {
 
 /** How to take the change back; undefined when there is nothing to take back, or no way to. */
 function undoCommand({ operation }: MadeChange, { command }: OutcomeFacts): string | undefined {
-  const undoable = operation.changes.length > 0 && operation.impact.reversible !== "no";
+  const undoable =
+    operation.changes.length + (operation.records ?? 0) > 0 && operation.impact.reversible !== "no";
   return undoable ? command(`undo ${operation.id}`) : undefined;
 }
 
@@ -59,7 +61,8 @@ function itemLine(item: ProgressItem, instances: readonly InstanceView[]): reado
   if (item.state === "failed") return [item.instance, `failed: ${item.reason}`];
   if (item.state === "pending")
     return [item.instance, item.reason === "" ? "not yet" : `not yet: ${item.reason}`];
-  if (item.want === "gone") return [item.instance, "gone"];
+  if (item.want === "gone" || (item.want === "moved" && (item.machine ?? null) === null))
+    return [item.instance, "gone"];
   const instance = instanceOf(item, instances);
   const where = machineName(item, instances);
   const runs = instance?.active === "inactive" ? "ran" : "runs";

@@ -2,6 +2,7 @@
 import type { PlanView } from "../api/wire.ts";
 import type { Change } from "../model/operation.ts";
 import type { Paint } from "./colour.ts";
+import { forecastText } from "./forecast-text.ts";
 import { alignColumns } from "./table.ts";
 
 /** Most changes that are listed one by one. */
@@ -9,6 +10,10 @@ const mostLines = 20;
 
 /** `+ web.container  start`, one line for each change, then the impact in a sentence. */
 export function planText(plan: Omit<PlanView, "refusal"> & Partial<PlanView>, paint: Paint): string {
+  if (plan.changes.length === 0 && (plan.records?.length ?? 0) > 0) {
+    const lines = plan.forecast === undefined ? "" : forecastText(plan.forecast, paint);
+    return `${paint("bold", plan.summary)}\n${lines}${notesText(plan)}${refusalText(plan)}`;
+  }
   if (plan.changes.length === 0) {
     // What cannot be undone changes something, though no unit.
     const isChange = plan.impact.reversible === "no";

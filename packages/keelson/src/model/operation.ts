@@ -1,5 +1,6 @@
 // Every change is an operation: what was asked, what it meant, what it changed, how to take it back.
 import * as z from "zod/mini";
+import { plannedMoveSchema } from "./forecast.ts";
 import { recordCodec } from "./record.ts";
 import { recordChangeSchema } from "./record-kinds.ts";
 import { desiredStates, maxReplicas, sha256Pattern } from "./unit.ts";
@@ -85,6 +86,8 @@ export type Intent = z.infer<typeof intentSchema>;
 export const confirmationSchema = z.strictObject({
   /** The largest share of units, in percent, that the change may stop or remove. */
   maxImpact: z.optional(z.number().check(z.gte(0), z.lte(100))),
+  /** Units that fit on no other machine may stay on one that is being drained. */
+  stranded: z.optional(z.boolean()),
   /** The cluster's name, typed. */
   scope: z.optional(z.string()),
 });
@@ -139,6 +142,8 @@ export const operationCodec = recordCodec(
     changes: z.array(change),
     /** Changes of other records, made in the same transaction as the first changes of units. */
     records: z.optional(z.array(recordChangeSchema)),
+    /** Instances that it moves, as its plan foretold: what its progress follows. */
+    moves: z.optional(z.array(plannedMoveSchema)),
     impact,
     /** Unix milliseconds. */
     at: z.number(),

@@ -2,6 +2,7 @@
 // change, whoever asks, so that no client can go around them.
 import { KeelError } from "../base/errors.ts";
 import type { Confirmation } from "../model/operation.ts";
+import { guardMoves } from "./move-guard.ts";
 import { describePlan, type OperationPlan } from "./operation-plan.ts";
 
 /** A change that stops or removes a larger share of the units needs a confirmation. */
@@ -10,8 +11,10 @@ export const freePercent = 25;
 export const fewestUnits = 4;
 const fewestAffected = 2;
 
-/** Why the plan may not be carried out as it was confirmed: KEEL-201, KEEL-202 or KEEL-204; `undefined` lets it pass. */
+/** Why the plan may not be carried out as it was confirmed: KEEL-201, KEEL-202, KEEL-204, KEEL-531 or KEEL-532; `undefined` lets it pass. */
 export function guard(plan: OperationPlan, confirm: Confirmation, cluster: string): KeelError | undefined {
+  const moves = guardMoves(plan, confirm, cluster);
+  if (moves !== undefined) return moves;
   const { affected, total, percent, reversible } = plan.operation.impact;
   const typed = `--confirm ${cluster}`;
   const isTyped = confirm.scope === cluster;

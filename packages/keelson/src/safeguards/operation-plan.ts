@@ -1,5 +1,6 @@
 // What an intent would do, before anything is done. plan.ts makes it, guard.ts judges it, the API shows it
 // and has the registry write it.
+import type { Forecast } from "../model/forecast.ts";
 import type { Intent, Operation } from "../model/operation.ts";
 
 /** Who asks, when, and where identities come from. */
@@ -24,6 +25,8 @@ export interface OperationPlan {
   readonly removesMember: string | undefined;
   /** Units that are already as asked. */
   readonly unchanged: readonly string[];
+  /** Where units would go. */
+  readonly forecast?: Forecast;
   /** What the asker should know, in words: "web.container refers to app.network, which the cluster does not have". */
   readonly notes: readonly string[];
 }
@@ -39,8 +42,24 @@ export function describePlan(plan: OperationPlan): Readonly<Record<string, unkno
     impact,
     unchanged: plan.unchanged,
     notes: plan.notes,
+    ...(plan.forecast === undefined ? {} : { forecast: plan.forecast }),
     ...(undoOf === undefined ? {} : { undoOf }),
     ...(plan.removesMember === undefined ? {} : { removesMember: plan.removesMember }),
     ...(plan.forgetsOperations === 0 ? {} : { forgetsOperations: plan.forgetsOperations }),
   };
 }
+
+/** The plan with what the scheduler foretells; the operation remembers which instances are to move. */
+export function withForecast(plan: OperationPlan, forecast: Forecast): OperationPlan {
+  const moves = [...forecast.moves, ...forecast.stranded]
+    .slice(0, mostMoves)
+    .map(({ instance, from, ...rest }) => ({
+      instance,
+      from,
+      ...("to" in rest && rest.to !== undefined ? { to: rest.to } : {}),
+    }));
+  return { ...plan, forecast, operation: { ...plan.operation, moves } };
+}
+
+/** Most that an operation remembers. */
+const mostMoves = 5000;

@@ -6,6 +6,7 @@ import type { Change, Operation } from "../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Unit } from "../model/unit.ts";
+import { moveItems } from "./move-progress.ts";
 import { isOpen, numberOf, rolloutKey, versionList, versionsOf } from "../model/version-of.ts";
 
 /** Why an instance has no machine, as the scheduler sees it. */
@@ -20,10 +21,12 @@ export interface ProgressFacts {
   readonly nowMs: number;
   /** Instances without a machine, by name; from the scheduler's plan over the same snapshot. */
   readonly waiting: ReadonlyMap<string, Waiting>;
+  /** Instances that are to move and stay for now, by name: why, in words; from the same plan. */
+  readonly stays?: ReadonlyMap<string, string>;
 }
 
 /** What an instance is to become. */
-export type Want = "active" | "restarted" | "loaded" | "gone";
+export type Want = "active" | "restarted" | "loaded" | "gone" | "moved";
 
 export interface ProgressItem {
   readonly instance: string;
@@ -94,7 +97,10 @@ export function progressOf(operation: Operation, snapshot: ClusterSnapshot, fact
     places: placesOf(snapshot),
     rollouts: rolloutsOf(operation, snapshot),
   };
-  const items = operation.changes.flatMap((change) => itemsOf(change, scene));
+  const items = [
+    ...operation.changes.flatMap((change) => itemsOf(change, scene)),
+    ...moveItems(operation, snapshot, facts),
+  ];
   const failed = items.filter(({ state }) => state === "failed").length;
   const rollouts = [...scene.rollouts.values()].map((own) => rolloutProgress(own, items, snapshot));
   const isMoving = rollouts.some(({ state }) => state === "running" || state === "reverting");

@@ -21,7 +21,7 @@ export function operationRoutes(routes: ApiRoutes, context: ApiContext, changes:
 
   routes.post("/v1/plan", async (c) => {
     const request = await read(c.env);
-    const planned = await withCluster(context, (snapshot) => changes.plan(request, snapshot));
+    const planned = await withCluster(context, (snapshot, view) => changes.plan(request, snapshot, view));
     const refusal = guard(planned, request.confirm, configuration.cluster);
     return jsonAnswer({ ...describePlan(planned), refusal: refusal ? withoutPlan(refusal) : null });
   });

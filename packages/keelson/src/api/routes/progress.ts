@@ -66,7 +66,7 @@ class ProgressReader {
       operation: operation.id,
       revision: snapshot.revision,
       at: nowMs,
-      ...progressOf(operation, snapshot, { nowMs, waiting: facts.waiting }),
+      ...progressOf(operation, snapshot, { nowMs, waiting: facts.waiting, stays: facts.stays }),
     };
   }
 }

@@ -2,7 +2,8 @@ import type { Operation } from "../../model/operation.ts";
 import type { OperationSummary, OperationView } from "../wire.ts";
 
 export function operationSummary(operation: Operation): OperationSummary {
-  const { id, summary, kind, who, via, at, expires, state, impact, changes, undoOf, undoneBy } = operation;
+  const { id, summary, kind, who, via, at, expires, state, impact, changes, records, undoOf, undoneBy } =
+    operation;
   return {
     id,
     summary,
@@ -14,6 +15,7 @@ export function operationSummary(operation: Operation): OperationSummary {
     state,
     impact,
     units: changes.length,
+    ...(records === undefined ? {} : { records: records.length }),
     undoOf: undoOf ?? null,
     undoneBy: undoneBy ?? null,
   };

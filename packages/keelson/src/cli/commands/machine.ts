@@ -10,7 +10,8 @@ import { timeoutOf } from "../invocation.ts";
 import { bootMachine } from "../local-cluster/bring-up.ts";
 import { watchFailover } from "../local-cluster/failover.ts";
 import { createMachine, machineLeft, machinesJoined, nextMachineName } from "../local-cluster/machines.ts";
-import { withGuards, withWait, waits } from "../options.ts";
+import { emptied, registerService } from "./machine-service.ts";
+import { withGuards, withStranded, withWait, waits } from "../options.ts";
 import type { WaitOptions } from "../options.ts";
 import { byPrefix } from "../prefix.ts";
 import { isErrorCode } from "../report-error.ts";
@@ -98,6 +99,11 @@ export const register: Register = (program, act) => {
   registerKill(group.command("kill"), act);
   for (const verb of verbs) registerVerb(group.command(verb.name), verb, act);
   registerRemove(group.command("rm"), act);
+  registerService(group, act, async (keel, name) => {
+    const provider = await openMachines(keel);
+    await existing(provider, [name]);
+    return provider;
+  });
 };
 
 function registerList(command: Parameters<Register>[0], act: Parameters<Register>[1]): void {
@@ -205,8 +211,13 @@ function registerRemove(command: Parameters<Register>[0], act: Parameters<Regist
     .description(
       "Remove a machine: a local one is destroyed with all it holds; the cluster no longer waits for it.",
     );
-  act<ChangeOptions>(withGuards(withWait(command)), async (keel, [word = ""], options) => {
+  command.option("--no-drain", "do not move its units elsewhere first");
+  act<RemoveOptions>(withGuards(withStranded(withWait(command))), async (keel, [word = ""], options) => {
     const intent = { kind: "remove-machine", machine: word } as const;
+    const drains = options.drain !== false && (await runsUnits(keel, word));
+    if (drains && options.dryRun === true)
+      return change(keel, { kind: "drain", machine: word, reason: "" }, options);
+    if (drains) await emptied(keel, word, { ...options, reason: "it is being removed" });
     const cluster = new LocalCluster(keel.cluster);
     const provider = (await cluster.record()) === undefined ? undefined : await cluster.machines();
     const isLocal = provider !== undefined && (await provider.list()).some(({ name }) => name === word);
@@ -217,6 +228,17 @@ function registerRemove(command: Parameters<Register>[0], act: Parameters<Regist
     await keel.progress.run(`remove ${word}`, () => provider.destroy(word));
     return code;
   });
+}
+
+interface RemoveOptions extends ChangeOptions {
+  readonly drain?: boolean;
+}
+
+/** Whether the machine is there, and has units of the cluster. */
+async function runsUnits(keel: Invocation, word: string): Promise<boolean> {
+  const { machines } = await (await keel.daemon()).snapshot();
+  const machine = machines.find(({ name, id }) => name === word || id === word);
+  return machine !== undefined && machine.state === "up" && machine.instances > 0;
 }
 
 /** Whether the cluster knows the machine. Throws what a guard has against the change, before anything is done. */

@@ -1,0 +1,32 @@
+// What a change would move, worked out from the scheduler's own passes, pass by pass, so that others are answered in
+// between.
+import { setImmediate } from "node:timers/promises";
+import { KeelError } from "../base/errors.ts";
+import { deciders } from "../leader/deciders.ts";
+import type { ClusterView } from "../registry/cluster-view.ts";
+import { type OperationPlan, withForecast } from "../safeguards/operation-plan.ts";
+import { forecastDrain } from "../scheduler/moving/drain-forecast.ts";
+import type { ApiContext } from "./context.ts";
+
+const patienceMs = 20_000;
+
+/** The plan with its forecast, if it moves anything. Throws KEEL-571 when it cannot be worked out in time. */
+export async function foretell(
+  planned: OperationPlan,
+  view: ClusterView,
+  { reader, options, signal }: ApiContext,
+): Promise<OperationPlan> {
+  const [record] = planned.operation.records ?? [];
+  if (planned.intent.kind !== "drain" || record === undefined) return planned;
+  const { snapshot } = await reader.read(view);
+  const facts = reader.times(view);
+  const steps = forecastDrain(snapshot, record.name, { placements: reader.placements, facts, deciders });
+  const deadline = options.clock.now() + patienceMs;
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return withForecast(planned, value);
+    if (options.clock.now() > deadline)
+      throw new KeelError("KEEL-571", `not worked out within ${patienceMs / 1000} s`);
+    await setImmediate(undefined, { signal });
+  }
+}
