@@ -146,6 +146,11 @@ const places: readonly Place[] = [
     because: "rank 2, pure: Compose files in, plain unit files out",
   },
   {
+    folder: `${keelson}/history`,
+    may: pure,
+    because: "rank 2, pure: what happened is told from one snapshot to the next",
+  },
+  {
     folder: `${keelson}/registry`,
     may: [...pure, "@keelson/etcd"],
     because: "rank 2: the only place that talks to the store",
@@ -195,7 +200,7 @@ const places: readonly Place[] = [
     folder: `${keelson}/api`,
     may: [
       ...pure,
-      ...of("registry", "scheduler", "safeguards", "store-cluster", "leader/deciders.ts"),
+      ...of("registry", "scheduler", "safeguards", "history", "store-cluster", "leader/deciders.ts"),
       "@keelson/systemd",
       "hono",
       "@hono/node-server",
@@ -249,6 +254,7 @@ const noInputOutput = [
   `${keelson}/model`,
   `${keelson}/scheduler`,
   `${keelson}/rollout`,
+  `${keelson}/history`,
   `${keelson}/safeguards`,
   `${keelson}/membership`,
 ];

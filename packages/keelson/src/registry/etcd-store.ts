@@ -177,14 +177,15 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
   }
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncGenerator<WatchBatch, void, void> {
-    const { key, end } = request;
+    const { key, end, askProgressMs } = request;
     const selector = end === undefined ? { key } : { from: key, to: end };
     let { from } = request;
     for (;;) {
       const { client, left } = this.#place;
       const until = AbortSignal.any([signal, left.signal]);
       try {
-        const batches = client.watch(selector, { startRevision: from, progressNotify: true, signal: until });
+        const settings = { startRevision: from, progressNotify: true, askProgressMs, signal: until };
+        const batches = client.watch(selector, settings);
         for await (const batch of batches) {
           if (batch.revision < from) continue;
           from = batch.revision + 1;

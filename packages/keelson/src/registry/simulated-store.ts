@@ -29,7 +29,12 @@ interface Follower {
   readonly wake: () => void;
   readonly door: SimulatedDoor;
   next: number;
+  /** It has been told that there is nothing more. */
+  isTold: boolean;
 }
+
+/** Revisions that are kept. */
+const mostRevisions = 10_000;
 
 const encoder = new TextEncoder();
 
@@ -37,10 +42,12 @@ const encoder = new TextEncoder();
 class SimulatedStoreError extends Error {
   override readonly name = "SimulatedStoreError";
   readonly code: string;
+  readonly compactRevision: number | undefined;
 
-  constructor(code: string) {
+  constructor(code: string, compactRevision?: number) {
     super(`the simulated store answers ${code}`);
     this.code = code;
+    this.compactRevision = compactRevision;
   }
 }
 
@@ -48,9 +55,13 @@ export class SimulatedStore {
   readonly clock: Clock;
   readonly #values = new Map<string, StoredValue>();
   readonly #leases = new Map<bigint, Lease>();
+  /** What there was before the history begins. */
+  readonly #before = new Map<string, StoredValue>();
   readonly #history: { readonly revision: number; readonly events: readonly StoreEvent[] }[] = [];
   readonly #followers = new Set<Follower>();
   #revision = 1;
+  /** The oldest revision that can be read and watched. */
+  #oldest = 1;
   #nextLease = 1n;
   #running = true;
   /** Transactions that changed something, for figures. */
@@ -98,10 +109,9 @@ export class SimulatedStore {
   }
 
   range({ key, end, revision, limit, keysOnly }: RangeRequest): RangeAnswer {
-    if (revision !== undefined && revision < this.#revision && this.#changedSince(revision, key, end)) {
-      throw new SimulatedStoreError("COMPACTED");
-    }
-    const all = this.#sorted().filter((value) => isWithin(value.key, key, end));
+    const all = (revision === undefined ? this.#sorted() : this.#past(revision)).filter((value) =>
+      isWithin(value.key, key, end),
+    );
     const some = limit === undefined ? all : all.slice(0, limit);
     const values = keysOnly ? some.map((value) => ({ ...value, value: new Uint8Array() })) : some;
     return { revision: this.#revision, values, more: some.length < all.length };
@@ -144,7 +154,14 @@ export class SimulatedStore {
 
   async *follow(request: WatchRequest, door: SimulatedDoor, signal: AbortSignal): AsyncGenerator<WatchBatch> {
     let wake = Promise.withResolvers<void>();
-    const follower: Follower = { request, door, next: request.from, wake: () => wake.resolve() };
+    if (request.from < this.#oldest) throw new SimulatedStoreError("COMPACTED", this.#oldest);
+    const follower: Follower = {
+      request,
+      door,
+      next: request.from,
+      isTold: request.askProgressMs === undefined,
+      wake: () => wake.resolve(),
+    };
     this.#followers.add(follower);
     signal.addEventListener("abort", follower.wake, { once: true });
     try {
@@ -159,6 +176,14 @@ export class SimulatedStore {
     }
   }
 
+  /** Forgets what was before this revision. */
+  compact(revision: number): void {
+    const gone = this.#history.findIndex((entry) => entry.revision > revision);
+    const forgotten = this.#history.splice(0, gone < 0 ? this.#history.length : gone);
+    for (const { events } of forgotten) for (const event of events) apply(this.#before, event);
+    this.#oldest = Math.max(this.#oldest, revision);
+  }
+
   wakeAll(): void {
     for (const follower of this.#followers) follower.wake();
   }
@@ -168,14 +193,17 @@ export class SimulatedStore {
     const news = this.#history.filter(({ revision }) => revision >= follower.next);
     const events = news.flatMap((entry) => entry.events.filter((event) => isWithin(event.key, key, end)));
     follower.next = Math.max(follower.next, this.#revision + 1);
-    return events.length === 0 ? undefined : { revision: this.#revision, events };
+    if (events.length > 0) return { revision: this.#revision, events };
+    if (follower.isTold) return undefined;
+    follower.isTold = true;
+    return { revision: this.#revision, events };
   }
 
   #commit(events: readonly StoreEvent[]): void {
     this.#revision += 1;
     this.writes += 1;
     this.#history.push({ revision: this.#revision, events });
-    if (this.#history.length > 10_000) this.#history.splice(0, 5000);
+    if (this.#history.length > mostRevisions) this.compact(this.#revision - mostRevisions / 2);
     this.wakeAll();
   }
 
@@ -206,10 +234,15 @@ export class SimulatedStore {
     return (actual === revision) === (is === "=");
   }
 
-  #changedSince(revision: number, key: string, end: string | undefined): boolean {
-    return this.#history.some(
-      (entry) => entry.revision > revision && entry.events.some((event) => isWithin(event.key, key, end)),
-    );
+  /** What was stored then, in the order of keys. */
+  #past(revision: number): StoredValue[] {
+    if (revision < this.#oldest) throw new SimulatedStoreError("COMPACTED", this.#oldest);
+    const values = new Map(this.#before);
+    for (const { revision: at, events } of this.#history) {
+      if (at > revision) break;
+      for (const event of events) apply(values, event);
+    }
+    return [...values.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   #sorted(): StoredValue[] {
@@ -277,6 +310,11 @@ export class SimulatedDoor implements StoreClient {
     this.#store.expire();
     return answer();
   }
+}
+
+function apply(values: Map<string, StoredValue>, { type, key, ...event }: StoreEvent): void {
+  if (type === "delete") values.delete(key);
+  else values.set(key, { key, ...event, lease: 0n });
 }
 
 function isWithin(key: string, first: string, end: string | undefined): boolean {

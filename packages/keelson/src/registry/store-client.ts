@@ -76,6 +76,8 @@ export interface WatchRequest {
   readonly end?: string;
   /** The first revision of interest. */
   readonly from: number;
+  /** How often to ask how far the watch has come: a batch without events says that all before it was told. */
+  readonly askProgressMs?: number;
 }
 
 export interface CallOptions {
@@ -104,6 +106,13 @@ export interface StoreClient {
 export function storeErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** With COMPACTED: the oldest revision that can still be read and watched; undefined for other errors. */
+export function oldestRevisionOf(error: unknown): number | undefined {
+  if (storeErrorCode(error) !== "COMPACTED" || !(error instanceof Error)) return undefined;
+  const { compactRevision } = error as { readonly compactRevision?: unknown };
+  return typeof compactRevision === "number" ? compactRevision : undefined;
 }
 
 /** The first key behind all keys with this prefix. */
