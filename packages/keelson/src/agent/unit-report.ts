@@ -17,7 +17,7 @@ export interface ReportInput {
   readonly again: () => void;
 }
 
-export type ReportStep = "received" | "image" | "written" | "started" | "active";
+export type ReportStep = "received" | "image" | "written" | "started" | "active" | "healthy";
 
 export class UnitReport {
   readonly #name: string;
@@ -48,8 +48,11 @@ export class UnitReport {
   }
 
   mark(step: ReportStep): void {
-    if (step === "started") delete this.#steps.active;
-    if (step === "active") this.#steps.active ??= this.#around.clock.wall();
+    if (step === "started") {
+      delete this.#steps.active;
+      delete this.#steps.healthy;
+    }
+    if (step === "active" || step === "healthy") this.#steps[step] ??= this.#around.clock.wall();
     else this.#steps[step] = this.#around.clock.wall();
   }
 
@@ -65,27 +68,29 @@ export class UnitReport {
     this.endOf(state);
     this.#followContainer(state, file);
     this.#followFailure(state, again);
+    // What was found running has run since then, whoever started it.
+    const isFound = this.#steps.started === undefined && state.since > 0;
+    if (state.active === "active" && isFound) this.#steps.active ??= state.since;
     if (state.active === "active") this.mark("active");
-    report(
-      this.#name,
-      composeStatus({
-        unit: this.#name,
-        // What is stuck is stuck with the order, whatever lies there.
-        hash: (this.isStuck ? order?.hash : written?.hash) ?? "",
-        state,
-        file,
-        course: health.course,
-        failures: health.failures,
-        container: containers.get(this.#name),
-        restarts: (this.isStuck ? order?.restarts : written?.note.restarts) ?? 0,
-        problem: this.problem,
-        isStuck: this.isStuck,
-        lastLine: this.#lastLine ?? "",
-        address,
-        steps: this.#steps,
-        run: order?.run === undefined || written?.note.run?.id !== order.run ? undefined : written.note.run,
-      }),
-    );
+    const status = composeStatus({
+      unit: this.#name,
+      // What is stuck is stuck with the order, whatever lies there.
+      hash: (this.isStuck ? order?.hash : written?.hash) ?? "",
+      state,
+      file,
+      course: health.course,
+      failures: health.failures,
+      container: containers.get(this.#name),
+      restarts: (this.isStuck ? order?.restarts : written?.note.restarts) ?? 0,
+      problem: this.problem,
+      isStuck: this.isStuck,
+      lastLine: this.#lastLine ?? "",
+      address,
+      steps: this.#steps,
+      run: order?.run === undefined || written?.note.run?.id !== order.run ? undefined : written.note.run,
+    });
+    if (status.health === "healthy") this.mark("healthy");
+    report(this.#name, { ...status, steps: { ...this.#steps } });
   }
 
   #followContainer(state: UnitState, file: UnitFileFacts | undefined): void {

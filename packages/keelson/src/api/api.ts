@@ -19,6 +19,7 @@ import { ArchiveStore } from "./archive/archive-store.ts";
 import { ClusterReader } from "./cluster-reader.ts";
 import type { ApiContext } from "./context.ts";
 import { ChangeFeed } from "./events/change-feed.ts";
+import { EventLog } from "./events/event-log.ts";
 import { Listener } from "./listener.ts";
 import type { ListenerOptions } from "./listener.ts";
 import { openFleetDoors } from "./fleet/doors.ts";
@@ -89,12 +90,16 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     log,
     leaseMs: configuration.leaseSeconds * 1000,
   });
+  const history = lifetime.own(
+    new EventLog({ store, clock, random, log, idleMs: options.viewIdleMs ?? 60_000 }),
+  );
   const archives = new ArchiveStore(stateDir, random);
   const context: ApiContext = {
     options,
     views,
     reader,
     feed: new ChangeFeed(reader, clock),
+    history,
     archives,
     streams: new Slots("streams", options.maxStreams ?? 64),
     changes: new Slots("changes under way", 64),

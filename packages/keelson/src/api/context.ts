@@ -6,6 +6,7 @@ import type { ApiOptions } from "./api.ts";
 import type { ArchiveStore } from "./archive/archive-store.ts";
 import type { ClusterReader } from "./cluster-reader.ts";
 import type { ChangeFeed } from "./events/change-feed.ts";
+import type { EventLog } from "./events/event-log.ts";
 import type { Bindings } from "./listener.ts";
 import type { SharedView } from "./shared-view.ts";
 import type { Slots } from "./slots.ts";
@@ -15,6 +16,8 @@ export interface ApiContext {
   readonly views: SharedView;
   readonly reader: ClusterReader;
   readonly feed: ChangeFeed;
+  /** What happened, for as long as somebody asks. */
+  readonly history: EventLog;
   readonly archives: ArchiveStore;
   /** Event and progress streams. */
   readonly streams: Slots;

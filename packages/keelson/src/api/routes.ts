@@ -11,6 +11,7 @@ import { clusterRoutes } from "./routes/cluster.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes, metricsRoute } from "./routes/health.ts";
+import { historyRoutes } from "./routes/history.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { storeRoutes } from "./routes/store.ts";
@@ -64,8 +65,9 @@ function ownRoutes(context: ApiContext, changes: ChangeQueue, fleet: FleetApi): 
   healthRoutes(routes, context);
   clusterRoutes(routes, context);
   whyRoutes(routes, context);
-  whatIfRoutes(routes, context);
+  whatIfRoutes(routes, context, changes);
   eventRoutes(routes, context);
+  historyRoutes(routes, context);
   operationRoutes(routes, context, changes);
   fleetRoutes(routes, context, fleet);
   imageRoutes(routes, context);

@@ -5,6 +5,8 @@ import type { healthStates } from "../model/schedule.ts";
 import type { ErrorBody } from "../base/errors.ts";
 import type { Forecast } from "../model/forecast.ts";
 import type { Change, Impact } from "../model/operation.ts";
+import type { ClusterEvent } from "../history/cluster-event.ts";
+import type { InstanceTimeline } from "../history/timeline.ts";
 import type { Progress } from "../safeguards/progress.ts";
 export type { GrowthPlan } from "../store-cluster/growth-plan.ts";
 export type { MoveLine } from "../store-cluster/move-run.ts";
@@ -180,6 +182,26 @@ export interface WhatIfView extends WhatIf {
   /** What is supposed, in words: "m2 is lost". */
   readonly supposed: string;
 }
+
+/** The way of a unit's instances from the latest change to where they are. */
+export interface TimelineView {
+  readonly revision: number;
+  readonly unit: string;
+  readonly instances: readonly InstanceTimeline[];
+}
+
+/** First line of `GET /v1/history`: how far back what follows goes. */
+export interface HistoryStart {
+  readonly cluster: string;
+  /** The store's history begins behind this revision. */
+  readonly since: number;
+  /** Unix milliseconds of the first event that is known; null when none is. */
+  readonly firstAt: number | null;
+  /** Events that were left out because they are too many. */
+  readonly leftOut: number;
+}
+/** Every other line. */
+export type EventView = ClusterEvent;
 
 export interface LeaderView {
   readonly machine: string;

@@ -78,6 +78,13 @@ export const commandTable: readonly CommandEntry[] = [
   entry("Look", "status", "Show systemd’s view of units", () => import("./commands/status.ts")),
   entry("Look", "journal", "Show the journal of units", () => import("./commands/journal.ts")),
   entry("Look", "why", "Say why a unit is where it is, or why not", () => import("./commands/why.ts")),
+  entry("Look", "events", "Tell what happened, and why", () => import("./commands/events.ts")),
+  entry(
+    "Look",
+    "timeline",
+    "Show each step of a unit’s latest change",
+    () => import("./commands/timeline.ts"),
+  ),
   entry(
     "Look",
     "what-if",

@@ -25,6 +25,8 @@ const operands: Readonly<Record<string, Operand>> = {
   journal: "unit",
   why: "machine-or-unit",
   "what-if": "machine-or-unit",
+  events: "machine-or-unit",
+  timeline: "unit",
   exec: "unit",
   scale: "template",
   ssh: "machine-or-unit",

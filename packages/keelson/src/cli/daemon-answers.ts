@@ -1,8 +1,10 @@
 // The form of every answer of the API, as far as `keel` relies on it. Fields that are not named here pass.
 import * as z from "zod/mini";
 import type {
+  EventView,
   GrowthPlan,
   HealthView,
+  HistoryStart,
   ImageView,
   MoveLine,
   OperationSummary,
@@ -11,6 +13,7 @@ import type {
   ProgressView,
   SnapshotView,
   StoreStatusView,
+  TimelineView,
   WhatIfView,
   WhyView,
 } from "../api/wire.ts";
@@ -184,12 +187,62 @@ const why = z.looseObject({
   ),
 });
 
+const timeline = z.looseObject({
+  revision: z.number(),
+  unit: text,
+  instances: z.array(
+    z.looseObject({
+      name: text,
+      machine: text,
+      machineName: text,
+      operation: z.nullable(z.looseObject({ id: text, who: text, at: z.number() })),
+      steps: z.array(
+        z.looseObject({
+          kind: text,
+          at: z.number(),
+          afterMs: z.number(),
+          tookMs: z.number(),
+          text,
+          why: text,
+        }),
+      ),
+      totalMs: z.number(),
+      isDone: z.boolean(),
+      reason: text,
+    }),
+  ),
+});
+
+const historyLine = z.union([
+  z.looseObject({
+    revision: z.number(),
+    at: z.number(),
+    exact: z.boolean(),
+    kind: text,
+    units: strings,
+    machine: text,
+    machineName: text,
+    text,
+    why: text,
+    operation: text,
+    who: text,
+    afterMs: z.nullable(z.number()),
+  }),
+  z.looseObject({
+    cluster: text,
+    since: z.number(),
+    firstAt: z.nullable(z.number()),
+    leftOut: z.number(),
+  }),
+]);
+
 const load = z.looseObject({ instances: z.number(), memoryBytes: z.number(), cpus: z.number() });
 const whatIf = z.looseObject({
   revision: z.number(),
   supposed: text,
   moves: z.array(z.looseObject({ instance: text, from: strings, to: strings, because: text })),
   unplaced: z.array(z.looseObject({ instance: text, from: strings, reason: text, already: z.boolean() })),
+  stays: z.array(z.looseObject({ instance: text, reason: text })),
   machines: z.array(z.looseObject({ id: text, name: text, state: text, before: load, after: load })),
   alarms: strings,
   fits: z.boolean(),
@@ -293,6 +346,8 @@ export const answers = {
   progress: answer<ProgressView>(progress),
   why: answer<WhyView>(why),
   whatIf: answer<WhatIfView>(whatIf),
+  timeline: answer<TimelineView>(timeline),
+  historyLine: answer<HistoryStart | EventView>(historyLine),
   store: answer<StoreStatusView>(storeStatus),
   growth: answer<GrowthPlan>(growth),
   restore: answer<RestorePlan>(restore),

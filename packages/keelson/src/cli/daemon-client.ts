@@ -6,13 +6,16 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { KeelError, describeError } from "../base/errors.ts";
 import type { ErrorBody } from "../base/errors.ts";
 import type {
+  EventView,
   HealthView,
+  HistoryStart,
   ImageView,
   OperationSummary,
   OperationView,
   PlanView,
   ProgressView,
   SnapshotView,
+  TimelineView,
   WhatIfView,
   WhyView,
 } from "../api/wire.ts";
@@ -119,6 +122,26 @@ export class DaemonClient {
 
   why(unit: string): Promise<WhyView> {
     return this.#get(`/v1/why/${encodeURIComponent(unit)}`, answers.why);
+  }
+
+  timeline(unit: string): Promise<TimelineView> {
+    return this.#get(`/v1/timeline/${encodeURIComponent(unit)}`, answers.timeline);
+  }
+
+  /** How far back the history goes, and then what happened, in order; it goes on when it is followed. */
+  async *history(wanted: {
+    readonly unit?: string | undefined;
+    readonly machine?: string | undefined;
+    /** Unix milliseconds. */
+    readonly since?: number | undefined;
+    readonly follow: boolean;
+  }): AsyncGenerator<HistoryStart | EventView> {
+    const query = new URLSearchParams({ follow: wanted.follow ? "1" : "0" });
+    for (const name of ["unit", "machine", "since"] as const) {
+      const value = wanted[name];
+      if (value !== undefined) query.set(name, String(value));
+    }
+    yield* this.#lines({ path: `/v1/history?${query.toString()}`, patient: true }, answers.historyLine);
   }
 
   /** What would happen; nothing is changed. */

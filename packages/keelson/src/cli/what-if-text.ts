@@ -25,7 +25,8 @@ export function whatIfText(view: WhatIfView, paint: Paint): string {
     already ? "waits already" : from.length === 0 ? "no place" : `${on(from)} → nowhere`,
     reason,
   ]);
-  const lines = [...missing, ...moves];
+  const stays = view.stays.map(({ instance, reason }) => [paint("red", instance), "stays", reason]);
+  const lines = [...missing, ...stays, ...moves];
   const more = lines.length > mostLines ? `… and ${lines.length - mostLines} more: -o json lists them\n` : "";
   const alarms = view.alarms.map((text) => `${paint("red", "The leader would hold back:")} ${text}\n`);
   return [
@@ -58,11 +59,15 @@ function machinesText({ machines }: WhatIfView): string {
   return `${alignColumns([legend, ...rows])}${more}`;
 }
 
-function verdict({ unplaced, fits, settled }: WhatIfView): string {
+function verdict({ unplaced, stays, fits, settled }: WhatIfView): string {
   const missing = unplaced.filter(({ already }) => !already).length;
   const rest = settled ? "" : " The cluster would not have come to rest after 15 minutes.";
   if (fits) return `Everything would have its place.${rest}`;
-  return `${count(missing, "instance")} would have no place.${rest}`;
+  const parts = [
+    ...(missing > 0 ? [`${count(missing, "instance")} would have no place`] : []),
+    ...(stays.length > 0 ? [`${count(stays.length, "instance")} could not leave`] : []),
+  ];
+  return `${parts.join("; ")}.${rest}`;
 }
 
 const arrow = (before: number | string, after: number | string): string =>

@@ -49,9 +49,9 @@ export class Chronicle {
    * it is read again later
    */
   tell(step: Step, heardAt?: number): ClusterEvent[] {
+    if (this.#latest === 0) this.#latest = latestTimeIn(step.before);
     const drafts = inOrder(step.keys).flatMap((key) => draftsOf(key, step));
-    const events = drafts.map(({ draft, about }) => this.#event(draft, about, { step, heardAt }));
-    return events;
+    return drafts.map(({ draft, about }) => this.#event(draft, about, { step, heardAt }));
   }
 
   #event(
@@ -60,7 +60,7 @@ export class Chronicle {
     { step, heardAt }: { readonly step: Step; readonly heardAt: number | undefined },
   ): ClusterEvent {
     const { kind, text, why = "" } = draft;
-    const at = draft.at ?? heardAt ?? this.#latest;
+    const at = draft.at ?? heardAt ?? Math.max(this.#latest, draft.notBefore ?? 0);
     this.#latest = Math.max(this.#latest, at);
     const [unit = ""] = units;
     if (draft.origin !== undefined) for (const name of units) this.#origins.set(name, draft.origin);
@@ -70,7 +70,8 @@ export class Chronicle {
     const own: Origin = { at, operation: "", who: "", placed: new Set() };
     if (isOwn) this.#origins.set(unit, own);
     if (kind === "placed") (isOwn ? own : asked)?.placed.add(unit);
-    const origin = isOwn ? undefined : asked;
+    const origin = isOwn || (kind === "withdrawn" && isWanted(unit, step)) ? undefined : asked;
+    const isTimed = origin !== undefined && draft.origin === undefined && draft.at !== undefined;
     return {
       revision: step.revision,
       at,
@@ -83,7 +84,7 @@ export class Chronicle {
       why,
       operation: origin?.operation ?? "",
       who: origin?.who ?? "",
-      afterMs: origin === undefined || draft.origin !== undefined ? null : Math.max(0, at - origin.at),
+      afterMs: isTimed ? Math.max(0, at - origin.at) : null,
     };
   }
 
@@ -95,6 +96,17 @@ export class Chronicle {
   }
 }
 
+/** The latest time that a record tells, in Unix milliseconds. */
+function latestTimeIn({ operations, schedule, statuses, machines }: ClusterSnapshot): number {
+  let latest = 0;
+  const note = (ms: number): void => void (latest = Math.max(latest, ms));
+  for (const { at } of operations.values()) note(at);
+  for (const { since } of machines.values()) note(since);
+  for (const entries of schedule.values()) for (const { placed } of entries.values()) note(placed);
+  for (const reports of statuses.values()) for (const { since } of reports.values()) note(since);
+  return latest;
+}
+
 /** It was placed for its operation before, and is not a global unit that runs on other machines, too. */
 function isMove(
   unit: string,
@@ -104,6 +116,12 @@ function isMove(
   if (!asked.placed.has(unit)) return false;
   if (step.after.schedule.get(machine)?.get(unit)?.takesOver !== undefined) return true;
   return ![...step.after.schedule].some(([other, entries]) => other !== machine && entries.has(unit));
+}
+
+/** Still wanted: what is taken off one machine goes to another. */
+function isWanted(instance: string, { after: { units } }: Step): boolean {
+  const unit = units.get(instance) ?? units.get(templateName(instance) ?? "");
+  return unit !== undefined && unit.desired !== "inactive";
 }
 
 const nameOf = (machine: string, { before, after }: Step): string =>

@@ -65,7 +65,8 @@ export function machineEvents(before: Machine | undefined, after: Machine | unde
       ? []
       : [{ kind: "machine", at: undefined, text: "does not report any more", why: "its lease is gone" }];
   }
-  if (before === undefined) return [{ kind: "machine", at: undefined, text: "reports" }];
+  if (before === undefined)
+    return [{ kind: "machine", at: undefined, notBefore: after.since, text: "reports" }];
   return before.bootId === after.bootId
     ? []
     : [{ kind: "machine", at: after.since, text: "has booted anew" }];

@@ -7,6 +7,8 @@ export interface Draft {
   readonly kind: EventKind;
   /** Unix milliseconds; `undefined` when no record tells it. */
   readonly at: number | undefined;
+  /** It happened no earlier, should nothing else tell the time. */
+  readonly notBefore?: number;
   readonly text: string;
   readonly why?: string;
 }

@@ -69,7 +69,9 @@ function placed(name: string, { snapshot, machine, order }: Place): InstanceTime
     (snapshot.members.get(machine) ?? snapshot.machines.get(machine))?.name ?? machine.slice(0, 8);
   const steps: Omit<TimelineStep, "afterMs" | "tookMs">[] = [];
   const isNew = operation === undefined || order.placed >= operation.at;
-  if (operation !== undefined) steps.push(asked(operation));
+  // A move is the leader's own: it begins with its placement.
+  const isMoved = isNew && order.because.startsWith(movedFrom);
+  if (operation !== undefined && !isMoved) steps.push(asked(operation));
   if (isNew)
     steps.push({ kind: "placed", at: order.placed, text: `placed on ${machineName}`, why: order.because });
   if (isAnswered) steps.push(...reported(status, isNew ? order.placed : (operation?.at ?? 0)));
@@ -121,6 +123,9 @@ function reported(
     return [...all, { kind: "failed", at: Math.max(since, last?.at ?? 0), text: "failed", why: reason }];
   return all;
 }
+
+/** How the scheduler's reasons for a move begin. */
+const movedFrom = "moved from ";
 
 /** How far the clocks of machines may be apart for their times to be told together. */
 const clockSkewMs = 1000;

@@ -61,7 +61,7 @@ export const statusCodec = recordCodec(
     reason: z.string(),
     /** Where it can be reached: published ports, as `address:port` on the machine. */
     addresses: z.array(z.string()),
-    /** Unix milliseconds of steps on the way: received, image, written, started, active. */
+    /** Unix milliseconds of steps on the way: received, image, written, started, active, healthy. */
     steps: z.record(z.string(), z.number()),
     /**
      * Failures on this machine under the present order, left out for none: those within the unit's MoveWithin= before

@@ -10,6 +10,8 @@ import type { StoreClient, StoredValue, StoreEvent } from "./store-client.ts";
 const span = { key: prefixEnd(prefixes.bodies), end: prefixEnd(root) };
 const pageSize = 2000;
 const askProgressMs = 50;
+/** Revisions that are told at once. */
+const mostSteps = 100;
 /** How often the beginning is looked for anew when the store drops it meanwhile. */
 const attempts = 5;
 
@@ -46,15 +48,40 @@ export async function* readHistory(
   const { since, values } = await readBeginning(store, options);
   const builder = new SnapshotBuilder(() => undefined);
   builder.reset(since, values);
-  let isCurrent = false;
-  for await (const { revision, events } of store.watch({ ...span, from: since + 1, askProgressMs }, signal)) {
-    if (events.length === 0 && isCurrent) continue;
-    isCurrent ||= events.length === 0;
-    yield { since, steps: stepsOf(builder, events, revision), isCurrent };
+  const caught = new AbortController();
+  let from = since + 1;
+  const past = store.watch({ ...span, from, askProgressMs }, AbortSignal.any([signal, caught.signal]));
+  for await (const { revision, events } of past) {
+    from = revision + 1;
+    for (const steps of inPieces(stepsOf(builder, events, revision)))
+      yield { since, steps, isCurrent: false };
+    if (events.length > 0) continue;
+    caught.abort();
+    break;
+  }
+  if (signal.aborted) return;
+  yield { since, steps: [], isCurrent: true };
+  for await (const { revision, events } of store.watch({ ...span, from }, signal)) {
+    for (const steps of inPieces(stepsOf(builder, events, revision))) yield { since, steps, isCurrent: true };
   }
 }
 
-function stepsOf(builder: SnapshotBuilder, events: readonly StoreEvent[], last: number): HistoryStep[] {
+function* inPieces(steps: Iterable<HistoryStep>): Generator<HistoryStep[]> {
+  let piece: HistoryStep[] = [];
+  for (const step of steps) {
+    piece.push(step);
+    if (piece.length < mostSteps) continue;
+    yield piece;
+    piece = [];
+  }
+  if (piece.length > 0) yield piece;
+}
+
+function* stepsOf(
+  builder: SnapshotBuilder,
+  events: readonly StoreEvent[],
+  last: number,
+): Generator<HistoryStep> {
   const byRevision = new Map<number, StoreEvent[]>();
   for (const event of events) {
     const revision = Math.min(event.modRevision, last);
@@ -62,7 +89,7 @@ function stepsOf(builder: SnapshotBuilder, events: readonly StoreEvent[], last: 
     if (some === undefined) byRevision.set(revision, [event]);
     else some.push(event);
   }
-  return [...byRevision].map(([revision, changes]) => {
+  for (const [revision, changes] of byRevision) {
     const before = builder.snapshot;
     const after = builder.apply(
       revision,
@@ -72,8 +99,8 @@ function stepsOf(builder: SnapshotBuilder, events: readonly StoreEvent[], last: 
         value: type === "delete" ? undefined : value,
       })),
     );
-    return { revision, keys: changes.map(({ key }) => key), before, after };
-  });
+    yield { revision, keys: changes.map(({ key }) => key), before, after };
+  }
 }
 
 /** The cluster at the oldest revision that is to be had. */

@@ -169,13 +169,14 @@ function obeyed(
 }
 
 /** What runs, ended or failed by this very order stays as it is: a play mends nothing. */
-function isDone({ hash, restarts, desired }: ScheduleEntry, status: UnitStatus): boolean {
+function isDone({ hash, restarts, desired, run }: ScheduleEntry, status: UnitStatus): boolean {
   if (status.hash !== hash || status.restarts !== restarts) return false;
+  if (run !== status.run) return false;
   if (status.ended !== undefined || status.health === "failed") return true;
   return desired === "launched" ? status.active === "active" : status.active === "inactive";
 }
 
-function done({ unit, hash, desired, restarts }: ScheduleEntry, wallMs: number): UnitStatus {
+function done({ unit, hash, desired, restarts, run }: ScheduleEntry, wallMs: number): UnitStatus {
   const isUp = desired === "launched";
   return {
     unit,
@@ -190,5 +191,6 @@ function done({ unit, hash, desired, restarts }: ScheduleEntry, wallMs: number):
     reason: "",
     addresses: [],
     steps: isUp ? { started: wallMs, active: wallMs } : {},
+    ...(run === undefined ? {} : { run }),
   };
 }

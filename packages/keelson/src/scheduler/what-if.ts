@@ -39,6 +39,12 @@ export interface SupposedUnplaced {
   readonly already: boolean;
 }
 
+/** An instance that is to move, because its machine is drained for one, and cannot. */
+export interface SupposedStay {
+  readonly instance: string;
+  readonly reason: string;
+}
+
 export interface SupposedMachine {
   readonly id: string;
   readonly name: string;
@@ -52,11 +58,13 @@ export interface WhatIf {
   readonly moves: readonly SupposedMove[];
   /** Instances that would be nowhere, by name. */
   readonly unplaced: readonly SupposedUnplaced[];
+  /** Instances that would have to leave their machine and would stay, by name. */
+  readonly stays: readonly SupposedStay[];
   /** Every machine, by name. */
   readonly machines: readonly SupposedMachine[];
   /** Alarms that would be raised, in words. */
   readonly alarms: readonly string[];
-  /** Every instance that has a place now, or is new, has one afterwards. */
+  /** Every instance that has a place now, or is new, has one afterwards, where it may stay. */
   readonly fits: boolean;
   /** `false` when the cluster had not come to rest after as much time as was looked at. */
   readonly settled: boolean;
@@ -133,13 +141,17 @@ function compare({ asIs, asIf, supposed, options }: Comparison): WhatIf {
       const from = before.get(instance)?.machines ?? [];
       return { instance, from, reason, already: from.length === 0 && waited.has(instance) };
     });
+  const stays = [...(asIf.plan?.stays ?? [])]
+    .filter(([instance]) => asIs.plan?.stays.has(instance) !== true)
+    .map(([instance, reason]) => ({ instance, reason }));
   const alarms = [...(asIf.plan?.alarms ?? [])].filter(([name]) => asIs.plan?.alarms.has(name) !== true);
   return {
     moves: moves.sort(byInstance),
     unplaced: unplaced.sort(byInstance),
+    stays: stays.sort(byInstance),
     machines: machinesOf({ asIs, asIf, supposed, options }),
     alarms: alarms.map(([, text]) => text),
-    fits: unplaced.every(({ already }) => already),
+    fits: stays.length === 0 && unplaced.every(({ already }) => already),
     settled: asIs.isSettled && asIf.isSettled,
   };
 }

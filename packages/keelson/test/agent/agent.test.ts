@@ -20,7 +20,13 @@ describe("Agent", () => {
     assert.equal(status?.active, "active");
     assert.equal(status?.health, "healthy");
     assert.equal(status?.invocation.length, 32);
-    assert.deepEqual(Object.keys(status?.steps ?? {}), ["received", "written", "started", "active"]);
+    assert.deepEqual(Object.keys(status?.steps ?? {}), [
+      "received",
+      "written",
+      "started",
+      "active",
+      "healthy",
+    ]);
   });
 
   test("one unit's trouble delays no other", async () => {

@@ -148,6 +148,35 @@ describe("commands against the API", () => {
     assert.equal((await keel("what-if", "scale", "a.service", "3")).code !== 0, true);
   });
 
+  withApi("events and timeline: what happened, with causes and milliseconds", async () => {
+    const records = fill(running.store);
+    records.machine(1);
+    await submit("a.service");
+    const [unit] = (await keel("list-unit-files", "-o", "json")).json.units;
+    const [operation] = (await keel("op", "list", "-o", "json")).json.operations;
+    const { at, id } = operation;
+    records.order(1, "a.service", { hash: unit.hash, placed: at + 12, because: "fewest units (0)" });
+    records.status(1, "a.service", { hash: unit.hash, steps: { received: at + 20, active: at + 340 } });
+    const events = await keel("events", "a");
+    assert.equal(events.code, 0, events.stderr);
+    assert.match(events.stderr, /^The store’s history goes back to \d{4}-/);
+    const lines = events.stdout.trim().split("\n");
+    assert.match(
+      lines[0] ?? "",
+      new RegExp(`a\\.service start a\\.service: asked for by ada \\(cli\\)  \\[${id}\\]$`),
+    );
+    assert.match(lines[1] ?? "", /a\.service placed on m1: fewest units \(0\) {2}\+12 ms {2}\[.+ by ada\]$/);
+    assert.match(lines.at(-1) ?? "", /a\.service active on m1 {2}\+340 ms/);
+    assert.equal((await keel("events", "m1", "-o", "json")).json.events.length, 4);
+    assert.equal((await keel("events", "--since", "1h", "-o", "ndjson")).stdout.trim().split("\n").length, 4);
+    assert.equal((await keel("events", "gone.service")).code, 0);
+    assert.equal((await keel("events", "none")).code, 7);
+    const timeline = await keel("timeline", "a");
+    assert.match(timeline.stdout, /^a\.service on m1 {2}done after 340 ms\n/);
+    assert.match(timeline.stdout, /\n {2}\+340 ms +320 ms +active\n {2}operation /);
+    assert.equal((await keel("timeline", "a", "-o", "json")).json.instances[0].totalMs, 340);
+  });
+
   withApi("waiting for what does not come: exit 5, with the operation", async () => {
     await writeFile(join(folder, "a.service"), "[Service]\nExecStart=/bin/true\n");
     const { code, stderr } = await keel("start", "a.service", "--timeout", "300ms");

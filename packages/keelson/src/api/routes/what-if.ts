@@ -8,7 +8,7 @@ import type { PlacementSource } from "../../model/placement/cache.ts";
 import { type WhatIf, whatIf } from "../../scheduler/what-if.ts";
 import { jsonAnswer } from "../answer.ts";
 import { readJson } from "../body.ts";
-import { ChangeQueue } from "../change-queue.ts";
+import type { ChangeQueue } from "../change-queue.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
 import { Slots } from "../slots.ts";
@@ -32,9 +32,8 @@ interface Question extends PreparedSupposition {
   readonly placements: PlacementSource;
 }
 
-export function whatIfRoutes(routes: ApiRoutes, context: ApiContext): void {
+export function whatIfRoutes(routes: ApiRoutes, context: ApiContext, changes: ChangeQueue): void {
   const slots = new Slots("such questions", atOnce);
-  const changes = new ChangeQueue(context);
   const { clock } = context.options;
 
   routes.post("/v1/what-if", async (c) => {
