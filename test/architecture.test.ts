@@ -253,6 +253,7 @@ const noInputOutput = [
   "packages/omaha/src",
   `${keelson}/model`,
   `${keelson}/scheduler`,
+  `${keelson}/batch`,
   `${keelson}/rollout`,
   `${keelson}/history`,
   `${keelson}/safeguards`,

@@ -75,6 +75,8 @@ class Stage implements AsyncDisposable {
         return this.#show();
       case "jobs":
         return this.#jobs();
+      case "timers":
+        return this.#timers();
       case "why":
         return this.#why(name);
       case "count":
@@ -202,6 +204,16 @@ class Stage implements AsyncDisposable {
       .filter((status) => unitOfInstance(status.unit, snapshot)?.name === unit.name)
       .map(({ unit, hash, active }) => `  ${name} ${unit} version ${numberOf(hash, versions)} ${active}`)
       .sort();
+  }
+
+  /** Every timer of the cluster, as the store has it. */
+  #timers(): string[] {
+    const { snapshot } = this.#cluster;
+    const time = (ms: number): string => (ms === 0 ? "never" : new Date(ms).toISOString().slice(0, 19));
+    return [...snapshot.timers.values()].map(
+      ({ name, target, last, next, reason, outcome }) =>
+        `${name} for ${target}: last ${time(last)}${outcome === "" ? "" : ` (${outcome})`}, next ${time(next)}${reason === "" ? "" : ` (${reason})`}`,
+    );
   }
 
   #why(name: string): string[] {

@@ -1,6 +1,7 @@
 // What is to be placed: the wanted instances with what their files ask for.
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { KeelError } from "../base/errors.ts";
+import { clusterTimerTarget } from "../model/cluster-timer.ts";
 import { allInstances, type Instance } from "../model/instances.ts";
 import type { JobRun } from "../model/job.ts";
 import type { HostPort, PlacementRules } from "../model/placement/read-placement.ts";
@@ -88,6 +89,8 @@ export function wantedInstances(
       problems.set(name, { instance, reason: rules.message, final: true });
     } else if (due !== undefined) {
       placeables.set(name, ofRuns(instance, { due, rules }, { snapshot, placements }));
+    } else if (clusterTimerTarget(name, rules, snapshot.units) !== undefined) {
+      continue;
     } else if (rules.batch === undefined || instance.desired === "loaded") {
       const made = placeable({ instance, hash, rules }, { snapshot, placements });
       const memory = memories.get(name);
@@ -199,6 +202,7 @@ const noRules: PlacementRules = {
   afterUnits: [],
   requiresUnits: [],
   batch: undefined,
+  timer: undefined,
   hostPorts: [],
   references: [],
   pod: undefined,

@@ -57,6 +57,7 @@ type FleetFields =
   | "replaces"
   | "global"
   | "hostPorts"
+  | "timer"
   | "references"
   | "pod"
   | "images";

@@ -14,6 +14,7 @@ import { KeelError } from "../../base/errors.ts";
 import { readFleetSection } from "./fleet-section.ts";
 import { readKeelsonSection, refuseSimilarSections } from "./keelson-section.ts";
 import type { HostPort, PlacementRules } from "./rules.ts";
+import { readTimer } from "./timer.ts";
 import { readUnitName, replicaName } from "../unit-name.ts";
 
 export type { HostPort, PlacementRules } from "./rules.ts";
@@ -36,6 +37,7 @@ export function readPlacement(name: string, body: string | Uint8Array): Placemen
     return {
       ...fleet,
       ...keelson,
+      timer: readTimer(file, instance),
       hostPorts: hostPorts(file, instance.name),
       references: unique(references.filter(({ type }) => type !== "pod").map(({ target }) => target)),
       pod: references.find(({ type }) => type === "pod")?.target,

@@ -1,4 +1,5 @@
 // What deciders know of a unit from its file. read-placement.ts reads it.
+import type { CalendarSpec } from "@keelson/systemd";
 import type { Glob } from "../glob.ts";
 
 /** A port of the host that a unit takes: two units that overlap do not fit on one machine. */
@@ -67,6 +68,26 @@ export interface BatchRules {
   readonly retryDelayMs: number;
 }
 
+/** When a timer fires, by its [Timer] section. Times are milliseconds. */
+export interface TimerRules {
+  /** Unit=, as it stands; `undefined` for the unit of the timer's own name. */
+  readonly unit: string | undefined;
+  readonly calendars: readonly CalendarSpec[];
+  /** After the timer was activated. */
+  readonly onActiveMs: readonly number[];
+  /** After its unit was started last, or has ended last. */
+  readonly onUnitActiveMs: readonly number[];
+  readonly onUnitInactiveMs: readonly number[];
+  /** Its triggers that only a machine knows: OnBootSec=, OnStartupSec=, OnClockChange=, OnTimezoneChange=. */
+  readonly ofMachine: readonly string[];
+  readonly accuracyMs: number;
+  readonly randomDelayMs: number;
+  /** The random delay is the same each time. */
+  readonly fixedDelay: boolean;
+  /** Makes up for times at which nobody was there to fire it. */
+  readonly persistent: boolean;
+}
+
 /** Moves elsewhere after so many failures on one machine within the time. */
 export interface MoveAfterRules {
   readonly failures: number;
@@ -108,6 +129,7 @@ export interface PlacementRules {
   /** As `afterUnits`; and this one runs only while they are wanted. */
   readonly requiresUnits: readonly string[];
   readonly batch: BatchRules | undefined;
+  readonly timer: TimerRules | undefined;
   readonly hostPorts: readonly HostPort[];
   /** Quadlet files that this one refers to, its pod excepted. */
   readonly references: readonly string[];
