@@ -60,6 +60,7 @@ const leastGraceMs = 60_000;
 
 /** Whether the time has passed for too long. Spans are never late, and a persistent timer makes up for any time. */
 export function isLate(rules: TimerRules, due: number, wallMs: number): boolean {
-  if (rules.persistent || !rules.calendars.some((spec) => nextElapse(spec, due - 0.001) === due)) return false;
+  if (rules.persistent || !rules.calendars.some((spec) => nextElapse(spec, due - 0.001) === due))
+    return false;
   return wallMs - due > Math.max(leastGraceMs, rules.accuracyMs) + rules.randomDelayMs;
 }

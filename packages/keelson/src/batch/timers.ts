@@ -139,7 +139,11 @@ class Firing {
 
   #renewed(
     record: TimerRecord,
-    { name, rules, target }: { readonly name: string; readonly rules: TimerRules; readonly target: TimerTarget },
+    {
+      name,
+      rules,
+      target,
+    }: { readonly name: string; readonly rules: TimerRules; readonly target: TimerTarget },
     since = 0,
   ): TimerRecord {
     const followsUnit = rules.onUnitActiveMs.length + rules.onUnitInactiveMs.length > 0;
