@@ -233,8 +233,8 @@ export class DaemonClient {
   }
 
   /** Asks for a machine's member of the store to be taken elsewhere. */
-  async replaceStoreMember(machine: string): Promise<void> {
-    await this.#whole({ method: "POST", path: "/v1/store/replace", json: { machine } });
+  async replaceStoreMember(machine: string, { cancel = false } = {}): Promise<void> {
+    await this.#whole({ method: "POST", path: "/v1/store/replace", json: { machine, cancel } });
   }
 
   /** What a path answers, in the form that is expected of it. */

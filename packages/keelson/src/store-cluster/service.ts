@@ -188,8 +188,11 @@ export class StoreService {
     return this.#run?.isDone === false;
   }
 
-  /** Asks for a machine's member to be taken elsewhere. Throws KEEL-412, or KEEL-502 for an unknown machine. */
-  async replace(word: string): Promise<void> {
+  /**
+   * Asks for a machine's member to be taken elsewhere, or takes that back. Throws KEEL-412, also when no machine is
+   * free to take it, and KEEL-502 for an unknown machine.
+   */
+  async replace(word: string, { cancel = false }: { readonly cancel?: boolean } = {}): Promise<void> {
     const { machines, records, store, clock, signal } = this.#options;
     const member = [...machines.snapshot.members.values()].find(
       ({ id, name }) => id === word || name === word,
@@ -199,8 +202,19 @@ export class StoreService {
       throw new KeelError("KEEL-412", "the store is embedded in one machine and has no members to replace");
     const order = records.order(member.id);
     if (order?.wanted !== "run") throw new KeelError("KEEL-412", `${member.name} is no member of the store`);
+    const key = keys.storeReplacement(member.id);
+    if (cancel) {
+      await store.txn({ compare: [], write: [{ delete: key }] }, { signal });
+      return;
+    }
+    const isFree = ({ id }: { readonly id: string }): boolean => records.order(id)?.wanted !== "run";
+    if (![...machines.snapshot.machines.values()].some(isFree)) {
+      throw new KeelError("KEEL-412", `no machine is free to take the member of ${member.name}`, {
+        hint: "Add one: keel machine add",
+      });
+    }
     const value = replacementCodec.encode({ machine: member.id, since: clock.wall() });
-    await store.txn({ compare: [], write: [{ put: keys.storeReplacement(member.id), value }] }, { signal });
+    await store.txn({ compare: [], write: [{ put: key, value }] }, { signal });
   }
 
   #begin(move: (run: MoveRun) => Promise<void>): MoveRun {

@@ -86,6 +86,8 @@ describe("commands that look after the store", () => {
     assert.match(stderr, /does not run the embedded store/);
     assert.match(stderr, /KEEL-412/);
     assert.match((await keel("migrate", "--to", "etcd", "--yes")).stderr, /3 members need 3 machines/);
+    const migration = await keel("migrate", "--to", "etcd", "--dry-run");
+    assert.deepEqual([migration.code, migration.stdout], [dry.code, dry.stdout]);
   });
 
   test("what makes no sense is refused before anything is asked", async () => {
@@ -94,6 +96,7 @@ describe("commands that look after the store", () => {
       [["migrate"], /--to etcd, --to embedded or --forget-old/],
       [["migrate", "--to", "moon", "--yes"], /the store is etcd or embedded/],
       [["migrate", "--to", "embedded", "--forget-old"], /either/],
+      [["migrate", "--to", "embedded", "--dry-run"], /goes with --to etcd/],
     ] as const) {
       const { code, stderr } = await keel(...words);
       assert.equal(code, 2, words.join(" "));

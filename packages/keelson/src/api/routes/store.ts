@@ -15,7 +15,10 @@ const move = z.discriminatedUnion("to", [
   z.strictObject({ to: z.literal("embedded") }),
 ]);
 const newcomer = z.strictObject({ machine: z.string().check(z.regex(/^[0-9a-f]{32}$/)) });
-const replacement = z.strictObject({ machine: z.string().check(z.minLength(1), z.maxLength(100)) });
+const replacement = z.strictObject({
+  machine: z.string().check(z.minLength(1), z.maxLength(100)),
+  cancel: z._default(z.boolean(), false),
+});
 
 /** A looker-on that takes no line for this long is dropped. */
 const stuckMs = 30_000;
@@ -48,8 +51,8 @@ export function storeRoutes(routes: ApiRoutes, context: ApiContext): void {
   });
 
   routes.post("/v1/store/replace", async (c) => {
-    const { machine } = await readJson(c.env.incoming, clock, replacement);
-    await serviceOf(context).replace(machine);
+    const { machine, cancel } = await readJson(c.env.incoming, clock, replacement);
+    await serviceOf(context).replace(machine, { cancel });
     return jsonAnswer({ machine }, 202);
   });
 }

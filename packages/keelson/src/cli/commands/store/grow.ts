@@ -1,6 +1,7 @@
 import { exitCode, KeelError } from "../../../base/errors.ts";
+import type { ExitCode } from "../../../base/errors.ts";
 import type { GrowthPlan } from "../../../api/wire.ts";
-import type { Register } from "../../invocation.ts";
+import type { Invocation, Register } from "../../invocation.ts";
 import { confirmMove, movedText, moveStore } from "../../store-move.ts";
 
 interface Options {
@@ -19,10 +20,7 @@ export const registerGrow: Register = (group, act) => {
   act<Options>(grow, async (keel, _args, options) => {
     const members = memberCount(options.members);
     const plan = await (await keel.daemon()).planGrowth(members);
-    if (options.dryRun === true) {
-      keel.output.document({ plan }, () => planText(plan));
-      return plan.refusals.length === 0 ? exitCode.done : exitCode.conflict;
-    }
+    if (options.dryRun === true) return printPlan(keel, plan);
     refuse(plan);
     if (options.yes !== true) keel.terminal.err(planText(plan));
     await confirmMove(keel, "Grow the store?", options);
@@ -31,6 +29,12 @@ export const registerGrow: Register = (group, act) => {
     return exitCode.done;
   });
 };
+
+/** Ends with 8 when something stands in the way. */
+export function printPlan(keel: Invocation, plan: GrowthPlan): ExitCode {
+  keel.output.document({ plan }, () => planText(plan));
+  return plan.refusals.length === 0 ? exitCode.done : exitCode.conflict;
+}
 
 export function memberCount(text: string | undefined): number {
   const count = Number(text ?? 3);

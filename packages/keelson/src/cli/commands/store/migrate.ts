@@ -1,13 +1,14 @@
-import { KeelError } from "../../../base/errors.ts";
+import { exitCode, KeelError } from "../../../base/errors.ts";
 import type { Register } from "../../invocation.ts";
 import { confirmMove, movedText, moveStore } from "../../store-move.ts";
-import { memberCount } from "./grow.ts";
+import { memberCount, printPlan } from "./grow.ts";
 
 interface Options {
   readonly to?: string;
   readonly members?: string;
   readonly forgetOld?: boolean;
   readonly yes?: boolean;
+  readonly dryRun?: boolean;
 }
 
 export const registerMigrate: Register = (group, act) => {
@@ -16,6 +17,7 @@ export const registerMigrate: Register = (group, act) => {
     .option("--to <kind>", "where to: etcd, a cluster on several machines, or embedded, in one keeld")
     .option("--members <number>", "with --to etcd: how many members (3)")
     .option("--forget-old", "delete what the store has left behind where it was")
+    .option("--dry-run", "with --to etcd: print the plan and change nothing")
     .option("-y, --yes", "ask nothing")
     .description("Move the store while everything runs, with the same revisions, or forget where it was.");
   act<Options>(migrate, async (keel, _args, options) => {
@@ -29,11 +31,16 @@ export const registerMigrate: Register = (group, act) => {
         forgotten.length === 0
           ? "there is nothing left of a former store"
           : `deleted ${forgotten.join(", ")}`;
-      return keel.output.document({ forgotten }, () => `${text}\n`);
+      keel.output.document({ forgotten }, () => `${text}\n`);
+      return exitCode.done;
     }
     if (to !== "etcd" && to !== "embedded")
       throw new KeelError("KEEL-104", `--to ${to}: the store is etcd or embedded`);
     const members = memberCount(options.members);
+    if (options.dryRun === true) {
+      if (to !== "etcd") throw new KeelError("KEEL-104", "--dry-run goes with --to etcd");
+      return printPlan(keel, await (await keel.daemon()).planGrowth(members));
+    }
     await confirmMove(
       keel,
       to === "etcd" ? `Move the store to ${members} members?` : "Move the store into this keeld?",
@@ -41,5 +48,6 @@ export const registerMigrate: Register = (group, act) => {
     );
     const outcome = await moveStore(keel, to === "etcd" ? { to, members } : { to });
     keel.output.document({ outcome }, () => movedText(outcome));
+    return exitCode.done;
   });
 };

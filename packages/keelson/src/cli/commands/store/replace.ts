@@ -5,6 +5,7 @@ import type { Register } from "../../invocation.ts";
 interface Options {
   readonly timeout?: string;
   readonly wait?: boolean;
+  readonly cancel?: boolean;
 }
 
 export const registerReplace: Register = (group, act) => {
@@ -13,11 +14,16 @@ export const registerReplace: Register = (group, act) => {
     .argument("<machine>", "a machine that has a member of the store")
     .option("--timeout <span>", "how long to wait for the outcome (3m)")
     .option("--no-wait", "do not wait for the outcome")
+    .option("--cancel", "leave the member where it is after all")
     .description("Take a machine’s member of the store to another machine, one step at a time.");
   act<Options>(replace, async (keel, [machine = ""], options) => {
     const timeoutMs = parseDuration(options.timeout ?? "3m", "--timeout");
     const client = await keel.daemon();
-    await client.replaceStoreMember(machine);
+    await client.replaceStoreMember(machine, { cancel: options.cancel === true });
+    if (options.cancel === true) {
+      keel.output.document({ machine, cancelled: true }, () => `${machine}'s member stays where it is\n`);
+      return;
+    }
     if (options.wait === false) {
       keel.output.document({ machine, done: false }, () => `${machine}'s member is asked to be replaced\n`);
       return;

@@ -1,4 +1,5 @@
 import type { StoreMemberView, StoreStatusView } from "../../../api/wire.ts";
+import { exitCode } from "../../../base/errors.ts";
 import { formatBytes } from "../../../local/progress.ts";
 import type { Register } from "../../invocation.ts";
 import { paintColumn, renderTable } from "../../table.ts";
@@ -25,12 +26,18 @@ const columns: readonly Column<StoreMemberView>[] = [
 export const registerStatus: Register = (group, act) => {
   const status = group
     .command("status")
-    .description("Say how the store is: its members, their health, lag, size and alarms.");
+    .description(
+      "Say how the store is: members, health, lag, size, alarms. Ends with 1 when a member is missing or has an alarm.",
+    );
   act(status, async (keel) => {
     const store = await (await keel.daemon()).store();
     keel.output.document({ ...store }, () => storeText(store, keel.paint));
+    return isWell(store) ? exitCode.done : exitCode.failed;
   });
 };
+
+const isWell = ({ healthy, size, members }: StoreStatusView): boolean =>
+  healthy >= size && members.every(({ alarms }) => alarms.length === 0);
 
 function storeText(store: StoreStatusView, paint: Parameters<typeof paintColumn>[2]): string {
   const { kind, members, healthy, size, revision, words } = store;
