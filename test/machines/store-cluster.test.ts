@@ -145,9 +145,11 @@ describe("the store’s own cluster", { skip, timeout: 600_000 }, () => {
     assert.deepEqual(snapshot.alarms, {});
   });
 
-  test("a second growth, and a restore, are refused with their reasons", async () => {
+  test("a second growth, a restore, and a replacement that nobody can take, are refused with their reasons", async () => {
     const { stderr } = await cluster.keel(["store", "grow", "--yes"], { expect: 8 });
     assert.match(stderr, /the store is a cluster already/);
+    const replacement = await cluster.keel(["store", "replace", "m1"], { expect: 8 });
+    assert.match(replacement.stderr, /no machine is free[^]*keel machine add/);
     const restored = await cluster.keel(["store", "restore", "/dev/null", "--yes"], { expect: 8 });
     assert.match(restored.stderr, /cluster of etcd[^]*migrate --to embedded/);
   });
