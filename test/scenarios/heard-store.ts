@@ -10,6 +10,14 @@ import type {
   WatchRequest,
 } from "../../packages/keelson/src/registry/store-client.ts";
 
+/** What the way to the store does to what goes over it. */
+export interface Way {
+  /** How long the next message takes. */
+  readonly delayMs: () => number;
+  /** Whether what is watched is told once more before what is new, as after a connection that broke off. */
+  readonly repeats: () => boolean;
+}
+
 /**
  * A way to the store with delays, that remembers when it was answered last as the real client does. A call takes
  * its time there and back; what is watched comes late, and later than answers.
@@ -17,13 +25,13 @@ import type {
 export class HeardStore implements StoreClient {
   readonly #client: StoreClient;
   readonly #clock: Clock;
-  readonly #delayMs: () => number;
+  readonly #way: Way;
   lastHeardMs: number | undefined;
 
-  constructor(client: StoreClient, clock: Clock, delayMs: () => number) {
+  constructor(client: StoreClient, clock: Clock, way: Way) {
     this.#client = client;
     this.#clock = clock;
-    this.#delayMs = delayMs;
+    this.#way = way;
   }
 
   range(request: RangeRequest, options?: CallOptions): Promise<RangeAnswer> {
@@ -39,11 +47,14 @@ export class HeardStore implements StoreClient {
   }
 
   async *watch(request: WatchRequest, signal: AbortSignal): AsyncIterable<WatchBatch> {
+    let last: WatchBatch | undefined;
     for await (const batch of this.#client.watch(request, signal)) {
-      await this.#clock.sleep(2 * this.#delayMs());
+      await this.#clock.sleep(2 * this.#way.delayMs());
       if (signal.aborted) return;
       this.lastHeardMs = this.#clock.now();
+      if (last !== undefined && this.#way.repeats()) yield last;
       yield batch;
+      last = batch;
     }
   }
 
@@ -60,10 +71,10 @@ export class HeardStore implements StoreClient {
   }
 
   async #heard<T>({ signal }: CallOptions = {}, call: () => Promise<T>): Promise<T> {
-    await this.#clock.sleep(this.#delayMs(), signal);
+    await this.#clock.sleep(this.#way.delayMs(), signal);
     const answer = await call();
     // Whoever gives up now does not learn that it was done.
-    await this.#clock.sleep(this.#delayMs(), signal);
+    await this.#clock.sleep(this.#way.delayMs(), signal);
     this.lastHeardMs = this.#clock.now();
     return answer;
   }

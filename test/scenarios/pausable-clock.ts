@@ -1,11 +1,15 @@
 import type { Clock, Timer } from "../../packages/keelson/src/base/clock.ts";
 import { sleepOn } from "../../packages/keelson/src/base/simulated-clock.ts";
 
-/** A machine's clock: it goes on while the machine is frozen, but nothing on the machine hears it. */
+/**
+ * A machine's clock: it goes on while the machine is frozen, but nothing on the machine hears it. Its wall clock can be
+ * wrong.
+ */
 export class PausableClock implements Clock {
   readonly #base: Clock;
   readonly #missed: (() => void)[] = [];
   #paused = false;
+  #wrongMs = 0;
 
   constructor(base: Clock) {
     this.#base = base;
@@ -16,7 +20,16 @@ export class PausableClock implements Clock {
   }
 
   wall(): number {
-    return this.#base.wall();
+    return this.#base.wall() + this.#wrongMs;
+  }
+
+  /** Moves the wall clock of this machine alone, as a person or a bad time server does. */
+  jumpWall(ms: number): void {
+    this.#wrongMs += ms;
+  }
+
+  get wrongMs(): number {
+    return this.#wrongMs;
   }
 
   timer(ms: number, callback: () => void): Timer {

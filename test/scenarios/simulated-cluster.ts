@@ -2,7 +2,7 @@
 // simulated store, on one clock. What happens is written down; what must never happen throws.
 import { describeError, KeelError } from "../../packages/keelson/src/base/errors.ts";
 import { type Log, silentLog } from "../../packages/keelson/src/base/log.ts";
-import { seededRandom, timeOrderedId } from "../../packages/keelson/src/base/random.ts";
+import { type Random, seededRandom, timeOrderedId } from "../../packages/keelson/src/base/random.ts";
 import { SimulatedClock } from "../../packages/keelson/src/base/simulated-clock.ts";
 import {
   type Behaviour,
@@ -15,11 +15,13 @@ import { PlacementCache } from "../../packages/keelson/src/model/placement/cache
 import { isSupporting, templateName } from "../../packages/keelson/src/model/unit-name.ts";
 import { applyOperation } from "../../packages/keelson/src/registry/apply-operation.ts";
 import { ClusterView } from "../../packages/keelson/src/registry/cluster-view.ts";
+import { purgeHistory } from "../../packages/keelson/src/registry/garbage.ts";
 import { removeMember } from "../../packages/keelson/src/registry/registration.ts";
 import { SimulatedStore } from "../../packages/keelson/src/registry/simulated-store.ts";
 import { guard } from "../../packages/keelson/src/safeguards/guard.ts";
 import { plan } from "../../packages/keelson/src/safeguards/plan.ts";
 import { type InstanceReasons, why } from "../../packages/keelson/src/scheduler/why.ts";
+import { type InvariantName, Witness } from "./invariants.ts";
 import { PausableClock } from "./pausable-clock.ts";
 import { leaseSeconds, randomOf, SimulatedMachine } from "./simulated-machine.ts";
 
@@ -60,6 +62,8 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #ids = seededRandom(1);
   readonly #thawedAt = new Map<string, number>();
   readonly #violations: string[] = [];
+  readonly #witness: Witness;
+  readonly #turbulence: Random | undefined;
   readonly #starts = new Map<string, number>();
   /** `machine/unit`, see #isHandover. */
   readonly #takingOver = new Set<string>();
@@ -67,9 +71,21 @@ export class SimulatedCluster implements AsyncDisposable {
   #leader = "";
   #alarms = "";
 
-  constructor(seed: number, log: Log = silentLog) {
+  /** @param options.turbulent events are told twice and out of turn now and then, as a real network does */
+  constructor(
+    seed: number,
+    { log = silentLog, turbulent = false }: { readonly log?: Log; readonly turbulent?: boolean } = {},
+  ) {
     this.#seed = seed;
     this.#log = log;
+    this.#turbulence = turbulent ? seededRandom(seed + 1) : undefined;
+    this.#witness = new Witness({
+      machines: this.machines,
+      now: () => this.clock.now(),
+      mayRunTwice: (unit) => this.#mayRunTwice(unit),
+      violated: (invariant, text) => this.violated(invariant, text),
+    });
+    this.store.observe((events) => this.#witness.committed(events));
     const random = seededRandom(seed);
     this.#view = ClusterView.open(this.#door, { scope: "all", log, clock: this.clock, random });
   }
@@ -83,6 +99,23 @@ export class SimulatedCluster implements AsyncDisposable {
     return this.#leader;
   }
 
+  /** When an order or a unit changed last. */
+  get lastNewsMs(): number {
+    return this.#witness.lastNews;
+  }
+
+  /** Says that something is not as it must be. The next step of time throws it. */
+  violated(invariant: InvariantName, text: string): void {
+    // Not thrown here: this is called from within a part of the cluster, which would take it for its own trouble.
+    const seconds = (this.clock.now() / 1000).toFixed(2);
+    this.#violations.push(`${invariant}: ${text} at ${seconds} s`);
+  }
+
+  /** Throws what was violated so far. */
+  insist(): void {
+    if (this.#violations.length > 0) throw new Error(this.#violations.join("; "));
+  }
+
   machine(name: string): SimulatedMachine {
     const machine = this.machines.get(name);
     if (machine === undefined) throw new Error(`there is no machine ${name}`);
@@ -93,6 +126,7 @@ export class SimulatedCluster implements AsyncDisposable {
     const clock = new PausableClock(this.clock);
     const id = `${this.machines.size + 1}`.padStart(32, "0");
     const onUnit = (unit: string, what: UnitEvent): void => {
+      this.#witness.unit(this.machine(name), unit, what);
       if (what === "begins") {
         this.#starts.set(unit, (this.#starts.get(unit) ?? 0) + 1);
         this.#neverTwoCopies(unit);
@@ -101,12 +135,18 @@ export class SimulatedCluster implements AsyncDisposable {
     const behaviour = (unit: string, body: string): Behaviour => {
       return behaviourOf(body, (this.#starts.get(unit) ?? 0) + 1);
     };
-    const host = new SimulatedHost({ machineId: id, hostname: name, clock, behaviour, onUnit });
+    const turbulence = this.#turbulence;
+    const notices = (): readonly number[] => {
+      if (turbulence === undefined || turbulence.next() > 0.2) return [5];
+      return [5 + Math.round(40 * turbulence.next()), 60];
+    };
+    const host = new SimulatedHost({ machineId: id, hostname: name, clock, behaviour, onUnit, notices });
     const machine = new SimulatedMachine(name, {
       store: this.store,
       clock,
       host,
       random: randomOf(this.#seed, name),
+      turbulence,
       log: this.#log.with({ machine: name }),
       metadata,
       isLost: (member) => this.machines.get(member.name)?.contact() === false,
@@ -139,6 +179,9 @@ export class SimulatedCluster implements AsyncDisposable {
     if (planned.removesMember !== undefined) {
       await this.#answer(removeMember(this.#door, planned.removesMember));
     }
+    if (intent.kind === "purge") {
+      await this.#answer(purgeHistory(this.#door, this.snapshot, planned.operation.id));
+    }
     await this.#answer(this.#view.waitFor(revision));
     return planned.operation;
   }
@@ -162,8 +205,9 @@ export class SimulatedCluster implements AsyncDisposable {
       await this.clock.advance(Math.min(tickMs, left));
       this.store.expire();
       for (const unit of this.#runningAnywhere()) this.#neverTwoCopies(unit);
+      this.#witness.tick();
       this.#noteNews();
-      if (this.#violations.length > 0) throw new Error(this.#violations.join("; "));
+      this.insist();
     }
   }
 
@@ -205,8 +249,7 @@ export class SimulatedCluster implements AsyncDisposable {
       return this.machine(name).state === "up" && !isLearning;
     });
     if (on.length <= 1 || this.#mayRunTwice(unit) || this.#isHandover(unit, on)) return;
-    // Not thrown here: this is called from within an agent, which would take it for its own trouble.
-    this.#violations.push(`${unit} runs on ${on.join(" and ")} at ${this.clock.now()} ms`);
+    this.violated("at-most-one-copy", `${unit} runs on ${on.join(" and ")}`);
   }
 
   /** One of the two was told to take it over, and has not stopped it since. */

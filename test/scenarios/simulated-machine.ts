@@ -25,6 +25,8 @@ export interface Surroundings {
   readonly clock: PausableClock;
   readonly host: SimulatedHost;
   readonly random: Random;
+  /** Where events come twice now and then, by this source of chance. */
+  readonly turbulence: Random | undefined;
   readonly log: Log;
   readonly metadata: Readonly<Record<string, string>>;
   /** Asks another machine whether it has contact; false for no answer too. */
@@ -32,6 +34,8 @@ export interface Surroundings {
 }
 
 export type MachineState = "up" | "off" | "frozen";
+/** How a machine's way to the store is broken; the machines can hear each other through all but a full `cut`. */
+export type Break = "cut" | "mute" | "deaf";
 
 interface Daemon {
   readonly lifetime: Lifetime;
@@ -39,6 +43,7 @@ interface Daemon {
   readonly store: HeardStore;
   readonly machines: ClusterView;
   readonly leader: Leader;
+  readonly session: MachineSession;
 }
 
 export class SimulatedMachine implements AsyncDisposable {
@@ -47,7 +52,8 @@ export class SimulatedMachine implements AsyncDisposable {
   readonly #closing: Promise<void>[] = [];
   #daemon: Daemon | undefined;
   #state: MachineState = "up";
-  #isCut = false;
+  #break: Break | undefined;
+  #slowMs = 0;
 
   constructor(name: string, around: Surroundings) {
     this.name = name;
@@ -62,8 +68,22 @@ export class SimulatedMachine implements AsyncDisposable {
     return this.#state;
   }
 
+  /** Whether its way to the store is broken, in whatever direction. */
   get isCut(): boolean {
-    return this.#isCut;
+    return this.#break !== undefined;
+  }
+
+  get slowMs(): number {
+    return this.#slowMs;
+  }
+
+  /** When it sent the last renewal that it knows the store to have had. */
+  get renewedAt(): number | undefined {
+    return this.#daemon?.session.renewal?.sentAt;
+  }
+
+  get clock(): PausableClock {
+    return this.#around.clock;
   }
 
   get isLeading(): boolean {
@@ -76,7 +96,7 @@ export class SimulatedMachine implements AsyncDisposable {
 
   /** What `GET /v1/contact` answers; undefined when nobody answers. */
   contact(): boolean | undefined {
-    if (this.#daemon === undefined || this.#state !== "up" || this.#isCut) return undefined;
+    if (this.#daemon === undefined || this.#state !== "up" || this.#break === "cut") return undefined;
     const { store, machines } = this.#daemon;
     const { clock } = this.#around;
     const promise = (): void => machines.interrupt();
@@ -84,10 +104,13 @@ export class SimulatedMachine implements AsyncDisposable {
   }
 
   async startDaemon(): Promise<void> {
-    const { store: simulated, clock, host, random, log, metadata, isLost } = this.#around;
+    const { store: simulated, clock, host, random, turbulence, log, metadata, isLost } = this.#around;
     const facts = await host.facts();
     const door = simulated.door();
-    const store = new HeardStore(door, clock, () => Math.round(1 + 30 * random.next() ** 6));
+    const store = new HeardStore(door, clock, {
+      delayMs: () => Math.round(1 + this.#slowMs + 30 * random.next() ** 6),
+      repeats: () => turbulence !== undefined && turbulence.next() < 0.1,
+    });
     const lifetime = new Lifetime(log);
     const common = { clock, random, log, signal: lifetime.signal };
     const machines = lifetime.own(ClusterView.open(store, { scope: "machines", ...common }));
@@ -111,8 +134,8 @@ export class SimulatedMachine implements AsyncDisposable {
     });
     lifetime.own(session);
     const proof: ProofSources = {
-      storeRefuses: () => Promise.resolve(!this.#isCut && !simulated.isRunning),
-      memberIsLost: (member) => Promise.resolve(!this.#isCut && isLost(member)),
+      storeRefuses: () => Promise.resolve(!this.isCut && !simulated.isRunning),
+      memberIsLost: (member) => Promise.resolve(this.#break !== "cut" && isLost(member)),
     };
     const leader = lifetime.own(
       Leader.start({
@@ -126,7 +149,7 @@ export class SimulatedMachine implements AsyncDisposable {
         ...common,
       }),
     );
-    this.#daemon = { lifetime, door, store, machines, leader };
+    this.#daemon = { lifetime, door, store, machines, leader, session };
     this.#setDoor();
     const agent = await Agent.start({
       host,
@@ -183,14 +206,19 @@ export class SimulatedMachine implements AsyncDisposable {
     this.#around.clock.resume();
   }
 
-  cut(): void {
-    this.#isCut = true;
+  cut(how: Break = "cut"): void {
+    this.#break = how;
     this.#setDoor();
   }
 
   heal(): void {
-    this.#isCut = false;
+    this.#break = undefined;
     this.#setDoor();
+  }
+
+  /** Each message to the store and back takes so much longer. */
+  slow(ms: number): void {
+    this.#slowMs = ms;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -201,7 +229,7 @@ export class SimulatedMachine implements AsyncDisposable {
 
   #setDoor(): void {
     if (this.#daemon === undefined) return;
-    this.#daemon.door.state = this.#isCut || this.#state === "frozen" ? "cut" : "open";
+    this.#daemon.door.state = this.#state === "frozen" ? "cut" : (this.#break ?? "open");
   }
 }
 

@@ -40,6 +40,8 @@ export interface SimulatedHostOptions {
   readonly hostname: string;
   readonly behaviour?: (unit: string, body: string) => Behaviour;
   readonly onUnit?: (unit: string, event: UnitEvent) => void;
+  /** After how many milliseconds a change is told of, each time that it is told; once after 5 unless given. */
+  readonly notices?: () => readonly number[];
 }
 
 interface Process {
@@ -64,7 +66,7 @@ const dead: UnitState = {
 const unknown: UnitState = { ...dead, load: "not-found" };
 const overtaken: JobOutcome = { done: false, reason: "another job took its place", failed: false };
 const reloadMs = 10;
-const noticeMs = 5;
+const promptNotices = [5];
 
 export class SimulatedHost implements Host {
   readonly #options: SimulatedHostOptions;
@@ -348,16 +350,18 @@ export class SimulatedHost implements Host {
   }
 
   #set(name: string, process: Process, change: Partial<UnitState>): void {
-    const { clock, onUnit } = this.#options;
+    const { clock, onUnit, notices } = this.#options;
     const before = process.state;
     const state = { ...before, ...change, since: clock.wall() };
     process.state = state;
     const event = events.get(state.active);
     const isNews = state.active !== before.active && (isUp(state) || isUp(before));
     if (isNews && event !== undefined) onUnit?.(name, event);
-    clock.timer(noticeMs, () => {
-      for (const listener of this.#listeners) listener([name]);
-    });
+    for (const noticeMs of notices?.() ?? promptNotices) {
+      clock.timer(noticeMs, () => {
+        for (const listener of this.#listeners) listener([name]);
+      });
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 // A store in memory for scenarios: transactions, revisions, watches and leases as etcd has them, on a clock that
-// the scenario moves. Each machine talks through a door of its own, which can be shut (refused) or cut (silent).
+// the scenario moves. Each machine talks through a door of its own, which can be shut (refused) or cut (silent), in both directions or one.
 import type { Clock } from "../base/clock.ts";
 import type {
   CallOptions,
@@ -16,8 +16,11 @@ import type {
   WatchRequest,
 } from "./store-client.ts";
 
-/** `open`; `refused`: the store does not run; `cut`: no answer comes. */
-export type DoorState = "open" | "refused" | "cut";
+/**
+ * `open`; `refused`: the store does not run; `cut`: nothing gets through; `mute`: requests do not get there; `deaf`: they
+ * do and are carried out, but no answer comes back.
+ */
+export type DoorState = "open" | "refused" | "cut" | "mute" | "deaf";
 
 interface Lease {
   readonly seconds: number;
@@ -59,6 +62,7 @@ export class SimulatedStore {
   readonly #before = new Map<string, StoredValue>();
   readonly #history: { readonly revision: number; readonly events: readonly StoreEvent[] }[] = [];
   readonly #followers = new Set<Follower>();
+  readonly #observers = new Set<(events: readonly StoreEvent[]) => void>();
   #revision = 1;
   /** The oldest revision that can be read and watched. */
   #oldest = 1;
@@ -82,6 +86,11 @@ export class SimulatedStore {
   /** Everything that is stored, in the order of keys. */
   get values(): readonly StoredValue[] {
     return this.#sorted();
+  }
+
+  /** Calls back within each transaction that changes something, before anyone else can hear of it. */
+  observe(observer: (events: readonly StoreEvent[]) => void): void {
+    this.#observers.add(observer);
   }
 
   /** A client of its own for one machine. */
@@ -166,7 +175,8 @@ export class SimulatedStore {
     signal.addEventListener("abort", follower.wake, { once: true });
     try {
       while (!signal.aborted) {
-        const batch = this.#running && door.state === "open" ? this.#batchFor(follower) : undefined;
+        const hears = door.state === "open" || door.state === "mute";
+        const batch = this.#running && hears ? this.#batchFor(follower) : undefined;
         if (batch !== undefined) yield batch;
         else await wake.promise;
         wake = Promise.withResolvers<void>();
@@ -204,6 +214,7 @@ export class SimulatedStore {
     this.writes += 1;
     this.#history.push({ revision: this.#revision, events });
     if (this.#history.length > mostRevisions) this.compact(this.#revision - mostRevisions / 2);
+    for (const observer of this.#observers) observer(events);
     this.wakeAll();
   }
 
@@ -302,7 +313,11 @@ export class SimulatedDoor implements StoreClient {
   async #call<T>({ signal, timeoutMs = 3000 }: CallOptions, answer: () => T): Promise<T> {
     await Promise.resolve();
     signal?.throwIfAborted();
-    if (this.#state === "cut") {
+    if (this.#state === "cut" || this.#state === "mute" || this.#state === "deaf") {
+      if (this.#state === "deaf" && this.#store.isRunning) {
+        this.#store.expire();
+        answer();
+      }
       await this.#store.clock.sleep(timeoutMs, signal);
       throw new SimulatedStoreError("TIMEOUT");
     }
