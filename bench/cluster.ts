@@ -120,6 +120,7 @@ async function submit(store: EtcdStore, numbers: readonly number[]): Promise<voi
   const nowMs = Date.now();
   const planned = plan({ kind: "submit", files, desired: "launched", replace: false }, emptyCluster, {
     bodies: () => undefined,
+    placements: { rulesOf: () => "missing" },
     context: { who: "bench", via: "bench", nowMs, newId: () => timeOrderedId(nowMs, systemRandom) },
   });
   await applyOperation(store, planned.operation, planned.bodies);

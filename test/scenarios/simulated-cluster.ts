@@ -165,6 +165,7 @@ export class SimulatedCluster implements AsyncDisposable {
     await this.clock.advance(0);
     const planned = plan(intent, this.snapshot, {
       bodies: (hash) => this.#bodies.get(hash),
+      placements: this.#placements,
       context: {
         who: "test",
         via: "test",

@@ -51,7 +51,10 @@ export class ChangeQueue {
     const loaded = await bodies.loadAll(bodiesFor(request.intent, snapshot), {
       signal: this.#context.signal,
     });
+    const { reader } = this.#context;
+    await reader.loadPlacements(snapshot);
     const planned = plan(request.intent, snapshot, {
+      placements: reader.placements,
       bodies: (hash) => loaded.get(hash) ?? bodies.get(hash),
       context: {
         who: request.who,

@@ -47,7 +47,7 @@ export class ClusterReader {
   async read(view: ClusterView): Promise<ReadCluster> {
     const { snapshot } = view;
     if (this.#last?.snapshot === snapshot) return this.#last;
-    const isWhole = await this.#loadPlacements(snapshot);
+    const isWhole = await this.loadPlacements(snapshot);
     if (this.#last?.snapshot === snapshot) return this.#last;
     const times = this.times(view);
     const facts = placementFacts(snapshot, this.placements, times);
@@ -72,7 +72,7 @@ export class ClusterReader {
   }
 
   /** Reads the placement rules of every unit; false when some could not be fetched. */
-  async #loadPlacements(snapshot: ClusterSnapshot): Promise<boolean> {
+  async loadPlacements(snapshot: ClusterSnapshot): Promise<boolean> {
     const missing = new Map<string, string[]>();
     const used = new Set<string>();
     for (const { hash, name } of snapshot.units.values()) {

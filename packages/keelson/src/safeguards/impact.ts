@@ -3,16 +3,22 @@ import type { ClusterSnapshot } from "../model/cluster.ts";
 import { allInstances } from "../model/instances.ts";
 import type { Change, Impact, Intent } from "../model/operation.ts";
 import { isTemplate } from "../model/unit-name.ts";
+import type { Dependents } from "./dependents.ts";
 import type { Draft } from "./draft.ts";
 
-export function impactOf(intent: Intent, { changes }: Draft, snapshot: ClusterSnapshot): Impact {
-  const affected = changes.filter(takesAway);
+/** Units and instances that stop because they require what stops count as if they were named. */
+export function impactOf(
+  intent: Intent,
+  { changes, dependents }: Pick<Draft, "changes"> & { readonly dependents: Dependents },
+  snapshot: ClusterSnapshot,
+): Impact {
+  const affected = new Set([...changes.filter(takesAway).map(({ unit }) => unit), ...dependents.units]).size;
   const total = snapshot.units.size;
   return {
-    affected: affected.length,
+    affected,
     total,
-    percent: total === 0 ? 0 : Math.round((affected.length / total) * 1000) / 10,
-    instances: stoppedInstances(changes, snapshot),
+    percent: total === 0 ? 0 : Math.round((affected / total) * 1000) / 10,
+    instances: stoppedInstances(changes, snapshot, dependents),
     reversible: reversibility(intent, changes),
   };
 }
@@ -28,7 +34,11 @@ function takesAway({ before, after }: Change): boolean {
 }
 
 /** Instances on machines that were to run and are no longer to run. */
-function stoppedInstances(changes: readonly Change[], snapshot: ClusterSnapshot): number {
+function stoppedInstances(
+  changes: readonly Change[],
+  snapshot: ClusterSnapshot,
+  { stopped: dependents }: Dependents,
+): number {
   if (changes.length === 0) return 0;
   const units = new Map(snapshot.units);
   for (const { unit, after } of changes) {
@@ -39,7 +49,8 @@ function stoppedInstances(changes: readonly Change[], snapshot: ClusterSnapshot)
   let stopped = 0;
   for (const entries of snapshot.schedule.values()) {
     for (const { unit, companion, desired } of entries.values()) {
-      if (!companion && desired === "launched" && wanted.get(unit)?.desired !== "launched") stopped += 1;
+      if (companion || desired !== "launched") continue;
+      if (dependents.has(unit) || wanted.get(unit)?.desired !== "launched") stopped += 1;
     }
   }
   return stopped;

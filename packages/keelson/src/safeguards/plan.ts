@@ -4,7 +4,9 @@
 import { KeelError } from "../base/errors.ts";
 import type { BodySource, ClusterSnapshot } from "../model/cluster.ts";
 import { type Intent, undoMs } from "../model/operation.ts";
+import type { PlacementSource } from "../model/placement/cache.ts";
 import { planDesired, planDestroy, planRestart, planScale } from "./desired-state.ts";
+import { dependentsOf, notesOnDependents } from "./dependents.ts";
 import type { Draft, PlanInput } from "./draft.ts";
 import { impactOf } from "./impact.ts";
 import { planUndo } from "./inverse.ts";
@@ -20,12 +22,17 @@ import { planSubmit } from "./submission.ts";
 export function plan(
   intent: Intent,
   snapshot: ClusterSnapshot,
-  { bodies, context }: { readonly bodies: BodySource; readonly context: PlanContext },
+  {
+    bodies,
+    placements,
+    context,
+  }: { readonly bodies: BodySource; readonly placements: PlacementSource; readonly context: PlanContext },
 ): OperationPlan {
   const input = { snapshot, bodies, context };
   const id = context.newId();
   const draft = withRollouts(draftOf(intent, input), input, id);
-  const impact = impactOf(intent, draft, snapshot);
+  const dependents = dependentsOf(draft.changes, snapshot, placements);
+  const impact = impactOf(intent, { ...draft, dependents }, snapshot);
   return {
     intent,
     operation: {
@@ -46,7 +53,7 @@ export function plan(
     forgetsOperations: draft.forgetsOperations ?? 0,
     removesMember: draft.removesMember,
     unchanged: draft.unchanged ?? [],
-    notes: draft.notes ?? [],
+    notes: [...(draft.notes ?? []), ...notesOnDependents(dependents)],
   };
 }
 

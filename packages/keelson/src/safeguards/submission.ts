@@ -141,9 +141,11 @@ function refuseEmptyTemplate({ name, replicas }: Unit, intent: Submit): void {
 function notesOn(file: SubmittedFile, files: readonly SubmittedFile[], { snapshot }: PlanInput): string[] {
   const isKnown = (name: string): boolean =>
     snapshot.units.has(name) || files.some((one) => one.name === name);
-  const { references, pod, machineOf } = file.rules;
+  const { references, pod, machineOf, afterUnits, requiresUnits } = file.rules;
   const missing = [...references, ...(pod === undefined ? [] : [pod])].filter((name) => !isKnown(name));
-  const peers = machineOf.filter((name) => !isKnown(name) && !isKnown(name.replace(/@.*(?=\.)/, "@")));
+  const peers = [...new Set([...machineOf, ...requiresUnits, ...afterUnits])].filter(
+    (name) => !isKnown(name) && !isKnown(name.replace(/@.*(?=\.)/, "@")),
+  );
   return [
     ...missing.map((name) => `${file.name} refers to ${name}, which the cluster does not have`),
     ...peers.map((name) => `${file.name} waits for ${name}, which the cluster does not have`),

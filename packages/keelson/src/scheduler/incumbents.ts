@@ -146,7 +146,7 @@ export class Incumbents {
         else this.withdraw(site, entry, "it is not wanted any more");
         continue;
       }
-      const why = this.#whyNotStay(unit, site, replacers);
+      const why = this.#scene.gates.barring(unit) ?? this.#whyNotStay(unit, site, replacers);
       if (why !== undefined) {
         this.withdraw(site, entry, why);
         continue;
@@ -167,6 +167,8 @@ export class Incumbents {
     const unit = wanted.placeables.get(name);
     const site = this.board.site(to);
     if (unit === undefined || site === undefined) return;
+    const barred = this.#scene.gates.barring(unit);
+    if (barred !== undefined) return void this.withdraw(site, entry, barred);
     const here = { site, unit, entry };
     const old = this.#standing.find((one) => one.unit === unit && one.site.machine.id === from);
     const rejection = rejectionWithoutCompany(unit, site, this.board);
@@ -290,7 +292,7 @@ export class Incumbents {
         entry.takesOver === takesOver &&
         !isOutdated(entry, hash) &&
         holds(entry.avoids, unit.avoids);
-      if (isCurrent) continue;
+      if (isCurrent || this.#isHeldBack({ site, unit, entry })) continue;
       const { because } = entry;
       const placed = takesOver === undefined || entry.hash === hash ? entry.placed : facts.wallMs;
       const failedHandover = entry.failedHandover?.hash === hash ? entry.failedHandover : undefined;
@@ -302,6 +304,18 @@ export class Incumbents {
       const renewed = isOutdated(entry, hash) ? withoutLesson(order, entry.failedHandover) : order;
       ledger.put(machine, isKept ? { ...entry, ...lesson } : { ...renewed, placed, ...lesson });
     }
+  }
+
+  /** Whether what is stopped here is to start, and waits for what it depends on. */
+  #isHeldBack({ site, unit, entry }: Standing): boolean {
+    const { snapshot, gates, unplaced } = this.#scene;
+    if (unit.instance.desired !== "launched") return false;
+    const active = snapshot.statuses.get(site.machine.id)?.get(unit.name)?.active;
+    const isStopped = active === undefined || active === "inactive" || active === "failed";
+    if (entry.desired === "launched" && !isStopped) return false;
+    const held = gates.hold(unit, { hasRun: false });
+    if (held !== undefined) unplaced.set(unit.name, held);
+    return held !== undefined;
   }
 }
 

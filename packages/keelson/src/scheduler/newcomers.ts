@@ -43,6 +43,12 @@ export class Newcomers {
   }
 
   #placeGlobal(unit: Placeable): void {
+    const isSomewhere = this.#board.machinesOf(unit.name).length > 0;
+    const held = this.#scene.gates.hold(unit, { hasRun: false });
+    if (held !== undefined) {
+      if (!isSomewhere) this.#scene.unplaced.set(unit.name, held);
+      return;
+    }
     const rejections = new Map<string, Rejection>();
     for (const site of this.#board.sites()) {
       if (site.units.has(unit.name) || !hasWorkOn(unit, site.machine.id)) continue;
@@ -63,6 +69,12 @@ export class Newcomers {
       this.#scene.unplaced.set(unit.name, { reason, final: false });
       return;
     }
+    const hasRun = stranded !== undefined || this.#hasLeft(unit.name);
+    const held = this.#scene.gates.hold(unit, { hasRun });
+    if (held !== undefined) {
+      this.#scene.unplaced.set(unit.name, held);
+      return;
+    }
     const outcome = this.#findSite(unit);
     if ("reason" in outcome) {
       // Whoever waits for company waits only as long as that does.
@@ -79,6 +91,11 @@ export class Newcomers {
     const moved = departure && `moved from ${departure.name}: ${departure.cause}`;
     const because = moved === undefined ? outcome.because : `${moved}; ${outcome.because}`;
     this.#give(unit, outcome.site, because);
+  }
+
+  /** Whether it ran until now and is on its way from one machine to another. */
+  #hasLeft(name: string): boolean {
+    return this.#incumbents.stopping.has(name) || this.#scene.snapshot.moves.has(name);
   }
 
   #waits(name: string): boolean {

@@ -7,6 +7,7 @@ import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import type { Board } from "./board.ts";
 import { planCompanions } from "./companions.ts";
+import { Gates } from "./gates.ts";
 import { type Departures, judgeDepartures } from "./departures.ts";
 import { Incumbents } from "./incumbents.ts";
 import { Ledger } from "./ledger.ts";
@@ -34,16 +35,18 @@ export interface Pass {
 export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, facts: SchedulerFacts): Pass {
   const wanted = wantedInstances(snapshot, placements, facts.wallMs);
   const departures = judgeDepartures(snapshot, facts);
+  const gates = new Gates({ snapshot, wanted });
   const ledger = new Ledger();
   const unplaced = new Map<string, Unplaced>();
   for (const [name, { reason, final }] of wanted.problems) unplaced.set(name, { reason, final });
-  const scene = { snapshot, placements, facts, wanted, departures, ledger, unplaced };
+  const scene = { snapshot, placements, facts, wanted, departures, ledger, unplaced, gates };
   const incumbents = new Incumbents(scene);
   incumbents.judge();
   const moves = new Moves(scene, incumbents);
   moves.begin();
   incumbents.renew();
   new Newcomers(scene, incumbents).place();
+  gates.explain(unplaced);
   planCompanions(scene, incumbents.board);
   const ends = [departures.againMs, incumbents.againMs, moves.againMs].filter((ms) => ms !== undefined);
   const plan: Plan = {
@@ -51,7 +54,7 @@ export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, 
     unplaced,
     alarms: departures.alarms,
     stays: moves.stays,
-    awaitsReports: incumbents.stopping.size > 0 || moves.awaitsReports,
+    awaitsReports: incumbents.stopping.size > 0 || gates.awaitsReports || moves.awaitsReports,
     againMs: ends.length === 0 ? undefined : Math.min(...ends),
   };
   return { plan, board: incumbents.board, wanted, departures };
@@ -65,5 +68,6 @@ export interface Scene {
   readonly wanted: Wanted;
   readonly departures: Departures;
   readonly ledger: Ledger;
+  readonly gates: Gates;
   readonly unplaced: Map<string, Unplaced>;
 }

@@ -4,6 +4,7 @@ import { KeelError } from "../../src/base/errors.ts";
 import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Member } from "../../src/model/machine.ts";
 import type { Intent, Operation } from "../../src/model/operation.ts";
+import { PlacementCache } from "../../src/model/placement/cache.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
 import type { Unit } from "../../src/model/unit.ts";
 import type { OperationPlan } from "../../src/safeguards/operation-plan.ts";
@@ -21,6 +22,7 @@ export class Bench {
   readonly schedule = new Map<string, Map<string, ScheduleEntry>>();
   readonly statuses = new Map<string, Map<string, UnitStatus>>();
   readonly machines = new Map<string, never>();
+  readonly placements = new PlacementCache((hash) => this.bodies.get(hash));
   nowMs = 1_000_000;
   #ids = 0;
 
@@ -28,6 +30,7 @@ export class Bench {
     this.nowMs += 1000;
     return plan(intent, this.snapshot(), {
       bodies: (hash) => this.bodies.get(hash),
+      placements: this.placements,
       context: {
         who: "ada",
         via: "test",
