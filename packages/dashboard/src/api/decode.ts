@@ -68,6 +68,8 @@ const unitState = word<UnitState>([
   "starting",
   "waiting",
   "failed",
+  "running",
+  "succeeded",
   "degraded",
 ]);
 const instanceState = word<InstanceState>([
@@ -79,6 +81,8 @@ const instanceState = word<InstanceState>([
   "failed",
   "stopped",
   "loaded",
+  "running",
+  "succeeded",
   "unknown",
 ]);
 

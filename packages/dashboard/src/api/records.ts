@@ -25,6 +25,8 @@ export type InstanceState =
   | "failed"
   | "stopped"
   | "loaded"
+  | "running"
+  | "succeeded"
   | "unknown";
 
 export interface Instance {
@@ -46,7 +48,16 @@ export interface Instance {
   readonly companion: boolean;
 }
 
-export type UnitState = "healthy" | "loaded" | "inactive" | "starting" | "waiting" | "degraded" | "failed";
+export type UnitState =
+  | "healthy"
+  | "loaded"
+  | "inactive"
+  | "starting"
+  | "waiting"
+  | "degraded"
+  | "failed"
+  | "running"
+  | "succeeded";
 
 export interface Unit {
   readonly name: string;

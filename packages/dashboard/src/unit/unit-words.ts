@@ -16,6 +16,8 @@ export function unitLook({ state, wanted }: Pick<Unit, "state" | "wanted">): Loo
     waiting: { tone: "warn", word: "waiting for a machine" },
     degraded: { tone: "warn", word: wanted > 1 ? "in part" : "in trouble" },
     failed: { tone: "bad", word: "failed" },
+    running: { tone: "busy", word: "runs to its end" },
+    succeeded: { tone: "good", word: "succeeded" },
   };
   return looks[state];
 }
@@ -30,6 +32,8 @@ export function instanceLook(state: InstanceState): Look {
     failed: { tone: "bad", word: "failed" },
     stopped: { tone: "mute", word: "stopped" },
     loaded: { tone: "mute", word: "loaded" },
+    running: { tone: "busy", word: "runs to its end" },
+    succeeded: { tone: "good", word: "succeeded" },
     unknown: { tone: "warn", word: "not known" },
   };
   return looks[state];
@@ -37,7 +41,7 @@ export function instanceLook(state: InstanceState): Look {
 
 /** Whether there is nothing more to be done for the unit. */
 export function isAsDesired({ state }: Pick<Unit, "state">): boolean {
-  return state === "healthy" || state === "loaded" || state === "inactive";
+  return ["healthy", "loaded", "inactive", "succeeded"].includes(state);
 }
 
 /** From its placing to each step, in the order in which they came: `image 1.2 s · started 1.4 s`. */

@@ -1,7 +1,11 @@
 // What the scheduler makes of a snapshot, for those who show it.
+import { KeelError } from "../base/errors.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
+import { clusterTimerTarget } from "../model/cluster-timer.ts";
 import { instancesOf } from "../model/instances.ts";
+import { dueRun } from "../model/job.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
+import type { Unit } from "../model/unit.ts";
 import type { SchedulerFacts } from "../scheduler/plan.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import type { PlacementFacts } from "./views/cluster-projection.ts";
@@ -26,7 +30,8 @@ export function placementFacts(
   facts: SchedulerFacts,
 ): SchedulingFacts {
   const orders = countOrders(snapshot);
-  const missing = withoutOrder(snapshot, orders);
+  const missing = withoutOrder(snapshot, orders, placements);
+  const jobs = Map.groupBy(snapshot.jobs.values(), ({ unit }) => unit);
   const asks = missing.size > 0 || isMoving(snapshot);
   const plan = asks ? schedule(snapshot, placements, facts) : undefined;
   const unplaced = plan?.unplaced ?? new Map<string, never>();
@@ -42,6 +47,8 @@ export function placementFacts(
     stays: plan?.stays ?? new Map<string, never>(),
     wanted(name) {
       const unit = snapshot.units.get(name);
+      const runs = jobs.get(name);
+      if (unit?.desired !== "loaded" && runs !== undefined) return runs.length;
       if (!unit || unit.desired === "inactive") return 0;
       if (isGlobal(snapshot, placements, name)) return orders.get(name) ?? (waiting.has(name) ? 1 : 0);
       return instancesOf(unit, snapshot.units).length;
@@ -57,14 +64,39 @@ const isMoving = ({ moves, machineSettings }: ClusterSnapshot): boolean =>
 function withoutOrder(
   snapshot: ClusterSnapshot,
   orders: ReadonlyMap<string, number>,
+  placements: PlacementSource,
 ): ReadonlyMap<string, string> {
   const missing = new Map<string, string>();
   for (const unit of snapshot.units.values()) {
-    if (unit.desired === "inactive") continue;
-    for (const { name } of instancesOf(unit, snapshot.units))
-      if (!orders.has(name)) missing.set(name, unit.name);
+    if (unit.desired === "inactive" || isPlacedForRuns(unit, placements)) continue;
+    for (const { name } of instancesOf(unit, snapshot.units)) {
+      if (!orders.has(name) && !isClusterTimer(name, unit, { snapshot, placements }))
+        missing.set(name, unit.name);
+    }
+  }
+  for (const job of snapshot.jobs.values()) {
+    if (dueRun(job) !== undefined && !orders.has(job.instance)) missing.set(job.instance, job.unit);
   }
   return missing;
+}
+
+/** It has a place only while it has a run: its jobs say what it waits for. */
+function isPlacedForRuns({ name, hash, desired }: Unit, placements: PlacementSource): boolean {
+  const rules = placements.rulesOf(hash, name);
+  const isJob = rules !== "missing" && !(rules instanceof KeelError) && rules.batch !== undefined;
+  return isJob && desired === "launched";
+}
+
+function isClusterTimer(name: string, { hash }: Unit, { snapshot, placements }: Context): boolean {
+  if (!name.endsWith(".timer")) return false;
+  const rules = placements.rulesOf(hash, name);
+  if (rules === "missing" || rules instanceof KeelError) return false;
+  return clusterTimerTarget(name, rules, snapshot.units) !== undefined;
+}
+
+interface Context {
+  readonly snapshot: ClusterSnapshot;
+  readonly placements: PlacementSource;
 }
 
 function isGlobal(snapshot: ClusterSnapshot, placements: PlacementSource, name: string): boolean {

@@ -13,6 +13,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes, metricsRoute } from "./routes/health.ts";
 import { historyRoutes } from "./routes/history.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { jobRoutes } from "./routes/jobs.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { storeRoutes } from "./routes/store.ts";
 import { storeBackupRoutes } from "./routes/store-backup.ts";
@@ -70,6 +71,7 @@ function ownRoutes(context: ApiContext, changes: ChangeQueue, fleet: FleetApi): 
   historyRoutes(routes, context);
   operationRoutes(routes, context, changes);
   fleetRoutes(routes, context, fleet);
+  jobRoutes(routes, context);
   imageRoutes(routes, context);
   archiveRoutes(routes, context);
   storeRoutes(routes, context);

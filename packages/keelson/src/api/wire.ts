@@ -41,7 +41,8 @@ export interface MachineView {
 
 /**
  * An instance in one word: `waiting` for a machine, `placed` with no word from the machine yet, `starting`,
- * `healthy`, `unhealthy`, `failed`, `stopped`, `loaded` (there and not asked to run), `unknown` (its machine is lost).
+ * `healthy`, `unhealthy`, `failed`, `stopped`, `loaded` (there and not asked to run), `unknown` (its machine is lost);
+ * of a unit that runs to its end also `running` and `succeeded`.
  */
 export const instanceStates = [
   "waiting",
@@ -52,6 +53,8 @@ export const instanceStates = [
   "failed",
   "stopped",
   "loaded",
+  "running",
+  "succeeded",
   "unknown",
 ] as const;
 export type InstanceState = (typeof instanceStates)[number];
@@ -97,6 +100,8 @@ export const unitStates = [
   "waiting",
   "degraded",
   "failed",
+  "running",
+  "succeeded",
 ] as const;
 export type UnitState = (typeof unitStates)[number];
 
@@ -117,6 +122,76 @@ export interface UnitView {
   readonly owner: string;
   readonly created: number;
   readonly changed: number;
+}
+
+/** One run of a unit that runs to its end. Times are Unix milliseconds, null for what has not happened. */
+export interface RunView {
+  /** Counts the runs, from 1. */
+  readonly number: number;
+  /** What started it, in words. */
+  readonly cause: string;
+  readonly state: "waiting" | "running" | "succeeded" | "failed";
+  /** From 1: it counts on after a failure, and after the loss of a machine. */
+  readonly attempt: number;
+  readonly failures: number;
+  readonly losses: number;
+  /** Machine id of the last attempt. */
+  readonly machine: string | null;
+  readonly machineName: string | null;
+  readonly hash: string;
+  /** systemd's, of the last attempt: `journalctl _SYSTEMD_INVOCATION_ID=`. */
+  readonly invocation: string;
+  /** Why it failed, or what its last attempt failed of; empty otherwise. */
+  readonly reason: string;
+  /** Exit status of the last attempt. */
+  readonly status: number | null;
+  readonly asked: number;
+  readonly started: number | null;
+  readonly ended: number | null;
+  /** When the next attempt begins. */
+  readonly notBefore: number | null;
+}
+
+export interface JobView {
+  /** The instance; of a global unit `<instance>@<machine>`. */
+  readonly name: string;
+  readonly instance: string;
+  readonly unit: string;
+  /** Of a global unit: the machine that these are the runs of. */
+  readonly machine: string | null;
+  readonly machineName: string | null;
+  /** The newest first: the one under way, and the last 20 results. */
+  readonly runs: readonly RunView[];
+}
+
+/** `GET /v1/jobs`. */
+export interface JobsView {
+  readonly revision: number;
+  readonly jobs: readonly JobView[];
+}
+
+/** A timer that the leader fires for the whole cluster. */
+export interface TimerView {
+  readonly name: string;
+  readonly unit: string;
+  /** What it starts. */
+  readonly target: string;
+  readonly desired: DesiredState;
+  readonly activated: number | null;
+  /** The last due time, and what became of it. */
+  readonly last: number | null;
+  readonly outcome: string;
+  /** When it fires, and the due time without the random delay. */
+  readonly next: number | null;
+  readonly due: number | null;
+  /** Why it does not fire; empty when it does. */
+  readonly reason: string;
+}
+
+/** `GET /v1/timers`. */
+export interface TimersView {
+  readonly revision: number;
+  readonly timers: readonly TimerView[];
 }
 
 /** An operation without its changes. */

@@ -273,6 +273,13 @@ const entries = {
     remedy: "`keel rollout resume UNIT` goes on, `keel rollback UNIT` goes back.",
     exit: "partly",
   },
+  "KEEL-561": {
+    title: "The unit has no runs",
+    meaning:
+      "Runs are kept of units that run to their end: Type=oneshot without RemainAfterExit=, once somebody or a timer has started them.",
+    remedy: "`keel start UNIT` runs one; `keel jobs` lists those that have run.",
+    exit: "notFound",
+  },
   "KEEL-581": {
     title: "Options that make no unit file",
     meaning:

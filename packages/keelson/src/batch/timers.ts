@@ -6,7 +6,7 @@ import { KeelError } from "../base/errors.ts";
 import { clusterTimerTarget, type TimerTarget } from "../model/cluster-timer.ts";
 import type { Decider, DeciderScene, Decision } from "../model/decision.ts";
 import { type Instance, instancesOf } from "../model/instances.ts";
-import { type Job, openRun, type TimerRecord } from "../model/job.ts";
+import { type Job, openRun, type TimerRecord, timerStopped } from "../model/job.ts";
 import type { Machine } from "../model/machine.ts";
 import { effectiveMachines } from "../model/machine-metadata.ts";
 import type { Operation } from "../model/operation.ts";
@@ -38,7 +38,7 @@ function decide(scene: DeciderScene): Decision {
     const { name } = timer.instance;
     seen.add(name);
     const before = snapshot.timers.get(name);
-    if (before === undefined && timer.instance.desired !== "launched") continue;
+    if (before === undefined && timer.instance.desired === "inactive") continue;
     const { record, operation } = firing.look(timer, before);
     if (record.next > 0) nextWallMs = Math.min(nextWallMs, record.next);
     awaitsReports ||= timer.rules.onUnitActiveMs.length + timer.rules.onUnitInactiveMs.length > 0;
@@ -222,7 +222,7 @@ class Firing {
 const notEnded = "left out: the run before had not ended";
 
 function whyNot({ desired }: Instance, { ofMachine, ...rules }: TimerRules): string {
-  if (desired !== "launched") return "it is stopped";
+  if (desired !== "launched") return timerStopped;
   if (ofMachine.length > 0)
     return `${ofMachine.join("= and ")}= means a machine, and this timer is the cluster’s: ${remedy}`;
   const triggers = [rules.calendars, rules.onActiveMs, rules.onUnitActiveMs, rules.onUnitInactiveMs];

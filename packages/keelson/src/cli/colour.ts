@@ -25,7 +25,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-const goodStates = new Set(["healthy", "active", "running", "launched", "ok", "present"]);
+const goodStates = new Set(["healthy", "active", "running", "launched", "ok", "present", "succeeded"]);
 const badStates = new Set(["failed", "unhealthy", "gone", "lost", "missing"]);
 const movingStates = new Set([
   "starting",

@@ -78,6 +78,9 @@ export const commandTable: readonly CommandEntry[] = [
   entry("Look", "status", "Show systemd’s view of units", () => import("./commands/status.ts")),
   entry("Look", "journal", "Show the journal of units", () => import("./commands/journal.ts")),
   entry("Look", "why", "Say why a unit is where it is, or why not", () => import("./commands/why.ts")),
+  entry("Look", "jobs", "List what runs to its end, and how it went", () => import("./commands/jobs.ts")),
+  entry("Look", "runs", "Show the runs of units that run to their end", () => import("./commands/runs.ts")),
+  entry("Look", "timers", "List the timers of the cluster", () => import("./commands/timers.ts")),
   entry("Look", "events", "Tell what happened, and why", () => import("./commands/events.ts")),
   entry(
     "Look",

@@ -6,12 +6,14 @@ import type {
   HealthView,
   HistoryStart,
   ImageView,
+  JobsView,
   MoveLine,
   OperationSummary,
   OperationView,
   PlanView,
   ProgressView,
   SnapshotView,
+  TimersView,
   StoreStatusView,
   TimelineView,
   WhatIfView,
@@ -167,6 +169,59 @@ const progress = z.looseObject({
       state: z.enum(["pending", "ready", "failed"]),
       reason: text,
       ms: z.number(),
+    }),
+  ),
+});
+
+const time = z.nullable(z.number());
+
+const run = z.looseObject({
+  number: z.number(),
+  cause: text,
+  state: z.enum(["waiting", "running", "succeeded", "failed"]),
+  attempt: z.number(),
+  failures: z.number(),
+  losses: z.number(),
+  machine: z.nullable(text),
+  machineName: z.nullable(text),
+  hash: text,
+  invocation: text,
+  reason: text,
+  status: z.nullable(z.number()),
+  asked: z.number(),
+  started: time,
+  ended: time,
+  notBefore: time,
+});
+
+const jobs = z.looseObject({
+  revision: z.number(),
+  jobs: z.array(
+    z.looseObject({
+      name: text,
+      instance: text,
+      unit: text,
+      machine: z.nullable(text),
+      machineName: z.nullable(text),
+      runs: z.array(run),
+    }),
+  ),
+});
+
+const timers = z.looseObject({
+  revision: z.number(),
+  timers: z.array(
+    z.looseObject({
+      name: text,
+      unit: text,
+      target: text,
+      desired,
+      activated: time,
+      last: time,
+      outcome: text,
+      next: time,
+      due: time,
+      reason: text,
     }),
   ),
 });
@@ -344,6 +399,8 @@ export const answers = {
     z.looseObject({ operations: z.array(operationSummary) }),
   ),
   progress: answer<ProgressView>(progress),
+  jobs: answer<JobsView>(jobs),
+  timers: answer<TimersView>(timers),
   why: answer<WhyView>(why),
   whatIf: answer<WhatIfView>(whatIf),
   timeline: answer<TimelineView>(timeline),

@@ -10,12 +10,14 @@ import type {
   HealthView,
   HistoryStart,
   ImageView,
+  JobsView,
   OperationSummary,
   OperationView,
   PlanView,
   ProgressView,
   SnapshotView,
   TimelineView,
+  TimersView,
   WhatIfView,
   WhyView,
 } from "../api/wire.ts";
@@ -122,6 +124,14 @@ export class DaemonClient {
 
   why(unit: string): Promise<WhyView> {
     return this.#get(`/v1/why/${encodeURIComponent(unit)}`, answers.why);
+  }
+
+  jobs(): Promise<JobsView> {
+    return this.#get("/v1/jobs", answers.jobs);
+  }
+
+  timers(): Promise<TimersView> {
+    return this.#get("/v1/timers", answers.timers);
   }
 
   timeline(unit: string): Promise<TimelineView> {

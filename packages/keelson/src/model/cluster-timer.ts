@@ -1,5 +1,5 @@
-// Timers of the cluster: a timer whose unit the cluster has, and that is not global, is fired by the leader, once for
-// all machines. Any other is systemd's, on the machine where it is placed.
+// Timers of the cluster: a timer whose unit the cluster has is fired by the leader, once for all machines. A global
+// one, and one that MachineOf= puts beside its unit, is systemd's on its machine, as is one whose unit is not ours.
 import { serviceNameOf } from "@keelson/systemd";
 import type { PlacementRules } from "./placement/rules.ts";
 import type { Unit } from "./unit.ts";
@@ -21,7 +21,7 @@ export interface TimerTarget {
  */
 export function clusterTimerTarget(
   name: string,
-  { timer, global }: Pick<PlacementRules, "timer" | "global">,
+  { timer, global, machineOf }: Pick<PlacementRules, "timer" | "global" | "machineOf">,
   units: ReadonlyMap<string, Unit>,
 ): TimerTarget | undefined {
   if (timer === undefined || global) return undefined;
@@ -32,7 +32,7 @@ export function clusterTimerTarget(
   for (const instance of [wanted, ...candidates]) {
     const isMeant = instance === wanted || timer.unit === undefined || serviceNameOf(instance) === wanted;
     const unit = isMeant && isRunnable(instance) ? recordOf(instance, units) : undefined;
-    if (unit !== undefined) return { instance, unit };
+    if (unit !== undefined) return machineOf.includes(instance) ? undefined : { instance, unit };
   }
   return undefined;
 }

@@ -76,6 +76,9 @@ export function dueRun(job: Job | undefined): JobRun | undefined {
 /** What an order for the run's present attempt says. A machine begins one only once. */
 export const attemptOf = ({ id, failures }: JobRun): string => `${id}.${failures}`;
 
+/** The reason of a timer that nobody has started. */
+export const timerStopped = "it is stopped";
+
 /** `timers/<name>`: when a timer of the cluster fired last, and when it fires next. */
 export const timerCodec = recordCodec(
   "timer",

@@ -6,6 +6,7 @@ import type { Change, Operation } from "../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Unit } from "../model/unit.ts";
+import { jobVerdicts, timerVerdicts } from "./run-progress.ts";
 import { moveItems } from "./move-progress.ts";
 import { isOpen, numberOf, rolloutKey, versionList, versionsOf } from "../model/version-of.ts";
 
@@ -200,6 +201,8 @@ function wantedItems(
   { unit, want, own }: { readonly unit: Unit; readonly want: Want; readonly own?: OwnRollout | undefined },
   scene: Scene,
 ): ProgressItem[] {
+  const others = withoutPlace(instance, { unit, want }, scene);
+  if (others !== undefined) return others;
   const versions = versionsOf(unit, scene.snapshot);
   const ordered = (scene.places.get(instance) ?? []).filter(({ entry }) => entry !== undefined);
   const common = { instance, unit: unit.name, want };
@@ -217,6 +220,24 @@ function wantedItems(
     const since = place.status?.since ?? scene.facts.nowMs;
     const ms = state === "ready" ? Math.max(0, since - scene.operation.at) : age(scene);
     return { ...common, machine: place.machine, state, reason, ms };
+  });
+}
+
+/** Runs, and timers of the cluster: neither is where it is for good. `undefined` for everything else. */
+function withoutPlace(
+  instance: string,
+  { unit, want }: { readonly unit: Unit; readonly want: Want },
+  scene: Scene,
+): ProgressItem[] | undefined {
+  const { snapshot, facts } = scene;
+  const { machines, members } = snapshot;
+  const nameOf = (id: string): string => machines.get(id)?.name ?? members.get(id)?.name ?? id.slice(0, 8);
+  const found =
+    jobVerdicts(instance, unit, { snapshot, waiting: facts.waiting.get(instance), nameOf }) ??
+    timerVerdicts(instance, unit, snapshot);
+  return found?.map(({ machine, state, reason, at }) => {
+    const ms = state === "pending" ? age(scene) : Math.max(0, at - scene.operation.at);
+    return { instance, unit: unit.name, want, machine, state, reason, ms };
   });
 }
 

@@ -15,6 +15,7 @@ import { instanceOn, instanceWaiting, unitOf } from "./instance-view.ts";
 import type { InstanceSources } from "./instance-view.ts";
 import { machineView } from "./machine-view.ts";
 import { newestFirst, operationSummary } from "./operation-view.ts";
+import { runInstances } from "./run-instances.ts";
 import { unitView } from "./unit-view.ts";
 import { ViewMemory } from "./view-memory.ts";
 
@@ -72,6 +73,8 @@ export class ClusterProjection {
       const make = (): InstanceView => instanceWaiting({ name, unit, hash, desired, reason });
       this.#instances.keep(`/${name}`, [hash, desired, reason], make);
     }
+    for (const one of runInstances(snapshot, facts.waiting))
+      this.#instances.keep(one.key, one.from, () => one.view);
     return this.#instances.finish();
   }
 

@@ -85,7 +85,7 @@ export function instanceWaiting({
 export function isAsDesired(instance: InstanceView): boolean {
   switch (instance.desired) {
     case "launched":
-      return instance.state === "healthy";
+      return instance.state === "healthy" || instance.state === "succeeded";
     case "loaded":
       return instance.state === "loaded";
     case "inactive":
@@ -105,11 +105,15 @@ function outcome(sources: InstanceSources): { readonly state: InstanceState; rea
     return { state: "starting", reason: status.reason || (isFirst ? "being started" : "being restarted") };
   }
   const state = stateOf(entry, status);
-  const isWanted = state === "healthy" || state === "loaded";
+  const isWanted = ["healthy", "loaded", "running", "succeeded"].includes(state);
   return { state, reason: isWanted ? "" : status.reason || systemdWords(status) };
 }
 
 function stateOf(entry: ScheduleEntry, status: UnitStatus): InstanceState {
+  if (entry.run !== undefined && entry.run === status.run) {
+    if (status.ended?.result === "succeeded") return "succeeded";
+    if (status.ended === undefined && status.health !== "failed") return "running";
+  }
   if (entry.desired === "loaded" && status.health === "stopped") return "loaded";
   switch (status.health) {
     case "starting":

@@ -12,6 +12,7 @@ const gravity: readonly InstanceState[] = [
   "waiting",
   "placed",
   "starting",
+  "running",
 ];
 
 /** `instances` are the unit's own, without companions; `wanted` how many there should be. */
@@ -25,7 +26,10 @@ export function unitView(unit: Unit, instances: readonly InstanceView[], wanted:
   return {
     name: unit.name,
     desired: unit.desired,
-    state: stateOf(unit, wanted, healthy, worst?.state),
+    state:
+      ordered.length > 0 && ordered.every(({ state }) => state === "succeeded")
+        ? "succeeded"
+        : stateOf(unit, wanted, { healthy, worst: worst?.state }),
     reason: worst ? reasonOf(worst, unit) : leaving > 0 ? `${leaving} being removed` : "",
     hash: unit.hash,
     replicas: unit.replicas,
@@ -39,8 +43,12 @@ export function unitView(unit: Unit, instances: readonly InstanceView[], wanted:
   };
 }
 
-function stateOf(unit: Unit, wanted: number, healthy: number, worst: InstanceState | undefined): UnitState {
-  if (unit.desired === "inactive" || wanted === 0) return "inactive";
+function stateOf(
+  unit: Unit,
+  wanted: number,
+  { healthy, worst }: { readonly healthy: number; readonly worst: InstanceState | undefined },
+): UnitState {
+  if (wanted === 0) return "inactive";
   if (worst === undefined)
     return healthy < wanted ? "starting" : unit.desired === "loaded" ? "loaded" : "healthy";
   switch (worst) {
@@ -56,7 +64,10 @@ function stateOf(unit: Unit, wanted: number, healthy: number, worst: InstanceSta
     case "starting":
     case "healthy":
     case "loaded":
+    case "succeeded":
       return "starting";
+    case "running":
+      return "running";
   }
 }
 
