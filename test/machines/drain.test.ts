@@ -1,0 +1,148 @@
+// A machine is taken out of service and put back, on three real machines. Copies are counted from the host, and
+// replicas are asked over the network meanwhile.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Cluster, DoubleWatch, probeUnit, runningProbes, sleep } from "../support/cluster.ts";
+import { whyNoMachines } from "../support/machines.ts";
+
+const cluster = new Cluster(`t${process.pid}-drain`);
+const skip = whyNoMachines();
+const replicas = 6;
+const singles = ["one-1.service", "one-2.service", "one-3.service"];
+let folder = "";
+
+const machineOf = (unit: string): string[] =>
+  runningProbes(cluster.name)
+    .filter((probe) => probe.unit === unit)
+    .map(({ machine }) => machine);
+
+const on = (machine: string): string[] =>
+  runningProbes(cluster.name)
+    .filter((probe) => probe.machine === machine)
+    .map(({ unit }) => unit)
+    .toSorted();
+
+const isReplica = (unit: string): boolean => unit.startsWith("web@");
+
+/** The least number of replicas that ran at any moment, the most copies of one, and how many were looked at. */
+class Count {
+  fewest = replicas;
+  mostCopies = 0;
+  samples = 0;
+  #stopped = false;
+  readonly #running: Promise<void>;
+
+  constructor() {
+    this.#running = this.#watch();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#stopped) {
+      const seen = runningProbes(cluster.name).filter(({ unit }) => isReplica(unit));
+      const copies = new Map<string, number>();
+      for (const { unit } of seen) copies.set(unit, (copies.get(unit) ?? 0) + 1);
+      this.fewest = Math.min(this.fewest, copies.size);
+      this.mostCopies = Math.max(this.mostCopies, ...copies.values());
+      this.samples += 1;
+      await sleep(50);
+    }
+  }
+}
+
+const isReady = (count: number): Promise<unknown> =>
+  cluster.until(`${count} healthy`, ({ instances }) => {
+    const healthy = instances.filter(({ state }) => state === "healthy");
+    return healthy.length === count && instances.length === count;
+  });
+
+describe("a drain", { skip, timeout: 600_000 }, () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keelson-drain-"));
+    await cluster.keel(["up", "--no-example"]);
+    const web = join(folder, "web@.service");
+    await writeFile(web, `${probeUnit()}\n[X-Keelson]\nMaxSurge=1\nMaxUnavailable=1\n`);
+    await cluster.start(Object.fromEntries(singles.map((name) => [name, probeUnit()])));
+    await cluster.keel(["start", web, "-n", String(replicas)]);
+    await isReady(replicas + singles.length);
+  });
+  after(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await cluster.down();
+  });
+
+  test("its plan says what goes where, and changes nothing", async () => {
+    const { stdout } = await cluster.keel(["machine", "drain", "m2", "--dry-run"]);
+    for (const unit of on("m2")) assert.match(stdout, new RegExp(`${unit} +m2 → m[13]`));
+    assert.match(stdout, /can move/);
+    const { json } = {
+      json: JSON.parse((await cluster.keel(["machine", "drain", "m2", "--dry-run", "-o", "json"])).stdout),
+    };
+    assert.equal(json.plan.forecast.moves.length, on("m2").length);
+    assert.ok(on("m2").length >= 2);
+  });
+
+  test("replicas start elsewhere first, singletons never run twice, and the machine is empty at the end", async () => {
+    const doubles = new DoubleWatch(cluster.name);
+    const count = new Count();
+    const { stdout } = await cluster.keel(["machine", "drain", "m2", "--reason", "a test"]);
+    assert.deepEqual(on("m2"), []);
+    assert.match(stdout, /undo: .*keel undo /);
+    await doubles.stop();
+    await count.stop();
+    const twice = doubles.doubles.filter(({ unit }) => !isReplica(unit));
+    assert.deepEqual(twice, [], `in ${doubles.samples} samples`);
+    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
+    assert.equal(count.mostCopies, 2, "they were handed over");
+    for (const name of singles) assert.equal(machineOf(name).length, 1);
+    await isReady(replicas + singles.length);
+  });
+
+  test("no new unit comes to it, and one that fits nowhere else says so", async () => {
+    await cluster.start({
+      "new.service": probeUnit(),
+      "pinned.service": probeUnit("[X-Fleet]\nMachineID=m2\n"),
+    });
+    await cluster.until("new.service runs", () => machineOf("new.service").length === 1);
+    assert.notDeepEqual(machineOf("new.service"), ["m2"]);
+    const { stdout } = await cluster.keel(["why", "pinned.service"]);
+    assert.match(stdout, /m2 .*is being drained/);
+    await cluster.destroy(["new.service"]);
+  });
+
+  test("undo puts it into service again", async () => {
+    await cluster.keel(["machine", "undrain", "m2"]);
+    await cluster.until("pinned.service runs", () => machineOf("pinned.service").length === 1);
+    assert.deepEqual(on("m2"), ["pinned.service"]);
+  });
+
+  test("a drain that would leave a unit without a machine is refused, with the plan", async () => {
+    const refused = await cluster.keel(["machine", "drain", "m2"], { expect: 4 });
+    assert.match(refused.stderr, /KEEL-531/);
+    assert.match(refused.stderr, /pinned\.service/);
+    assert.match(refused.stderr, /--allow-stranded/);
+    assert.deepEqual(on("m2"), ["pinned.service"]);
+    await cluster.destroy(["pinned.service"]);
+  });
+
+  test("a reboot drains, boots and puts the machine into service again", async () => {
+    const { machines } = await cluster.snapshot();
+    const boot = machines.find(({ name }) => name === "m3")?.since;
+    const count = new Count();
+    await cluster.keel(["machine", "reboot", "m3"]);
+    await count.stop();
+    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
+    const { snapshot } = await cluster.until("m3 is back", (now) =>
+      now.machines.some(({ name, state }) => name === "m3" && state === "up"),
+    );
+    assert.notEqual(snapshot.machines.find(({ name }) => name === "m3")?.since, boot);
+    await isReady(replicas + singles.length);
+  });
+});
