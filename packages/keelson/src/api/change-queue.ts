@@ -9,8 +9,9 @@ import type { ClusterView } from "../registry/cluster-view.ts";
 import { purgeHistory } from "../registry/garbage.ts";
 import { removeMember } from "../registry/registration.ts";
 import { guard } from "../safeguards/guard.ts";
-import type { OperationPlan } from "../safeguards/operation-plan.ts";
+import type { OperationPlan, PlanContext } from "../safeguards/operation-plan.ts";
 import { bodiesFor, plan } from "../safeguards/plan.ts";
+import { planRebalance } from "../scheduler/moving/rebalance.ts";
 import type { ApiContext } from "./context.ts";
 import { foretell } from "./foretell.ts";
 
@@ -61,9 +62,18 @@ export class ChangeQueue {
         via: request.via,
         nowMs: clock.wall(),
         newId: () => timeOrderedId(clock.wall(), random),
+        ...(view === undefined || request.intent.kind !== "rebalance" ? {} : await this.#rebalancer(view)),
       },
     });
     return view === undefined ? planned : await foretell(planned, view, this.#context);
+  }
+
+  async #rebalancer(view: ClusterView): Promise<Pick<PlanContext, "rebalance">> {
+    const { reader } = this.#context;
+    const { snapshot } = await reader.read(view);
+    const { placements } = reader;
+    const facts = reader.times(view);
+    return { rebalance: (most) => planRebalance(snapshot, { placements, facts }, { most }) };
   }
 
   /** Makes the change. Throws what a guard refuses (KEEL-2xx), KEEL-401 and KEEL-403. */

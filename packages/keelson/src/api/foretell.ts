@@ -3,9 +3,10 @@
 import { setImmediate } from "node:timers/promises";
 import { KeelError } from "../base/errors.ts";
 import { deciders } from "../leader/deciders.ts";
+import { moveSchema } from "../model/move.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import { type OperationPlan, withForecast } from "../safeguards/operation-plan.ts";
-import { forecastDrain } from "../scheduler/moving/drain-forecast.ts";
+import { forecastDrain, forecastMoves } from "../scheduler/moving/forecast.ts";
 import type { ApiContext } from "./context.ts";
 
 const patienceMs = 20_000;
@@ -16,10 +17,15 @@ export async function foretell(
   view: ClusterView,
   { reader, options, signal }: ApiContext,
 ): Promise<OperationPlan> {
-  const [record] = planned.operation.records ?? [];
-  if (planned.intent.kind !== "drain" || record === undefined) return planned;
+  const { records = [], moves = [] } = planned.operation;
+  const [record] = records;
+  if (record === undefined || (planned.intent.kind !== "drain" && moves.length === 0)) return planned;
   const { snapshot } = await reader.read(view);
   const facts = reader.times(view);
+  if (moves.length > 0) {
+    const made = records.flatMap(({ after }) => moveSchema.safeParse(after).data ?? []);
+    return withForecast(planned, forecastMoves(snapshot, made, { placements: reader.placements, facts }));
+  }
   const steps = forecastDrain(snapshot, record.name, { placements: reader.placements, facts, deciders });
   const deadline = options.clock.now() + patienceMs;
   for (;;) {

@@ -235,6 +235,12 @@ const entries = {
     remedy: "Put another machine into service first, or repeat with --confirm and the cluster’s name.",
     exit: "refused",
   },
+  "KEEL-533": {
+    title: "Not now: the cluster is not at rest",
+    meaning: "Units are on their way, a rollout is under way, or a machine with units does not report.",
+    remedy: "Wait for what the message names, then ask again.",
+    exit: "refused",
+  },
   "KEEL-571": {
     title: "The question takes too long to answer",
     meaning: "What would happen was not worked out within the time that the daemon takes for one question.",

@@ -36,6 +36,12 @@ export const commandTable: readonly CommandEntry[] = [
     "Serve and use discovery for etcd clusters",
     () => import("./commands/discovery.ts"),
   ),
+  entry(
+    "Cluster",
+    "rebalance",
+    "Move units to machines that have fewer",
+    () => import("./commands/rebalance.ts"),
+  ),
   entry("Cluster", "store", "Look after the store", () => import("./commands/store.ts")),
   entry(
     "Cluster",

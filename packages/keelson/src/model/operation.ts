@@ -53,6 +53,11 @@ export const intentSchema = z.discriminatedUnion("kind", [
     reason: z._default(z.string().check(z.maxLength(500)), ""),
   }),
   z.strictObject({
+    kind: z.literal("rebalance"),
+    /** Most instances that it moves. */
+    most: z._default(z.int().check(z.gte(1), z.lte(50)), 10),
+  }),
+  z.strictObject({
     kind: z.literal("set-metadata"),
     machine: z.string(),
     /** The empty value takes a key away. */

@@ -3,6 +3,7 @@
 import { KeelError } from "../base/errors.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { Change, Operation } from "../model/operation.ts";
+import { type Move, moveSchema } from "../model/move.ts";
 import { type RecordChange, sameRecord } from "../model/record-kinds.ts";
 import type { Unit } from "../model/unit.ts";
 import { changed, type Draft, type PlanInput } from "./draft.ts";
@@ -49,7 +50,7 @@ export function inverse(
     return back === undefined ? [] : [back];
   });
   const records = (operation.records ?? []).flatMap((change) => {
-    const back = invertRecord(change, snapshot);
+    const back = invertRecord(change, snapshot, nowMs);
     if (back === "conflict") refuseConflict(operation, change.name, snapshot);
     return back === undefined ? [] : [back];
   });
@@ -106,12 +107,32 @@ const undoable: ReadonlySet<RecordChange["kind"]> = new Set(["machine-settings",
 function invertRecord(
   change: RecordChange,
   snapshot: ClusterSnapshot,
+  nowMs: number,
 ): RecordChange | "conflict" | undefined {
   const { kind, name, before, after } = change;
+  if (kind === "move") return invertMove(change, snapshot, nowMs);
   if (!undoable.has(kind)) return undefined;
   const now = kind === "cluster-settings" ? snapshot.settings : snapshot.machineSettings.get(name);
   if (sameRecord(now, before)) return undefined;
   return sameRecord(now, after) ? { kind, name, before: now, after: before } : "conflict";
+}
+
+/** A move that has not begun is given up; one that is over goes back. */
+function invertMove(
+  { name, after }: RecordChange,
+  { moves, schedule, members }: ClusterSnapshot,
+  nowMs: number,
+): RecordChange | undefined {
+  const made = moveSchema.safeParse(after);
+  const now = moves.get(name);
+  if (now !== undefined) return sameRecord(now, after) ? { kind: "move", name, before: now } : undefined;
+  if (!made.success) return undefined;
+  const { from: to } = made.data;
+  const at = [...schedule].filter(([, entries]) => entries.get(name)?.companion === false);
+  const [from] = at.map(([machine]) => machine);
+  if (from === undefined || at.length > 1 || from === to || !members.has(to)) return undefined;
+  const back: Move = { instance: name, from, to, because: "the move here was undone", at: nowMs };
+  return { kind: "move", name, after: back };
 }
 
 const isSame = (one: Unit, other: Unit): boolean => fields.every((field) => one[field] === other[field]);

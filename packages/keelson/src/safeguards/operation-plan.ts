@@ -1,6 +1,6 @@
 // What an intent would do, before anything is done. plan.ts makes it, guard.ts judges it, the API shows it
 // and has the registry write it.
-import type { Forecast } from "../model/forecast.ts";
+import type { Forecast, PlannedMove } from "../model/forecast.ts";
 import type { Intent, Operation } from "../model/operation.ts";
 
 /** Who asks, when, and where identities come from. */
@@ -11,6 +11,12 @@ export interface PlanContext {
   readonly nowMs: number;
   /** A new identity that sorts by time. */
   readonly newId: () => string;
+  /** What the scheduler would move to make the cluster even; only a `rebalance` asks. */
+  readonly rebalance?: (most: number) => {
+    readonly moves: readonly (Required<PlannedMove> & { readonly because: string })[];
+    /** Why nothing should move now, in words. */
+    readonly waitsFor: string | undefined;
+  };
 }
 
 export interface OperationPlan {

@@ -3,7 +3,8 @@
 // the body source; see `bodiesFor`.
 import { KeelError } from "../base/errors.ts";
 import type { BodySource, ClusterSnapshot } from "../model/cluster.ts";
-import { type Intent, undoMs } from "../model/operation.ts";
+import { plannedMoveSchema } from "../model/forecast.ts";
+import { type Intent, type Operation, undoMs } from "../model/operation.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import { planDesired, planDestroy, planRestart, planScale } from "./desired-state.ts";
 import { dependentsOf, notesOnDependents } from "./dependents.ts";
@@ -11,6 +12,7 @@ import type { Draft, PlanInput } from "./draft.ts";
 import { impactOf } from "./impact.ts";
 import { planUndo } from "./inverse.ts";
 import { planRemoveMachine } from "./machine-removal.ts";
+import { planRebalanceMoves } from "./rebalance.ts";
 import { planConfigure, planCordon, planDrain, planMetadata } from "./settings.ts";
 import type { OperationPlan, PlanContext } from "./operation-plan.ts";
 import { resolveSelector } from "./selector.ts";
@@ -43,6 +45,7 @@ export function plan(
       kind: intent.kind,
       changes: [...draft.changes],
       ...(draft.records === undefined ? {} : { records: [...draft.records] }),
+      ...movesOf(draft),
       impact,
       at: context.nowMs,
       expires: context.nowMs + undoMs,
@@ -55,6 +58,15 @@ export function plan(
     unchanged: draft.unchanged ?? [],
     notes: [...(draft.notes ?? []), ...notesOnDependents(dependents)],
   };
+}
+
+/** Moves are followed to their end. */
+function movesOf({ records = [] }: Draft): Pick<Operation, "moves"> {
+  const moves = records.flatMap(({ kind, after }) => {
+    const move = kind === "move" && after !== undefined ? plannedMoveSchema.safeParse(after) : undefined;
+    return move?.success === true ? [move.data] : [];
+  });
+  return moves.length === 0 ? {} : { moves };
 }
 
 function draftOf(intent: Intent, input: PlanInput): Draft {
@@ -79,6 +91,8 @@ function draftOf(intent: Intent, input: PlanInput): Draft {
       return planCordon(intent, input);
     case "drain":
       return planDrain(intent, input);
+    case "rebalance":
+      return planRebalanceMoves(intent, input);
     case "set-metadata":
       return planMetadata(intent, input);
     case "configure":

@@ -26,6 +26,7 @@ export class Sketch {
   readonly machines = new Map<string, Machine>();
   readonly members = new Map<string, Member>();
   readonly machineSettings = new Map<string, MachineSettings>();
+  autoRebalance = false;
   readonly moves = new Map<string, Move>();
   readonly units = new Map<string, Unit>();
   readonly schedule = new Map<string, Map<string, ScheduleEntry>>();
@@ -218,7 +219,7 @@ export class Sketch {
     return {
       ...emptyCluster,
       revision: 1,
-      settings: { ...emptyCluster.settings, overcommit: this.overcommit },
+      settings: { autoRebalance: this.autoRebalance, overcommit: this.overcommit },
       machines: this.machines,
       members: this.members,
       machineSettings: this.machineSettings,

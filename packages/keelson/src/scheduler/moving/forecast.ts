@@ -1,8 +1,11 @@
-// Where everything on a machine would go if it were drained: the drain is played to its end. Pure.
+// Where everything on a machine would go if it were drained: the drain is played to its end. And what planned moves
+// would mean. Pure.
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Forecast, ForetoldMove } from "../../model/forecast.ts";
 import type { MachineSettings } from "../../model/machine-settings.ts";
+import type { Move } from "../../model/move.ts";
 import { amountOf } from "../../model/placement/rules.ts";
+import type { ScheduleEntry } from "../../model/schedule.ts";
 import { compareNames, templateName } from "../../model/unit-name.ts";
 import { type Placeable, wantedInstances } from "../placeable.ts";
 import { Play, type PlayOptions } from "../play.ts";
@@ -35,7 +38,7 @@ export function* forecastDrain(
     const unit = wanted.get(instance);
     const stays = play.plan?.stays.get(instance) ?? play.plan?.unplaced.get(instance)?.reason;
     const isStill = play.snapshot.schedule.get(machine)?.has(instance) === true;
-    const [to, entry] = newPlace(instance, machine, { before: snapshot, after: play.snapshot }) ?? [];
+    const [to, entry] = newPlace(instance, machine, play.snapshot) ?? [];
     if (unit?.rules.global === true) {
       moves.push({ instance, from: machine, because: "runs on every machine that fits", isDown: false });
     } else if (unit?.run !== undefined && isStill) {
@@ -47,7 +50,7 @@ export function* forecastDrain(
     }
   }
   return {
-    machines: Object.fromEntries([...snapshot.members.values()].map(({ id, name }) => [id, name])),
+    machines: machineNames(snapshot),
     moves: moves.sort((a, b) => compareNames(a.instance, b.instance)),
     stranded: stranded.sort((a, b) => compareNames(a.instance, b.instance)),
     isLastMachine: ![...snapshot.machines.keys()].some(
@@ -56,15 +59,40 @@ export function* forecastDrain(
   };
 }
 
+/** Of moves that are planned already. */
+export function forecastMoves(
+  snapshot: ClusterSnapshot,
+  moves: readonly Move[],
+  { placements, facts }: Pick<PlayOptions, "placements" | "facts">,
+): Forecast {
+  const wanted = wantedInstances(snapshot, placements, facts.wallMs).placeables;
+  const totals = totalsOf(wanted);
+  return {
+    machines: machineNames(snapshot),
+    moves: moves.map(({ instance, from, to, because }) => ({
+      instance,
+      from,
+      ...(to === undefined ? {} : { to }),
+      because,
+      isDown: isDown(wanted.get(instance), totals),
+    })),
+    stranded: [],
+    isLastMachine: false,
+  };
+}
+
+const machineNames = ({ members }: ClusterSnapshot): Record<string, string> =>
+  Object.fromEntries([...members.values()].map(({ id, name }) => [id, name]));
+
 /** The machine that it is on afterwards, with its order there. */
 function newPlace(
   instance: string,
   from: string,
-  { after }: { readonly before: ClusterSnapshot; readonly after: ClusterSnapshot },
-) {
-  for (const [machine, entries] of after.schedule) {
+  { schedule }: ClusterSnapshot,
+): readonly [string, ScheduleEntry] | undefined {
+  for (const [machine, entries] of schedule) {
     const entry = entries.get(instance);
-    if (machine !== from && entry !== undefined && !entry.companion) return [machine, entry] as const;
+    if (machine !== from && entry !== undefined && !entry.companion) return [machine, entry];
   }
   return undefined;
 }
