@@ -15,6 +15,7 @@ import { historyRoutes } from "./routes/history.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { rolloutRoutes } from "./routes/rollouts.ts";
 import { storeRoutes } from "./routes/store.ts";
 import { storeBackupRoutes } from "./routes/store-backup.ts";
 import { storeRestoreRoutes } from "./routes/store-restore.ts";
@@ -70,6 +71,7 @@ function ownRoutes(context: ApiContext, changes: ChangeQueue, fleet: FleetApi): 
   eventRoutes(routes, context);
   historyRoutes(routes, context);
   operationRoutes(routes, context, changes);
+  rolloutRoutes(routes, context);
   fleetRoutes(routes, context, fleet);
   jobRoutes(routes, context);
   imageRoutes(routes, context);

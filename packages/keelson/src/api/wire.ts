@@ -7,6 +7,7 @@ import type { Forecast } from "../model/forecast.ts";
 import type { Change, Impact } from "../model/operation.ts";
 import type { ClusterEvent } from "../history/cluster-event.ts";
 import type { InstanceTimeline } from "../history/timeline.ts";
+import type { Rollout } from "../model/rollout.ts";
 import type { Progress } from "../safeguards/progress.ts";
 export type { GrowthPlan } from "../store-cluster/growth-plan.ts";
 export type { MoveLine } from "../store-cluster/move-run.ts";
@@ -241,6 +242,44 @@ export interface ProgressView extends Progress {
   readonly operation: string;
   readonly revision: number;
   readonly at: number;
+}
+
+/** The latest rollout of a unit. */
+export interface RolloutView {
+  readonly unit: string;
+  /** The operation that began it. */
+  readonly operation: string;
+  readonly state: Rollout["state"];
+  readonly from: { readonly number: number; readonly hash: string };
+  readonly to: { readonly number: number; readonly hash: string };
+  /** Instances that are to have the new version, of all. */
+  readonly updated: number;
+  readonly total: number;
+  /** The latest batch: instances, of global units `UNIT@MACHINE-ID`. */
+  readonly batch: readonly string[];
+  /** What it waits for, in words; empty when it is not under way. */
+  readonly waitsFor: string;
+  readonly reason: string;
+  readonly started: number;
+  readonly changed: number;
+}
+
+/** One version of a unit's file. */
+export interface VersionView {
+  readonly number: number;
+  readonly hash: string;
+  /** The operation that brought it; null when that is forgotten. */
+  readonly operation: string | null;
+  readonly who: string;
+  readonly at: number;
+  /** The one that all instances have, or, while a rollout is not over, had before. */
+  readonly current: boolean;
+  /** The one that is being rolled out. */
+  readonly rolling: boolean;
+  /** Instances that are to have it. */
+  readonly instances: number;
+  /** Why the unit went back from it. */
+  readonly failed: string | null;
 }
 
 /** Why a unit's instances are where they are, or nowhere. */

@@ -13,6 +13,7 @@ import { waits } from "./options.ts";
 import type { GuardOptions, WaitOptions } from "./options.ts";
 import { followOperation } from "./operation-progress.ts";
 import { changeDocument, outcomeText } from "./outcome-text.ts";
+import { type RolloutProgress, rolloutWords } from "./rollout-text.ts";
 import { planText } from "./plan-text.ts";
 import { Interrupted, toKeelError } from "./report-error.ts";
 
@@ -86,6 +87,8 @@ export async function reportChange(keel: Invocation, made: MadeChange): Promise<
       },
     );
   }
+  const halted = progress?.rollouts.find(({ state }) => state !== "done" && state !== "running");
+  if (halted !== undefined) throw haltedRollout(keel, operation, halted);
   if (progress?.outcome === "partly") {
     throw new KeelError("KEEL-603", `operation ${operation.id} succeeded in part: ${failedWords(progress)}`, {
       hint: undo,
@@ -94,6 +97,30 @@ export async function reportChange(keel: Invocation, made: MadeChange): Promise<
   }
   if (progress?.outcome === "failed") throw failure(operation, progress, undo);
   return exitCode.done;
+}
+
+/** Follows an operation that was made before, and prints its outcome. */
+export async function followChange(keel: Invocation, id: string, options: ChangeOptions): Promise<ExitCode> {
+  const client = await keel.daemon();
+  const operation = await client.operation(id);
+  const followed = await followOperation(keel, client, operation, timeoutOf(options));
+  return reportChange(keel, { operation, ...followed });
+}
+
+function haltedRollout(keel: Invocation, { id }: OperationView, rollout: RolloutProgress): KeelError {
+  const { unit, from, to, state, reason } = rollout;
+  const details = { operation: id, unit, from, to, state };
+  if (state === "reverted" || state === "reverting") {
+    const message = `${unit} went back from version ${to} to version ${from}: ${reason}`;
+    const hint = `\`${keel.command(`diff ${unit} ${from} ${to}`)}\` shows what was new in it`;
+    return new KeelError("KEEL-544", message, { hint, details });
+  }
+  const message = `the rollout of ${unit} is ${rolloutWords(rollout)}`;
+  const [resume, back] = [keel.command(`rollout resume ${unit}`), keel.command(`rollback ${unit}`)];
+  return new KeelError("KEEL-545", message, {
+    hint: `\`${resume}\` goes on, \`${back}\` goes back`,
+    details,
+  });
 }
 
 /** What is known of the instances that the operation was about: machines by name, addresses. */

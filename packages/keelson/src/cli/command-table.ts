@@ -71,6 +71,14 @@ export const commandTable: readonly CommandEntry[] = [
     "Write unit files for a machine without Keelson",
     () => import("./commands/export.ts"),
   ),
+  entry("Units", "update", "Replace a unit’s file, batch by batch", () => import("./commands/update.ts")),
+  entry(
+    "Units",
+    "rollout",
+    "Show, pause, resume or stop the way to a new version",
+    () => import("./commands/rollout.ts"),
+  ),
+  entry("Units", "rollback", "Go back to an earlier version", () => import("./commands/rollback.ts")),
   entry("Units", "image", "Load and list image archives", () => import("./commands/image.ts")),
 
   entry("Look", "list-units", "List what is on which machine", () => import("./commands/list-units.ts")),
@@ -81,6 +89,8 @@ export const commandTable: readonly CommandEntry[] = [
     () => import("./commands/list-unit-files.ts"),
   ),
   entry("Look", "cat", "Print unit files, byte for byte", () => import("./commands/cat.ts")),
+  entry("Look", "versions", "List the versions of a unit’s file", () => import("./commands/versions.ts")),
+  entry("Look", "diff", "Show how versions of a unit’s file differ", () => import("./commands/diff.ts")),
   entry("Look", "status", "Show systemd’s view of units", () => import("./commands/status.ts")),
   entry("Look", "journal", "Show the journal of units", () => import("./commands/journal.ts")),
   entry("Look", "why", "Say why a unit is where it is, or why not", () => import("./commands/why.ts")),

@@ -12,13 +12,16 @@ import type {
   OperationView,
   PlanView,
   ProgressView,
+  RolloutView,
   SnapshotView,
   TimersView,
   StoreStatusView,
   TimelineView,
+  VersionView,
   WhatIfView,
   WhyView,
 } from "../api/wire.ts";
+import { rolloutStates } from "../model/rollout.ts";
 import type { RestorePlan } from "../model/backup.ts";
 
 /** Checks an answer. */
@@ -157,6 +160,8 @@ const plan = z.looseObject({
 
 const operation = z.looseObject({ ...operationSummary.shape, changes: z.array(change) });
 
+const rolloutState = z.enum(rolloutStates);
+
 const progress = z.looseObject({
   done: z.boolean(),
   outcome: z.enum(["running", "succeeded", "partly", "failed"]),
@@ -171,6 +176,47 @@ const progress = z.looseObject({
       ms: z.number(),
     }),
   ),
+  rollouts: z.array(
+    z.looseObject({
+      unit: text,
+      state: rolloutState,
+      from: z.number(),
+      to: z.number(),
+      updated: z.number(),
+      total: z.number(),
+      batch: z.number(),
+      waitsFor: text,
+      reason: text,
+    }),
+  ),
+});
+
+const version = z.looseObject({
+  number: z.number(),
+  hash: text,
+  operation: z.nullable(text),
+  who: text,
+  at: z.number(),
+  current: z.boolean(),
+  rolling: z.boolean(),
+  instances: z.number(),
+  failed: z.nullable(text),
+});
+
+const rolloutEnd = z.looseObject({ number: z.number(), hash: text });
+const rollout = z.looseObject({
+  unit: text,
+  operation: text,
+  state: rolloutState,
+  from: rolloutEnd,
+  to: rolloutEnd,
+  updated: z.number(),
+  total: z.number(),
+  batch: strings,
+  waitsFor: text,
+  reason: text,
+  started: z.number(),
+  changed: z.number(),
 });
 
 const time = z.nullable(z.number());
@@ -395,6 +441,8 @@ export const answers = {
   ),
   plan: answer<PlanView>(plan),
   operation: answer<OperationView>(operation),
+  rollouts: answer<{ rollouts: readonly RolloutView[] }>(z.looseObject({ rollouts: z.array(rollout) })),
+  versions: answer<{ versions: readonly VersionView[] }>(z.looseObject({ versions: z.array(version) })),
   operations: answer<{ operations: readonly OperationSummary[] }>(
     z.looseObject({ operations: z.array(operationSummary) }),
   ),

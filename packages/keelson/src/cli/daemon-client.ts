@@ -15,9 +15,11 @@ import type {
   OperationView,
   PlanView,
   ProgressView,
+  RolloutView,
   SnapshotView,
   TimelineView,
   TimersView,
+  VersionView,
   WhatIfView,
   WhyView,
 } from "../api/wire.ts";
@@ -162,6 +164,21 @@ export class DaemonClient {
   /** The unit file, byte for byte. Throws KEEL-501. */
   async unitFile(unit: string): Promise<Uint8Array> {
     return await this.#whole({ path: `/v1/units/${encodeURIComponent(unit)}/file` });
+  }
+
+  /** The file of one of its versions. Throws KEEL-501, KEEL-543. */
+  async versionFile(unit: string, number: number): Promise<Uint8Array> {
+    return await this.#whole({ path: `/v1/units/${encodeURIComponent(unit)}/versions/${number}/file` });
+  }
+
+  /** The newest first. Throws KEEL-501. */
+  async versions(unit: string): Promise<readonly VersionView[]> {
+    return (await this.#get(`/v1/units/${encodeURIComponent(unit)}/versions`, answers.versions)).versions;
+  }
+
+  /** The latest rollout of each unit. */
+  async rollouts(): Promise<readonly RolloutView[]> {
+    return (await this.#get("/v1/rollouts", answers.rollouts)).rollouts;
   }
 
   plan(ask: Ask): Promise<PlanView> {

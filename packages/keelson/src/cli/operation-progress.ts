@@ -4,6 +4,7 @@ import type { DaemonClient } from "./daemon-client.ts";
 import type { OperationView, ProgressView } from "../api/wire.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Progress, Step } from "./progress.ts";
+import { type RolloutProgress, rolloutWords } from "./rollout-text.ts";
 
 type ProgressItem = ProgressView["items"][number];
 
@@ -81,6 +82,7 @@ class ProgressLines {
   }
 
   show(view: ProgressView): void {
+    for (const rollout of view.rollouts) this.#showRollout(rollout);
     if (view.items.length > mostLines || this.#together) this.#showTogether(view);
     else for (const item of view.items) this.#showItem(item, keyOf(item, view));
   }
@@ -93,6 +95,18 @@ class ProgressLines {
       const item = last?.items.find((one) => keyOf(one, last) === key);
       step.fail(item === undefined || item.reason === "" ? "not yet" : `not yet: ${item.reason}`);
     }
+  }
+
+  #showRollout(rollout: RolloutProgress): void {
+    const key = `rollout ${rollout.unit}`;
+    if (rollout.total <= 1 || this.#ended.has(key)) return;
+    const step = this.#steps.get(key) ?? this.#progress.step(`rollout of ${rollout.unit}`);
+    this.#steps.set(key, step);
+    const words = rolloutWords(rollout);
+    if (rollout.state === "running" || rollout.state === "reverting") return step.update(words);
+    this.#ended.set(key, rollout.state === "done" ? "ready" : "failed");
+    if (rollout.state === "done") step.done(words);
+    else step.fail(words);
   }
 
   #showTogether(view: ProgressView): void {

@@ -13,7 +13,7 @@ export interface OutcomeFacts {
 }
 
 /** Changes of something other than units. */
-const withoutUnits = new Set(["purge", "remove-machine"]);
+const withoutUnits = new Set(["purge", "remove-machine", "rollout"]);
 
 /** Most instances that are listed one by one. */
 const mostLines = 30;
@@ -26,6 +26,7 @@ export function changeDocument(made: MadeChange, facts: OutcomeFacts): Record<st
   return {
     operation: { ...summary, units: changes.map((change) => change.unit) },
     outcome: timedOut ? "timed-out" : (progress?.outcome ?? "not-waited-for"),
+    rollouts: progress?.rollouts ?? [],
     items: progress?.items.map((item) => ({ ...item, machineName: machineName(item, instances) })) ?? [],
     undo: undoCommand(made, facts) ?? null,
   };
@@ -51,9 +52,11 @@ export function outcomeText(made: MadeChange, facts: OutcomeFacts): string {
 }
 
 /** How to take the change back; undefined when there is nothing to take back, or no way to. */
-function undoCommand({ operation }: MadeChange, { command }: OutcomeFacts): string | undefined {
+function undoCommand({ operation, progress }: MadeChange, { command }: OutcomeFacts): string | undefined {
+  const isBack = progress?.rollouts.some(({ state }) => state === "reverted") ?? false;
+  const changes = operation.changes.length + (operation.records ?? 0);
   const undoable =
-    operation.changes.length + (operation.records ?? 0) > 0 && operation.impact.reversible !== "no";
+    !isBack && operation.kind !== "rollout" && changes > 0 && operation.impact.reversible !== "no";
   return undoable ? command(`undo ${operation.id}`) : undefined;
 }
 

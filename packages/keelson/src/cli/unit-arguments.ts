@@ -57,6 +57,13 @@ export function resolveUnits(words: readonly string[], known: KnownNames): reado
   return [...new Set(found)];
 }
 
+/** The name of the unit whose record a word means: an instance of a template means the template. Throws KEEL-501. */
+export function recordName(word: string, known: KnownNames): string {
+  const names = new Set(known.units.map(({ name }) => name));
+  const [name = word] = resolveUnits([word], known);
+  return names.has(name) ? name : (templateName(name) ?? name);
+}
+
 /** What to send for words that may also be files. Reads the files; throws KEEL-501 for a word that is nothing. */
 export async function resolveWithFiles(
   words: readonly string[],

@@ -67,6 +67,9 @@ export interface Progress {
   readonly rollouts: readonly RolloutProgress[];
 }
 
+/** What of an operation its progress hangs on. */
+export type Asked = Pick<Operation, "id" | "at" | "state"> & { readonly changes: readonly Change[] };
+
 interface Place {
   readonly machine: string;
   readonly entry: ScheduleEntry | undefined;
@@ -74,7 +77,7 @@ interface Place {
 }
 
 interface Scene {
-  readonly operation: Operation;
+  readonly operation: Asked;
   readonly snapshot: ClusterSnapshot;
   readonly facts: ProgressFacts;
   /** By instance, the machines that have an order or a status for it. */
@@ -90,7 +93,7 @@ interface OwnRollout {
 }
 
 /** What the operation has reached in this snapshot. */
-export function progressOf(operation: Operation, snapshot: ClusterSnapshot, facts: ProgressFacts): Progress {
+export function progressOf(operation: Asked, snapshot: ClusterSnapshot, facts: ProgressFacts): Progress {
   const scene: Scene = {
     operation,
     snapshot,
@@ -241,7 +244,7 @@ function withoutPlace(
   });
 }
 
-function rolloutsOf({ id, changes }: Operation, { rollouts }: ClusterSnapshot): Map<string, OwnRollout> {
+function rolloutsOf({ id, changes }: Asked, { rollouts }: ClusterSnapshot): Map<string, OwnRollout> {
   return new Map(
     changes.flatMap(({ unit }) => {
       const rollout = rollouts.get(unit);

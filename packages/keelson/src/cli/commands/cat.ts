@@ -3,18 +3,25 @@ import type { SnapshotView } from "../../api/wire.ts";
 import { templateName } from "../../model/unit-name.ts";
 import type { Register } from "../invocation.ts";
 import { resolveUnits } from "../unit-arguments.ts";
+import { parseVersion } from "./rollback.ts";
+
+interface CatOptions {
+  readonly version?: string;
+}
 
 export const register: Register = (program, act) => {
   const command = program
     .command("cat")
     .argument("<units...>", "units of the cluster")
+    .option("--version <number>", "an earlier version, as keel versions lists them")
     .description("Print unit files exactly as they were handed in.");
-  act(command, async (keel, args) => {
+  act<CatOptions>(command, async (keel, args, options) => {
+    const version = options.version === undefined ? undefined : parseVersion(options.version);
     const client = await keel.daemon();
     const snapshot = await client.snapshot();
     const names = resolveUnits(args, snapshot).map((name) => unitOf(name, snapshot));
     for (const name of names) {
-      const bytes = await client.unitFile(name);
+      const bytes = await (version === undefined ? client.unitFile(name) : client.versionFile(name, version));
       if (keel.output.format === "text") keel.terminal.out(bytes);
       else
         keel.output.document(
