@@ -68,7 +68,7 @@ export interface Progress {
 }
 
 /** What of an operation its progress hangs on. */
-export type Asked = Pick<Operation, "id" | "at" | "state"> & { readonly changes: readonly Change[] };
+type Asked = Pick<Operation, "id" | "at" | "state"> & { readonly changes: readonly Change[] };
 
 interface Place {
   readonly machine: string;
@@ -93,14 +93,8 @@ interface OwnRollout {
 }
 
 /** What the operation has reached in this snapshot. */
-export function progressOf(operation: Asked, snapshot: ClusterSnapshot, facts: ProgressFacts): Progress {
-  const scene: Scene = {
-    operation,
-    snapshot,
-    facts,
-    places: placesOf(snapshot),
-    rollouts: rolloutsOf(operation, snapshot),
-  };
+export function progressOf(operation: Operation, snapshot: ClusterSnapshot, facts: ProgressFacts): Progress {
+  const scene = sceneOf(operation, snapshot, facts);
   const items = [
     ...operation.changes.flatMap((change) => itemsOf(change, scene)),
     ...moveItems(operation, snapshot, facts),
@@ -112,6 +106,29 @@ export function progressOf(operation: Asked, snapshot: ClusterSnapshot, facts: P
   const outcome = failed === 0 ? "succeeded" : failed === items.length ? "failed" : "partly";
   return { done, outcome: done ? outcome : "running", items, rollouts };
 }
+
+/** How far a rollout has come, whether or not its operation is still remembered. */
+export function progressOfRollout(
+  rollout: Rollout,
+  snapshot: ClusterSnapshot,
+  facts: ProgressFacts,
+): RolloutProgress | undefined {
+  const after = snapshot.units.get(rollout.unit);
+  if (after === undefined) return undefined;
+  const change: Change = { unit: rollout.unit, after };
+  const asked: Asked = { id: rollout.operation, at: facts.nowMs, state: "applied", changes: [change] };
+  const scene = sceneOf(asked, snapshot, facts);
+  const own = scene.rollouts.get(rollout.unit);
+  return own && rolloutProgress(own, itemsOf(change, scene), snapshot);
+}
+
+const sceneOf = (operation: Asked, snapshot: ClusterSnapshot, facts: ProgressFacts): Scene => ({
+  operation,
+  snapshot,
+  facts,
+  places: placesOf(snapshot),
+  rollouts: rolloutsOf(operation, snapshot),
+});
 
 function placesOf(snapshot: ClusterSnapshot): Map<string, Place[]> {
   const places = new Map<string, Place[]>();

@@ -4,7 +4,7 @@ import { instancesOf } from "../../model/instances.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { Unit } from "../../model/unit.ts";
 import { numberOf, openRollout, unitOfInstance, versionList, versionsOf } from "../../model/version-of.ts";
-import { progressOf, type ProgressFacts } from "../../safeguards/progress.ts";
+import { type ProgressFacts, progressOfRollout } from "../../safeguards/progress.ts";
 import type { RolloutView, VersionView } from "../wire.ts";
 
 /** The latest rollout of each unit, the latest first. */
@@ -36,26 +36,11 @@ function rolloutView(
     updated,
     total,
     batch,
-    waitsFor: state === "running" ? waitsFor(rollout, unit, { snapshot, facts }) : "",
+    waitsFor: state === "running" ? (progressOfRollout(rollout, snapshot, facts)?.waitsFor ?? "") : "",
     reason,
     started,
     changed,
   };
-}
-
-/** What the operation that began it would say. */
-function waitsFor(
-  { operation: id }: Rollout,
-  unit: Unit,
-  { snapshot, facts }: { readonly snapshot: ClusterSnapshot; readonly facts: ProgressFacts },
-): string {
-  const asked = {
-    id,
-    at: facts.nowMs,
-    state: "applied",
-    changes: [{ unit: unit.name, after: unit }],
-  } as const;
-  return progressOf(asked, snapshot, facts).rollouts[0]?.waitsFor ?? "";
 }
 
 /** By hash, how many instances are to have it. */
