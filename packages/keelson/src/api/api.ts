@@ -26,6 +26,7 @@ import { openFleetDoors } from "./fleet/doors.ts";
 import type { FleetPlaces } from "./fleet/doors.ts";
 import { createRoutes } from "./routes.ts";
 import { SharedView } from "./shared-view.ts";
+import { SurvivabilityWatch } from "./survivability-watch.ts";
 import { Slots } from "./slots.ts";
 
 export interface ApiOptions {
@@ -100,6 +101,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     reader,
     feed: new ChangeFeed(reader, clock),
     history,
+    survivability: lifetime.own(new SurvivabilityWatch(reader, clock, log)),
     archives,
     streams: new Slots("streams", options.maxStreams ?? 64),
     changes: new Slots("changes under way", 64),

@@ -9,6 +9,7 @@ import type { ChangeFeed } from "./events/change-feed.ts";
 import type { EventLog } from "./events/event-log.ts";
 import type { Bindings } from "./listener.ts";
 import type { SharedView } from "./shared-view.ts";
+import type { SurvivabilityWatch } from "./survivability-watch.ts";
 import type { Slots } from "./slots.ts";
 
 export interface ApiContext {
@@ -18,6 +19,7 @@ export interface ApiContext {
   readonly feed: ChangeFeed;
   /** What happened, for as long as somebody asks. */
   readonly history: EventLog;
+  readonly survivability: SurvivabilityWatch;
   readonly archives: ArchiveStore;
   /** Event and progress streams. */
   readonly streams: Slots;

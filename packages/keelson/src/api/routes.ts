@@ -20,6 +20,7 @@ import { storeRoutes } from "./routes/store.ts";
 import { storeBackupRoutes } from "./routes/store-backup.ts";
 import { storeRestoreRoutes } from "./routes/store-restore.ts";
 import { storeKeyRoutes } from "./routes/store-keys.ts";
+import { survivabilityRoutes } from "./routes/survivability.ts";
 import { whatIfRoutes } from "./routes/what-if.ts";
 import { whyRoutes } from "./routes/why.ts";
 
@@ -67,6 +68,7 @@ function ownRoutes(context: ApiContext, changes: ChangeQueue, fleet: FleetApi): 
   healthRoutes(routes, context);
   clusterRoutes(routes, context);
   whyRoutes(routes, context);
+  survivabilityRoutes(routes, context);
   whatIfRoutes(routes, context, changes);
   eventRoutes(routes, context);
   historyRoutes(routes, context);

@@ -12,6 +12,7 @@ import type { Progress } from "../safeguards/progress.ts";
 export type { GrowthPlan } from "../store-cluster/growth-plan.ts";
 export type { MoveLine } from "../store-cluster/move-run.ts";
 export type { StoreMemberView, StoreStatusView } from "../store-cluster/status.ts";
+import type { Indispensable } from "../scheduler/survivability.ts";
 import type { WhatIf } from "../scheduler/what-if.ts";
 import type { InstanceReasons } from "../scheduler/why.ts";
 
@@ -295,6 +296,32 @@ export interface WhatIfView extends WhatIf {
   readonly revision: number;
   /** What is supposed, in words: "m2 is lost". */
   readonly supposed: string;
+}
+
+/** A machine with which the store would go. */
+export interface StoreRisk {
+  readonly machine: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Whether the cluster can lose any one machine. */
+export interface SurvivabilityView {
+  /** Null while it has never been worked out. */
+  readonly answer: "yes" | "no" | null;
+  /** It is about the cluster as it is now; otherwise it is being worked out, and this was so at `at`. */
+  readonly isCurrent: boolean;
+  readonly revision: number;
+  readonly at: number | null;
+  /** The answer in a sentence, without a full stop. */
+  readonly words: string;
+  /** Machines that it cannot lose, with one instance that would be nowhere. */
+  readonly indispensable: readonly Indispensable[];
+  /** There may be more of them. */
+  readonly isCut: boolean;
+  /** Machines that were looked at. */
+  readonly machines: number;
+  readonly store: readonly StoreRisk[];
 }
 
 /** The way of a unit's instances from the latest change to where they are. */

@@ -16,6 +16,7 @@ import type {
   SnapshotView,
   TimersView,
   StoreStatusView,
+  SurvivabilityView,
   TimelineView,
   VersionView,
   WhatIfView,
@@ -288,6 +289,20 @@ const why = z.looseObject({
   ),
 });
 
+const survivability = z.looseObject({
+  answer: z.nullable(z.enum(["yes", "no"])),
+  isCurrent: z.boolean(),
+  revision: z.number(),
+  at: z.nullable(z.number()),
+  words: text,
+  indispensable: z.array(
+    z.looseObject({ machine: text, name: text, instance: text, reason: text, instances: z.number() }),
+  ),
+  isCut: z.boolean(),
+  machines: z.number(),
+  store: z.array(z.looseObject({ machine: text, name: text, reason: text })),
+});
+
 const timeline = z.looseObject({
   revision: z.number(),
   unit: text,
@@ -451,6 +466,7 @@ export const answers = {
   timers: answer<TimersView>(timers),
   why: answer<WhyView>(why),
   whatIf: answer<WhatIfView>(whatIf),
+  survivability: answer<SurvivabilityView>(survivability),
   timeline: answer<TimelineView>(timeline),
   historyLine: answer<HistoryStart | EventView>(historyLine),
   store: answer<StoreStatusView>(storeStatus),

@@ -17,6 +17,7 @@ import type {
   ProgressView,
   RolloutView,
   SnapshotView,
+  SurvivabilityView,
   TimelineView,
   TimersView,
   VersionView,
@@ -134,6 +135,11 @@ export class DaemonClient {
 
   timers(): Promise<TimersView> {
     return this.#get("/v1/timers", answers.timers);
+  }
+
+  /** Whether the cluster can lose any one machine, as far as it is known now. */
+  survivability(): Promise<SurvivabilityView> {
+    return this.#get("/v1/survivability", answers.survivability);
   }
 
   timeline(unit: string): Promise<TimelineView> {

@@ -17,6 +17,7 @@ interface MutableSite extends Site {
   load: number;
   taken: Amounts;
   leaving: Amounts;
+  closed: string | undefined;
   /** What each that is still to stop takes, unless it is among the units. */
   readonly leavers: Map<string, Amounts>;
 }
@@ -126,6 +127,19 @@ export class Board implements Sites {
     if (unit.rules.pod !== undefined) count(this.#perPod, [unit.rules.pod, machine], -1);
     site.load -= unit.weight;
     this.relieved.push(site);
+  }
+
+  /** Closes the machine to all newcomers until this is disposed. */
+  close(machine: string, why: string): Disposable {
+    const site = this.#mutable(machine);
+    const before = site.closed;
+    site.closed = why;
+    return {
+      [Symbol.dispose]: () => {
+        site.closed = before;
+        this.relieved.push(site);
+      },
+    };
   }
 
   noteStopping(machine: string, name: string, unit: Leftover | undefined): void {

@@ -174,7 +174,7 @@ export class Newcomers {
 }
 
 /** Those who can go to few machines choose before those who can go to many. */
-function strictness({ rules, ports }: Placeable): number {
+export function strictness({ rules, ports }: Placeable): number {
   if (rules.machine !== undefined) return 0;
   if (rules.metadata.size > 0) return 1;
   return rules.replaces.length > 0 || rules.conflicts.length > 0 || ports.length > 0 ? 2 : 3;

@@ -177,6 +177,24 @@ describe("commands against the API", () => {
     assert.equal((await keel("timeline", "a", "-o", "json")).json.instances[0].totalMs, 340);
   });
 
+  withApi("status without units: machines, units, and what the cluster could lose", async () => {
+    const records = fill(running.store);
+    for (const number of [1, 2]) records.machine(number);
+    const fine = await keel("status");
+    assert.equal(fine.code, 0, fine.stderr);
+    assert.match(
+      fine.stdout,
+      /^machines +2 up\nunits +0, all as asked for\nlosses +the cluster can lose any one machine$/m,
+    );
+    records.machine(3, false);
+    await submit("a.service");
+    const lost = await keel("status");
+    assert.equal(lost.code, 1);
+    assert.match(lost.stdout, /^machines +2 of 3 up; lost: m3\nunits +1, 1 not as asked for$/m);
+    const { survivability, machines } = (await keel("status", "-o", "json")).json;
+    assert.deepEqual([typeof survivability.words, machines.lost], ["string", ["m3"]]);
+  });
+
   withApi("waiting for what does not come: exit 5, with the operation", async () => {
     await writeFile(join(folder, "a.service"), "[Service]\nExecStart=/bin/true\n");
     const { code, stderr } = await keel("start", "a.service", "--timeout", "300ms");

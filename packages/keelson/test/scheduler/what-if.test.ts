@@ -6,6 +6,7 @@ import type { Machine } from "../../src/model/machine.ts";
 import { Play } from "../../src/scheduler/play.ts";
 import { type Supposition, type WhatIf, whatIf } from "../../src/scheduler/what-if.ts";
 import { idOf, Sketch, threeMachines } from "./sketch.ts";
+import { clusterOf, machineNames, settle, wishes } from "./wishes.ts";
 
 function suppose(cluster: Sketch, supposition: Supposition): WhatIf {
   const { placements } = cluster;
@@ -14,15 +15,6 @@ function suppose(cluster: Sketch, supposition: Supposition): WhatIf {
     const { done, value } = work.next();
     if (done === true) return value;
   }
-}
-
-/** Runs until nothing is written any more. */
-function settle(cluster: Sketch): Sketch {
-  for (let pass = 0; pass < 50; pass++) {
-    if (cluster.run(1000).groups.length === 0 && pass > 10) return cluster;
-    cluster.obey();
-  }
-  throw new Error("it does not come to rest");
 }
 
 const named = (cluster: Sketch, ids: readonly string[]): string[] =>
@@ -115,32 +107,6 @@ describe("what if", () => {
     assert.equal(suppose(cluster, { lost: [idOf("m1")] }).moves.length, 1);
   });
 });
-
-const machineNames = ["m1", "m2", "m3", "m4", "m5"];
-const wishes = fc.array(
-  fc.constantFrom(
-    "",
-    "",
-    "MachineMetadata=zone=a",
-    "MachineMetadata=zone=b",
-    "Conflicts=u1.service",
-    "Replaces=u2.service",
-    "MachineOf=u0.service",
-    "MachineID=m5",
-    "Global=true",
-    "[Service]\nExecStart=/bin/true\n[X-Keelson]\nMemoryRequest=300M\n",
-    "[Service]\nExecStart=/bin/true\n[X-Keelson]\nMemoryRequest=700M\nPriority=5\n",
-  ),
-  { minLength: 1, maxLength: 10 },
-);
-
-function clusterOf(lines: readonly string[], replicas: number): Sketch {
-  const cluster = new Sketch();
-  for (const [index, name] of machineNames.entries()) cluster.machine(name, { zone: index % 2 ? "b" : "a" });
-  for (const [index, line] of lines.entries()) cluster.unit(`u${index}.service`, line);
-  cluster.unit("web@.service", "", { replicas });
-  return cluster;
-}
 
 test("what is foretold of a lost machine is what the leader then does", () => {
   fc.assert(

@@ -1,12 +1,12 @@
 // What would happen if: answered from the scheduler's own passes. Changes nothing.
 import { setImmediate } from "node:timers/promises";
 import { KeelError } from "../../base/errors.ts";
-import { deciders } from "../../leader/deciders.ts";
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Intent } from "../../model/operation.ts";
 import type { PlacementSource } from "../../model/placement/cache.ts";
 import { type WhatIf, whatIf } from "../../scheduler/what-if.ts";
 import { jsonAnswer } from "../answer.ts";
+import { foretellers } from "../foretellers.ts";
 import { readJson } from "../body.ts";
 import type { ChangeQueue } from "../change-queue.ts";
 import { withCluster } from "../context.ts";
@@ -43,7 +43,7 @@ export function whatIfRoutes(routes: ApiRoutes, context: ApiContext, changes: Ch
       const { snapshot } = await context.reader.read(view);
       const { supposition, words, placements } = await prepare(asked, snapshot);
       const facts = context.reader.times(view);
-      const outcome = await work(whatIf(snapshot, supposition, { placements, facts, deciders }));
+      const outcome = await work(whatIf(snapshot, supposition, { placements, facts, deciders: foretellers }));
       const answer: WhatIfView = { revision: snapshot.revision, supposed: words, ...outcome };
       return jsonAnswer(answer);
     });

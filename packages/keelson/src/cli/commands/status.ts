@@ -1,18 +1,22 @@
 import { KeelError, exitCode } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
+import { showCluster } from "../cluster-status.ts";
 import { placedInstances, readFromMachine, serviceOf } from "../machine-access.ts";
 
 export const register: Register = (program, act) => {
   const command = program
     .command("status")
-    .argument("<units...>", "units, instances, or patterns in quotes")
+    .argument("[units...]", "units, instances, or patterns in quotes; the cluster if left out")
     .option("-n, --lines <number>", "journal lines to show (10)")
-    .description("Show systemd’s own view of units, from the machines that they are on.");
+    .description(
+      "Show systemd’s own view of units, from the machines that they are on; without units, how the cluster is.",
+    );
   act<{ readonly lines?: string }>(command, async (keel, words, options) => {
     const lines = options.lines ?? "10";
     if (!/^\d+$/.test(lines))
       throw new KeelError("KEEL-104", `--lines ${lines}: no number`, { hint: "--lines 20" });
     const client = await keel.daemon();
+    if (words.length === 0) return showCluster(keel, client);
     const placed = placedInstances(words, await client.snapshot());
     const views = await Promise.all(
       placed.map(async ({ instance, machine }) => {
