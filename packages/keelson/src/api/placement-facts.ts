@@ -21,6 +21,8 @@ interface WaitingInstance {
   readonly unit: string;
   readonly reason: string;
   readonly final: boolean;
+  /** It is on a machine and stopped there until it may start. */
+  readonly isHeld: boolean;
 }
 
 /** The scheduler is only asked when something waits. */
@@ -36,11 +38,12 @@ export function placementFacts(
   const plan = asks ? schedule(snapshot, placements, facts) : undefined;
   const unplaced = plan?.unplaced ?? new Map<string, never>();
   const waiting = new Map<string, WaitingInstance>();
-  for (const [name, unit] of missing) {
+  for (const [name, { unit, isHeld }] of missing) {
     const why = unplaced.get(name);
+    if (isHeld && why === undefined) continue;
     const isEverywhere = isGlobal(snapshot, placements, unit);
     if (why || !isEverywhere)
-      waiting.set(name, { unit, reason: why?.reason ?? "", final: why?.final ?? false });
+      waiting.set(name, { unit, reason: why?.reason ?? "", final: why?.final ?? false, isHeld });
   }
   return {
     waiting,
@@ -60,22 +63,26 @@ export function placementFacts(
 const isMoving = ({ moves, machineSettings }: ClusterSnapshot): boolean =>
   moves.size > 0 || [...machineSettings.values()].some(({ drain }) => drain !== undefined);
 
-/** Wanted instances without any order, with their unit. */
+/** Wanted instances without any order, or with one that does not let them start, with their unit. */
 function withoutOrder(
   snapshot: ClusterSnapshot,
   orders: ReadonlyMap<string, number>,
   placements: PlacementSource,
-): ReadonlyMap<string, string> {
-  const missing = new Map<string, string>();
+): ReadonlyMap<string, { readonly unit: string; readonly isHeld: boolean }> {
+  const missing = new Map<string, { readonly unit: string; readonly isHeld: boolean }>();
+  const held = heldOrders(snapshot);
   for (const unit of snapshot.units.values()) {
     if (unit.desired === "inactive" || isPlacedForRuns(unit, placements)) continue;
     for (const { name } of instancesOf(unit, snapshot.units)) {
-      if (!orders.has(name) && !isClusterTimer(name, unit, { snapshot, placements }))
-        missing.set(name, unit.name);
+      if (isClusterTimer(name, unit, { snapshot, placements })) continue;
+      if (!orders.has(name)) missing.set(name, { unit: unit.name, isHeld: false });
+      else if (unit.desired === "launched" && held.has(name))
+        missing.set(name, { unit: unit.name, isHeld: true });
     }
   }
   for (const job of snapshot.jobs.values()) {
-    if (dueRun(job) !== undefined && !orders.has(job.instance)) missing.set(job.instance, job.unit);
+    if (dueRun(job) !== undefined && !orders.has(job.instance))
+      missing.set(job.instance, { unit: job.unit, isHeld: false });
   }
   return missing;
 }
@@ -102,6 +109,16 @@ interface Context {
 function isGlobal(snapshot: ClusterSnapshot, placements: PlacementSource, name: string): boolean {
   const rules = placements.rulesOf(snapshot.units.get(name)?.hash ?? "", name);
   return typeof rules === "object" && "global" in rules && rules.global;
+}
+
+/** Instances that have an order and are not to start by it. */
+function heldOrders(snapshot: ClusterSnapshot): ReadonlySet<string> {
+  const held = new Set<string>();
+  for (const entries of snapshot.schedule.values()) {
+    for (const [name, { companion, desired }] of entries)
+      if (!companion && desired === "loaded") held.add(name);
+  }
+  return held;
 }
 
 /** Orders by instance, companions left out. */

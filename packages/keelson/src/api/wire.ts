@@ -1,7 +1,7 @@
 // What the API sends, as JSON. The command line and the dashboard read exactly this; the store's records
 // stay behind it. Times are Unix milliseconds, sizes bytes, revisions the store's.
 import type { DesiredState } from "../model/unit.ts";
-import type { healthStates } from "../model/schedule.ts";
+import type { healthStates, UnitStatus } from "../model/schedule.ts";
 import type { ErrorBody } from "../base/errors.ts";
 import type { Forecast } from "../model/forecast.ts";
 import type { Change, Impact } from "../model/operation.ts";
@@ -83,6 +83,8 @@ export interface InstanceView {
   readonly restarts: number;
   /** Why it is not as desired; empty when it is. */
   readonly reason: string;
+  /** Lately, on this machine; null for none. `nextTry`: when the machine tries again by itself. */
+  readonly failures: NonNullable<UnitStatus["failures"]> | null;
   /** Why it is on this machine. */
   readonly because: string;
   readonly addresses: readonly string[];

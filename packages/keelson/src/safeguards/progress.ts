@@ -236,7 +236,11 @@ function wantedItems(
   return ordered.map((place) => {
     const { state, reason } =
       outsideTurn(own, rolloutKeys(instance, place.machine), scene) ??
-      judge(place, { ...unit, hash: versions(instance, place.machine) }, scene);
+      judge(
+        place,
+        { ...unit, hash: versions(instance, place.machine) },
+        { ...scene, waiting: waiting?.reason },
+      );
     const since = place.status?.since ?? scene.facts.nowMs;
     const ms = state === "ready" ? Math.max(0, since - scene.operation.at) : age(scene);
     return { ...common, machine: place.machine, state, reason, ms };
@@ -351,12 +355,16 @@ function rolloutProgress(
 
 type Verdict = Pick<ProgressItem, "state" | "reason">;
 
-function judge({ machine, entry, status }: Place, unit: Unit, scene: Scene): Verdict {
+function judge(
+  { machine, entry, status }: Place,
+  unit: Unit,
+  scene: Scene & { readonly waiting: string | undefined },
+): Verdict {
   const name = machineName(machine, scene);
   const pending = (reason: string): Verdict => ({ state: "pending", reason });
   if (!scene.snapshot.machines.has(machine)) return pending(`${name} does not report`);
   if (entry?.hash !== unit.hash || entry.restarts < unit.restarts || entry.desired !== unit.desired) {
-    return pending("waits for the leader");
+    return pending(scene.waiting ?? "waits for the leader");
   }
   if (status === undefined) return pending(`waits for ${name}`);
   if (status.hash !== unit.hash) return pending(status.reason || `${name} still has the unit as it was`);
@@ -372,6 +380,9 @@ function judge({ machine, entry, status }: Place, unit: Unit, scene: Scene): Ver
   if (status.active === "failed" || status.health === "failed") {
     return { state: "failed", reason: status.reason || `systemd reports it as failed (${status.sub})` };
   }
+  // Its machine counted that as a failure; podman's own word may yet change.
+  if (status.active === "active" && status.health === "unhealthy" && status.failures !== undefined)
+    return { state: "failed", reason: status.reason || "its health check fails" };
   if (isUp(status) || hasRun(status)) return ready;
   return pending(status.reason || `is ${status.active} (${status.sub})`);
 }

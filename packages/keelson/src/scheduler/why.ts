@@ -1,10 +1,11 @@
 // Why a unit is where it is, or nowhere: each machine with its reasons, from the same functions that place it.
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { instancesOf } from "../model/instances.ts";
+import { withNextTry } from "../model/next-try.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
+import type { UnitStatus } from "../model/schedule.ts";
 import { evictionsFrom, homeless } from "./choice.ts";
 import { allRejections } from "./fit.ts";
-import type { Placeable } from "./placeable.ts";
 import type { SchedulerFacts } from "./plan.ts";
 import { type Pass, runPass } from "./schedule.ts";
 
@@ -41,10 +42,16 @@ export function why(
   const unit = snapshot.units.get(name);
   const names = unit ? instancesOf(unit, snapshot.units).map((instance) => instance.name) : [];
   const known = pass.wanted.placeables.has(name) || pass.wanted.problems.has(name);
-  return (names.length === 0 && known ? [name] : names).map((instance) => explain(instance, snapshot, pass));
+  return (names.length === 0 && known ? [name] : names).map((instance) =>
+    explain(instance, { snapshot, wallMs: facts.wallMs }, pass),
+  );
 }
 
-function explain(name: string, snapshot: ClusterSnapshot, pass: Pass): InstanceReasons {
+function explain(
+  name: string,
+  { snapshot, wallMs }: { readonly snapshot: ClusterSnapshot; readonly wallMs: number },
+  pass: Pass,
+): InstanceReasons {
   const orders = [...snapshot.schedule].flatMap(([machine, entries]) => {
     const entry = entries.get(name);
     return entry === undefined || entry.companion ? [] : [{ machine, entry }];
@@ -62,7 +69,7 @@ function explain(name: string, snapshot: ClusterSnapshot, pass: Pass): InstanceR
     if (eviction !== undefined) rejections.push(eviction);
     const current = on.includes(id);
     const reasons = rejections.map(({ text }) => text);
-    if (current) reasons.unshift(stateOf(unit, id, snapshot));
+    if (current) reasons.unshift(stateOf(snapshot.statuses.get(id)?.get(unit.name), wallMs));
     else if (reasons.length === 0)
       reasons.push(`fits; it has ${site.load} ${site.load === 1 ? "unit" : "units"}`);
     return { id, name, current, fits: rejections.length === 0, reasons };
@@ -80,11 +87,10 @@ function waitsFor(name: string, { plan, wanted }: Pass, on: readonly string[]): 
   return wanted.placeables.has(name) ? "the leader has yet to place it" : "nobody has started it";
 }
 
-function stateOf(unit: Placeable, id: string, snapshot: ClusterSnapshot): string {
-  const status = snapshot.statuses.get(id)?.get(unit.name);
+function stateOf(status: UnitStatus | undefined, wallMs: number): string {
   if (status === undefined) return "has the order and has not answered yet";
   const state = `has it: ${status.active} (${status.sub})`;
-  return status.reason === "" ? state : `${state}, ${status.reason}`;
+  return withNextTry(status.reason === "" ? state : `${state}, ${status.reason}`, status.failures, wallMs);
 }
 
 function lostMachines(snapshot: ClusterSnapshot, pass: Pass, on: readonly string[]): MachineReason[] {

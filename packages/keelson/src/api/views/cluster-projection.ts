@@ -24,7 +24,10 @@ export interface PlacementFacts {
   /** How many instances a unit should have now. */
   wanted(unit: string): number;
   /** Instances that should run and have no order, with the reason, if there is one. */
-  readonly waiting: ReadonlyMap<string, { readonly unit: string; readonly reason: string }>;
+  readonly waiting: ReadonlyMap<
+    string,
+    { readonly unit: string; readonly reason: string; readonly isHeld?: boolean }
+  >;
 }
 
 const shownOperations = 20;
@@ -63,12 +66,14 @@ export class ClusterProjection {
   #projectInstances(snapshot: ClusterSnapshot, facts: PlacementFacts): InstanceView[] {
     for (const sources of placed(snapshot)) {
       const { name, unit, machine, machineName, isUp, entry, status } = sources;
-      const from = [unit, machineName, isUp, entry, status];
-      this.#instances.keep(`${machine}/${name}`, from, () => instanceOn(sources));
+      const waiting = facts.waiting.get(name);
+      const held = waiting?.isHeld === true && entry?.desired === "loaded" ? waiting.reason : undefined;
+      const from = [unit, machineName, isUp, entry, status, held];
+      this.#instances.keep(`${machine}/${name}`, from, () => instanceOn(sources, held));
     }
-    for (const [name, { unit, reason }] of facts.waiting) {
+    for (const [name, { unit, reason, isHeld }] of facts.waiting) {
       const record = snapshot.units.get(unit);
-      if (!record) continue;
+      if (!record || isHeld === true) continue;
       const { hash, desired } = record;
       const make = (): InstanceView => instanceWaiting({ name, unit, hash, desired, reason });
       this.#instances.keep(`/${name}`, [hash, desired, reason], make);

@@ -19,17 +19,18 @@ export interface InstanceSources {
   readonly status: UnitStatus | undefined;
 }
 
-/** An instance that has an order, or that still shows on a machine without one. */
-export function instanceOn(sources: InstanceSources): InstanceView {
+/** An instance that has an order, or that still shows on a machine without one. `held`: why it may not start there yet. */
+export function instanceOn(sources: InstanceSources, held?: string): InstanceView {
   const { name, unit, machine, machineName, entry, status } = sources;
-  const { state, reason } = outcome(sources);
+  const { state, reason } =
+    held === undefined ? outcome(sources) : ({ state: "waiting", reason: held } as const);
   return {
     key: `${machine}/${name}`,
     name,
     unit,
     machine,
     machineName,
-    desired: entry?.desired ?? "inactive",
+    desired: held === undefined ? (entry?.desired ?? "inactive") : "launched",
     state,
     load: status?.load ?? "",
     active: status?.active ?? "",
@@ -40,6 +41,7 @@ export function instanceOn(sources: InstanceSources): InstanceView {
     since: status?.since ?? null,
     restarts: entry?.restarts ?? status?.restarts ?? 0,
     reason,
+    failures: status?.failures ?? null,
     because: entry?.because ?? "",
     addresses: state === "unknown" ? [] : (status?.addresses ?? []),
     placed: entry?.placed ?? null,
@@ -73,6 +75,7 @@ export function instanceWaiting({
     since: null,
     restarts: 0,
     reason,
+    failures: null,
     because: "",
     addresses: [],
     placed: null,

@@ -1,4 +1,5 @@
 import type { InstanceView } from "../../api/wire.ts";
+import { withNextTry } from "../../model/next-try.ts";
 import { formatAge } from "../duration.ts";
 import type { Register } from "../invocation.ts";
 import { fieldList, withList } from "../options.ts";
@@ -16,7 +17,8 @@ const columns = (now: number): readonly Column<InstanceView>[] => [
   { name: "sub", cell: (instance) => instance.sub },
   { name: "addresses", cell: (instance) => instance.addresses.join(",") },
   { name: "since", cell: (instance) => (instance.since === null ? "" : formatAge(instance.since, now)) },
-  { name: "reason", cell: (instance) => instance.reason },
+  { name: "reason", cell: (instance) => withNextTry(instance.reason, instance.failures, now) },
+  { name: "failures", cell: ({ failures }) => (failures === null ? "" : String(failures.count)) },
   { name: "because", cell: (instance) => instance.because },
   { name: "hash", cell: (instance, look) => shortHash(instance.hash, look) },
   { name: "invocation", cell: (instance, look) => shortId(instance.invocation, look) },

@@ -1,3 +1,4 @@
+import { withNextTry } from "../../model/next-try.ts";
 import { KeelError, exitCode } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
 import { showCluster } from "../cluster-status.ts";
@@ -17,7 +18,8 @@ export const register: Register = (program, act) => {
       throw new KeelError("KEEL-104", `--lines ${lines}: no number`, { hint: "--lines 20" });
     const client = await keel.daemon();
     if (words.length === 0) return showCluster(keel, client);
-    const placed = placedInstances(words, await client.snapshot());
+    const snapshot = await client.snapshot();
+    const placed = placedInstances(words, snapshot);
     const views = await Promise.all(
       placed.map(async ({ instance, machine }) => {
         const service = await serviceOf(instance, client);
@@ -30,6 +32,7 @@ export const register: Register = (program, act) => {
           unit: instance.name,
           machine: machine.name,
           service,
+          reason: withNextTry(instance.reason, instance.failures, snapshot.at),
           code: result.code,
           text: result.stdout || result.stderr,
         };
@@ -41,7 +44,10 @@ export const register: Register = (program, act) => {
       items: views,
       text: () =>
         views
-          .map((view) => `${keel.paint("bold", `${view.unit} on ${view.machine}`)}\n${view.text}`)
+          .map(({ unit, machine, reason, text }) => {
+            const heading = keel.paint("bold", `${unit} on ${machine}`);
+            return `${heading}${reason === "" ? "" : `: ${reason}`}\n${text}`;
+          })
           .join("\n"),
     });
     return views.every((view) => view.code === 0) ? exitCode.done : exitCode.failed;
