@@ -25,7 +25,7 @@ const natures: Readonly<Record<string, string>> = {
   "d.service": "",
   "e.service": "Global=yes",
   "f.service": "[X-Keelson]\nOnPartition=keep",
-  "web@.service": "[X-Keelson]\nUpdateHealthyFor=1\nUpdateTimeout=20",
+  "web@.service": "[X-Keelson]\nSpreadOver=zone",
 };
 const unitNames = Object.keys(natures);
 const jobNames = ["once.service", "flaky.service"];
@@ -33,6 +33,9 @@ const jobBodies: Readonly<Record<string, string>> = {
   "once.service": "ExecStart=/bin/sleep 3",
   "flaky.service": "ExecStart=/bin/flaky fails 2 times\n[X-Keelson]\nRetries=3\nRetryDelay=2",
 };
+
+/** A version that cannot run is taken back before the calm is over. */
+const pace = "UpdateHealthyFor=1\nUpdateTimeout=20";
 
 const roundMs = 90_000;
 const calmMs = 90_000;
@@ -242,7 +245,8 @@ export class Storm implements AsyncDisposable {
     const nature = natures[name] ?? "";
     const constraint = nature === "" ? this.#pick(constraints) : "";
     const rules = nature.startsWith("[") ? nature : `[X-Fleet]\n${nature}${constraint}`;
-    return fileOf(name, `# version ${version}\n[Service]\nExecStart=/bin/sleep infinity\n${rules}\n`);
+    const text = `# version ${version}\n[Service]\nExecStart=/bin/sleep infinity\n${rules}\n[X-Keelson]\n${pace}\n`;
+    return fileOf(name, text);
   }
 
   #pick<T>(choices: readonly T[]): T {

@@ -7,9 +7,7 @@ import type { Log } from "../base/log.ts";
 import { timeOrderedId, type Random } from "../base/random.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { Decision } from "../model/decision.ts";
-import { openRun } from "../model/job.ts";
 import { keys, machineAndUnit, nameIn, prefixes } from "../model/keys.ts";
-import { PlacementCache } from "../model/placement/cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { ClusterView, ViewChange } from "../registry/cluster-view.ts";
 import { GarbageCollector } from "../registry/garbage.ts";
@@ -22,8 +20,10 @@ import { massFailureAlarm, type Plan, type SchedulerFacts, type WriteGroup } fro
 import { schedule } from "../scheduler/schedule.ts";
 import { Abandoned } from "./abandoned.ts";
 import { deciders } from "./deciders.ts";
+import { Echo } from "./echo.ts";
 import { Impulse } from "./impulse.ts";
 import type { LeaderMetrics } from "./leader-metrics.ts";
+import { UnitFiles } from "./unit-files.ts";
 
 export interface ReignOptions {
   readonly store: StoreClient;
@@ -43,16 +43,22 @@ export interface ReignOptions {
 /** Changes come in swarms: so long is waited for the rest of one. */
 const swarmMs = 10;
 const garbageMs = 60_000;
+/** After orders for newcomers alone there is nothing more to be done, as a rule: that is looked at a little later. */
+const echoMs = 1000;
 const seenWithinMs = 5000;
 const ownAlarms = [massFailureAlarm];
 /** Keys whose change alone calls for no pass. */
 const bystanders = [prefixes.operations, prefixes.images, prefixes.cluster, prefixes.store];
 
+interface Decided extends Omit<Decision, "records" | "operations"> {
+  readonly hasWritten: boolean;
+}
+
 export class Reign {
   readonly #options: ReignOptions;
   readonly #impulse: Impulse;
-  readonly #read = new Map<string, string>();
-  readonly #placements = new PlacementCache((hash) => this.#read.get(hash));
+  readonly #files: UnitFiles;
+  readonly #echo = new Echo();
   readonly #garbage: GarbageCollector;
   readonly #abandoned: Abandoned;
   #awaitsReports = false;
@@ -63,6 +69,7 @@ export class Reign {
     const { clock, store, log } = options;
     this.#options = options;
     this.#impulse = new Impulse(clock);
+    this.#files = new UnitFiles(options);
     this.#garbage = new GarbageCollector(store, options);
     this.#abandoned = new Abandoned(store, { clock, log });
     this.#garbageAtMs = clock.now() + garbageMs;
@@ -92,7 +99,10 @@ export class Reign {
     }
   }
 
-  #hear({ snapshot, keys: changed, reset }: ViewChange): void {
+  #hear(change: ViewChange): void {
+    const { snapshot, reset } = change;
+    this.#files.hear(change);
+    const changed = this.#echo.without(change.keys);
     const matters = (key: string): boolean =>
       key.startsWith(prefixes.status)
         ? this.#awaitsReports || hasFailures(key, snapshot)
@@ -106,18 +116,20 @@ export class Reign {
   async #pass(): Promise<number> {
     const { view, clock, metrics, log } = this.#options;
     this.#impulse.clear();
-    if (!(await this.#readBodies(view.snapshot))) return clock.now() + 500;
-    let decided: Omit<Decision, "records" | "operations">;
+    this.#echo.forget();
+    if (!(await this.#files.read(view.snapshot, this.#options.leadership.over))) return clock.now() + 500;
+    let decided: Decided;
     let plan: Plan;
     try {
       decided = await this.#decide();
       const { snapshot } = view;
       const started = clock.now();
       const facts = this.#facts();
-      plan = schedule(snapshot, this.#placements, facts);
+      plan = schedule(snapshot, this.#files.placements, facts);
       this.#lastPassMs = clock.now() - started;
       metrics.passed(this.#lastPassMs, plan.unplaced.size);
       this.#awaitsReports = plan.awaitsReports || decided.awaitsReports;
+      if (!decided.hasWritten && !this.#awaitsReports) this.#echo.expect(plan);
       await this.#carryOut(plan, { snapshot, facts });
     } catch (error) {
       if (!(error instanceof KeelError) || error.code !== "KEEL-403") throw error;
@@ -129,20 +141,22 @@ export class Reign {
     const abandonedAtMs = await this.#abandoned.carryOn(snapshot);
     await this.#collectGarbage(snapshot);
     const againMs = Math.min(plan.againMs ?? Infinity, decided.againMs ?? Infinity);
-    return Math.min(againMs, abandonedAtMs, this.#garbageAtMs);
+    const echoAtMs = this.#echo.isHeard ? clock.now() + echoMs : Infinity;
+    return Math.min(againMs, abandonedAtMs, this.#garbageAtMs, echoAtMs);
   }
 
   /** Asks the deciders, and writes what they say; the view shows it before this returns. */
-  async #decide(): Promise<Omit<Decision, "records" | "operations">> {
+  async #decide(): Promise<Decided> {
     const { view, store, clock, random, leadership, log } = this.#options;
     const call = { signal: leadership.over };
     let awaitsReports = false;
     let againMs: number | undefined;
+    let hasWritten = false;
     for (const decider of deciders) {
       const { snapshot } = view;
       const wallMs = clock.wall();
       const newId = (): string => timeOrderedId(wallMs, random);
-      const scene = { snapshot, placements: this.#placements, nowMs: clock.now(), wallMs, newId };
+      const scene = { snapshot, placements: this.#files.placements, nowMs: clock.now(), wallMs, newId };
       const decision = decider.decide(scene);
       awaitsReports ||= decision.awaitsReports;
       againMs = Math.min(againMs ?? Infinity, decision.againMs ?? Infinity);
@@ -153,8 +167,9 @@ export class Reign {
         revision = await applyOperation(store, operation, new Map(), { ...call, fence });
       }
       if (revision > 0) await this.#seen(revision);
+      hasWritten ||= revision > 0;
     }
-    return { awaitsReports, againMs };
+    return { awaitsReports, againMs, hasWritten };
   }
 
   #facts(): SchedulerFacts {
@@ -236,29 +251,6 @@ export class Reign {
     else log.error("alarm", { alarm: name, text });
   }
 
-  /** Reads the files that the pass will look at. A file that cannot be read keeps back only its own unit. */
-  async #readBodies(snapshot: ClusterSnapshot): Promise<boolean> {
-    const { bodies, log, leadership } = this.#options;
-    const used = hashesOf(snapshot);
-    this.#placements.retain(used);
-    this.#read.clear();
-    const unread = this.#placements.unread(used);
-    for (let first = 0; first < unread.length; first += 64) {
-      const some = unread.slice(first, first + 64);
-      const loads = await Promise.allSettled(
-        some.map((hash) => bodies.load(hash, { signal: leadership.over })),
-      );
-      for (const [index, load] of loads.entries()) {
-        const hash = some[index] ?? "";
-        if (load.status === "fulfilled" && load.value !== undefined) this.#read.set(hash, load.value);
-        if (load.status === "fulfilled") continue;
-        log.warn("a unit file could not be read", { hash, error: describeError(load.reason) });
-        if (!(load.reason instanceof KeelError)) return false;
-      }
-    }
-    return true;
-  }
-
   async #collectGarbage(snapshot: ClusterSnapshot): Promise<void> {
     const { clock, leadership, log } = this.#options;
     if (clock.now() < this.#garbageAtMs) return;
@@ -275,21 +267,4 @@ export class Reign {
 function hasFailures(key: string, { statuses }: ClusterSnapshot): boolean {
   const place = machineAndUnit(prefixes.status, key);
   return place !== undefined && statuses.get(place.machine)?.get(place.unit)?.failures !== undefined;
-}
-
-/** Files of units, and those that machines still run. */
-function hashesOf(snapshot: ClusterSnapshot): Set<string> {
-  const used = new Set<string>();
-  for (const { hash } of snapshot.units.values()) used.add(hash);
-  for (const { from, to, others = {} } of snapshot.rollouts.values()) {
-    used.add(from).add(to);
-    for (const hash of Object.values(others)) used.add(hash);
-  }
-  for (const job of snapshot.jobs.values()) {
-    const open = openRun(job);
-    if (open !== undefined) used.add(open.hash);
-  }
-  for (const entries of snapshot.schedule.values()) for (const { hash } of entries.values()) used.add(hash);
-  for (const statuses of snapshot.statuses.values()) for (const { hash } of statuses.values()) used.add(hash);
-  return used;
 }

@@ -1,7 +1,7 @@
 // Unit files by their hash, from the store, checked. A bounded cache: what was used last stays longest.
 import { createHash } from "node:crypto";
 import { KeelError } from "../base/errors.ts";
-import { keys } from "../model/keys.ts";
+import { keys, nameIn, prefixes } from "../model/keys.ts";
 import { maxBodyBytes } from "../model/unit.ts";
 import type { CallOptions, StoreClient } from "./store-client.ts";
 
@@ -9,6 +9,10 @@ import type { CallOptions, StoreClient } from "./store-client.ts";
 export function hashBody(body: string | Uint8Array): string {
   return createHash("sha256").update(body).digest("hex");
 }
+
+/** Files in one call: one may have a megabyte. */
+const hashesPerCall = 32;
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class BodyCache {
   readonly #client: StoreClient;
@@ -69,21 +73,50 @@ export class BodyCache {
     return found;
   }
 
+  /** As `loadAll`, with few calls; one that is not what its hash says is there as the error. */
+  async loadMany(
+    hashes: readonly string[],
+    options: CallOptions = {},
+  ): Promise<Map<string, string | KeelError>> {
+    const found = new Map<string, string | KeelError>();
+    const wanted = hashes.filter((hash) => {
+      const held = this.get(hash);
+      if (held !== undefined) found.set(hash, held);
+      return held === undefined;
+    });
+    for (let first = 0; first < wanted.length; first += hashesPerCall) {
+      const some = wanted.slice(first, first + hashesPerCall);
+      const { values } = await this.#client.getAll(some.map(keys.body), options);
+      for (const { key, value } of values) {
+        const hash = nameIn(prefixes.bodies, key) ?? "";
+        try {
+          found.set(hash, this.#accept(hash, value));
+        } catch (error) {
+          if (!(error instanceof KeelError)) throw error;
+          found.set(hash, error);
+        }
+      }
+    }
+    return found;
+  }
+
   async #load(hash: string, options: CallOptions): Promise<string | undefined> {
     try {
-      const key = keys.body(hash);
-      const { values } = await this.#client.range({ key }, options);
+      const { values } = await this.#client.range({ key: keys.body(hash) }, options);
       const value = values[0]?.value;
-      if (value === undefined) return undefined;
-      if (value.byteLength > maxBodyBytes || hashBody(value) !== hash) {
-        throw new KeelError("KEEL-402", `${key}: the unit file does not have this hash`);
-      }
-      const body = new TextDecoder("utf-8", { ignoreBOM: true }).decode(value);
-      this.put(hash, body);
-      return body;
+      return value === undefined ? undefined : this.#accept(hash, value);
     } finally {
       this.#loading.delete(hash);
     }
+  }
+
+  #accept(hash: string, value: Uint8Array): string {
+    if (value.byteLength > maxBodyBytes || hashBody(value) !== hash) {
+      throw new KeelError("KEEL-402", `${keys.body(hash)}: the unit file does not have this hash`);
+    }
+    const body = decoder.decode(value);
+    this.put(hash, body);
+    return body;
   }
 
   #forget(hash: string): void {

@@ -58,20 +58,34 @@ export class OverlayMap<V> implements ReadonlyMap<string, V> {
     return value === undefined ? this.#base.has(key) : value !== removed;
   }
 
-  *entries(): Generator<[string, V], undefined> {
+  entries(): MapIterator<[string, V]> {
+    return this.#overlay.size === 0 ? this.#base.entries() : this.#changedEntries();
+  }
+
+  *#changedEntries(): Generator<[string, V], undefined> {
     for (const [key, value] of this.#base) if (!this.#overlay.has(key)) yield [key, value];
     for (const [key, value] of this.#overlay) if (value !== removed) yield [key, value];
   }
 
-  *keys(): Generator<string, undefined> {
-    for (const [key] of this.entries()) yield key;
+  keys(): MapIterator<string> {
+    return this.#overlay.size === 0 ? this.#base.keys() : this.#changedKeys();
   }
 
-  *values(): Generator<V, undefined> {
-    for (const [, value] of this.entries()) yield value;
+  *#changedKeys(): Generator<string, undefined> {
+    for (const key of this.#base.keys()) if (!this.#overlay.has(key)) yield key;
+    for (const [key, value] of this.#overlay) if (value !== removed) yield key;
   }
 
-  [Symbol.iterator](): Generator<[string, V], undefined> {
+  values(): MapIterator<V> {
+    return this.#overlay.size === 0 ? this.#base.values() : this.#changedValues();
+  }
+
+  *#changedValues(): Generator<V, undefined> {
+    for (const [key, value] of this.#base) if (!this.#overlay.has(key)) yield value;
+    for (const value of this.#overlay.values()) if (value !== removed) yield value;
+  }
+
+  [Symbol.iterator](): MapIterator<[string, V]> {
     return this.entries();
   }
 

@@ -42,6 +42,11 @@ export class PlacementCache implements PlacementSource {
     return [...new Set(hashes)].filter((hash) => !this.#known.has(hash));
   }
 
+  /** Takes the body over from its source, which need not have it any longer. */
+  take(hash: string): void {
+    if (!this.#known.has(hash)) this.#take(hash);
+  }
+
   /** Drops what belongs to other bodies. */
   retain(hashes: ReadonlySet<string>): void {
     for (const hash of this.#known.keys()) {

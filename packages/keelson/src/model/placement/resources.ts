@@ -71,6 +71,7 @@ function memoryOf(file: UnitFile, podman: ReadonlyMap<string, string>): Memory |
 }
 
 function memoryIn(value: string): Memory | undefined {
+  if (value === "") return undefined;
   const percent = /^(\d{1,3}(?:\.\d{1,2})?)%$/.exec(value)?.[1];
   if (percent !== undefined && Number(percent) <= 100) return { bytes: 0, share: Number(percent) / 100 };
   try {
