@@ -37,7 +37,7 @@ function oneLeader(cluster: SimulatedCluster): void {
   for (const [alarm] of cluster.snapshot.alarms) cluster.violated("one-leader", `the alarm ${alarm} stands`);
 }
 
-function allThatFitsRuns(cluster: SimulatedCluster, { name, desired, unit }: Instance): void {
+function allThatFitsRuns(cluster: SimulatedCluster, { name, desired, unit, restarts }: Instance): void {
   const { snapshot } = cluster;
   const on = cluster.where(name);
   if (desired !== "launched") {
@@ -60,8 +60,7 @@ function allThatFitsRuns(cluster: SimulatedCluster, { name, desired, unit }: Ins
     const status = snapshot.statuses.get(id)?.get(name);
     const isGlobal = on.length > 1;
     const hash = versionOf(unit, { name, machine: isGlobal ? id : undefined }, snapshot);
-    const isCurrent =
-      status?.active === "active" && status.hash === hash && status.restarts === unit.restarts;
+    const isCurrent = status?.active === "active" && status.hash === hash && status.restarts === restarts;
     if (!isCurrent)
       cluster.violated(
         "all-that-fits-runs",

@@ -48,7 +48,8 @@ function heed(
   { snapshot, wallMs, newId }: DeciderScene,
 ): Job | undefined {
   const { unit } = instance;
-  const { created, restarts } = unit;
+  const { created } = unit;
+  const { restarts } = instance;
   const launched = instance.desired === "launched";
   if (job === undefined && !launched) return undefined;
   const isAsked = job === undefined || job.created !== created || job.restarts !== restarts;

@@ -58,8 +58,18 @@ export function changeWords({ before, after }: Change): {
     if (before.hash !== after.hash)
       parts.push(`content ${before.hash.slice(0, 7)} → ${after.hash.slice(0, 7)}`);
     if (before.restarts !== after.restarts) parts.push("restart");
+    else parts.push(...restartedWords(before, after));
   }
   return { mark: "~", words: parts.length === 0 ? "as it is" : parts.join(", ") };
+}
+
+/** `restart web@2.service` for replicas that restart alone. */
+function restartedWords(
+  { replicaRestarts: then = {} }: NonNullable<Change["before"]>,
+  { replicaRestarts: now = {} }: NonNullable<Change["after"]>,
+): string[] {
+  const names = Object.keys(now).filter((name) => now[name] !== then[name]);
+  return names.length === 0 ? [] : [`restart ${names.join(", ")}`];
 }
 
 export function count(n: number, noun: string): string {

@@ -7,15 +7,20 @@ export interface Instance {
   /** The record that it comes from: its own, or its template's. */
   readonly unit: Unit;
   readonly desired: DesiredState;
+  /** Explicit restarts, those of this instance alone included. */
+  readonly restarts: number;
 }
 
 /** The instances of one unit. A replica that also has a record of its own belongs to that record. */
 export function instancesOf(unit: Unit, units: ReadonlyMap<string, Unit>): Instance[] {
-  if (!isTemplate(unit.name)) return [{ name: unit.name, unit, desired: unit.desired }];
+  if (!isTemplate(unit.name)) {
+    return [{ name: unit.name, unit, desired: unit.desired, restarts: unit.restarts }];
+  }
   const replicas: Instance[] = [];
   for (let number = 1; number <= unit.replicas; number++) {
     const name = replicaName(unit.name, number);
-    if (!units.has(name)) replicas.push({ name, unit, desired: unit.desired });
+    if (units.has(name)) continue;
+    replicas.push({ name, unit, desired: unit.desired, restarts: restartsOf(unit, name) });
   }
   return replicas;
 }
@@ -26,6 +31,10 @@ export function instanceNamed(name: string, units: ReadonlyMap<string, Unit>): I
   const unit = units.get(name) ?? (template === undefined ? undefined : units.get(template));
   return unit && instancesOf(unit, units).find((instance) => instance.name === name);
 }
+
+/** How often the instance of this unit was restarted on request. */
+export const restartsOf = ({ restarts, replicaRestarts }: Unit, instance: string): number =>
+  restarts + (replicaRestarts?.[instance] ?? 0);
 
 /** All instances by name, those included that are wanted nowhere (`inactive`). */
 export function allInstances(units: ReadonlyMap<string, Unit>): Map<string, Instance> {

@@ -113,6 +113,7 @@ const unitSchema = z.object({
   hash: z.string().check(z.regex(sha256Pattern)),
   replicas: z.int(),
   restarts: z.int(),
+  replicaRestarts: z.optional(z.record(z.string(), z.int())),
   generation: z.int(),
   owner: z.string(),
   created: z.number(),

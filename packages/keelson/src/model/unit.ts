@@ -25,6 +25,8 @@ export const unitCodec = recordCodec(
     replicas: z.int().check(z.gte(0), z.lte(maxReplicas)),
     /** Counts explicit restarts: the agent restarts the unit when the number grew. */
     restarts: z.int(),
+    /** Restarts of single replicas beside those of all, by instance. */
+    replicaRestarts: z.optional(z.record(z.string(), z.int())),
     /** Counts changes of this record. */
     generation: z.int(),
     owner: z.string(),

@@ -1,5 +1,4 @@
 // set-desired, restart, scale and destroy: changes to units that are there, and instances of templates.
-import { serviceNameOf } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import { instancesOf } from "../model/instances.ts";
 import { type Job, openRun } from "../model/job.ts";
@@ -38,7 +37,14 @@ export function planDesired(units: Selector, desired: DesiredState, input: PlanI
 export function planRestart(units: Selector, { snapshot, context }: PlanInput): Draft {
   const changes: Change[] = [];
   const unchanged: string[] = [];
+  const single = new Map<string, { readonly template: Unit; readonly replicas: string[] }>();
   for (const found of resolveSelector(units, snapshot.units)) {
+    if (found.kind === "instance" && found.replica && found.template.desired === "launched") {
+      const known = single.get(found.template.name) ?? { template: found.template, replicas: [] };
+      single.set(found.template.name, known);
+      known.replicas.push(found.name);
+      continue;
+    }
     const unit = ownRecord(found, snapshot.units, "Restart");
     if (unit.desired !== "launched" || instancesOf(unit, snapshot.units).length === 0) {
       unchanged.push(unit.name);
@@ -47,8 +53,22 @@ export function planRestart(units: Selector, { snapshot, context }: PlanInput): 
     const after = changed(unit, { restarts: unit.restarts + 1 }, context.nowMs);
     changes.push({ unit: unit.name, before: unit, after });
   }
+  const named = changes.map(({ unit }) => unit);
+  for (const { template, replicas } of single.values()) {
+    if (named.includes(template.name)) continue;
+    const after = withRestarts(template, replicas, context.nowMs);
+    changes.push({ unit: template.name, before: template, after });
+    named.push(...replicas);
+  }
   const notes = unchanged.map((name) => `${name} is not started, so it is not restarted`);
-  return { changes, unchanged, notes, summary: `restart ${describe(units, changes, unchanged)}` };
+  const what = single.size > 0 ? listNames(named) : describe(units, changes, unchanged);
+  return { changes, unchanged, notes, summary: `restart ${what}` };
+}
+
+function withRestarts(template: Unit, replicas: readonly string[], nowMs: number): Unit {
+  const replicaRestarts = { ...template.replicaRestarts };
+  for (const name of replicas) replicaRestarts[name] = (replicaRestarts[name] ?? 0) + 1;
+  return changed(template, { replicaRestarts }, nowMs);
 }
 
 /** Scaling a template that has never been started starts it; one that was stopped stays stopped. */
@@ -159,14 +179,14 @@ function ownRecord(found: Found, units: ReadonlyMap<string, Unit>, verb: string)
 
 function refuseReplica(name: string, template: string, verb = "Change"): never {
   throw new KeelError("KEEL-104", `${name} is a replica of ${template} and has no settings of its own.`, {
-    hint: replicaHint(name, template, verb),
+    hint: replicaHint(template, verb),
     details: { unit: name, template },
   });
 }
 
-function replicaHint(name: string, template: string, verb: string): string {
-  if (verb !== "Restart") return `${verb} ${template}, or change its number with keel scale.`;
-  return `\`keel restart ${template}\` restarts all of them; \`keel ssh ${name} systemctl restart ${serviceNameOf(name)}\` this one, on its machine.`;
+function replicaHint(template: string, verb: string): string {
+  if (verb === "Restart") return `It is not started: \`keel start ${template}\` starts all of ${template}.`;
+  return `${verb} ${template} as a whole, or change how many there are with \`keel scale ${template}\`.`;
 }
 
 function verb(desired: DesiredState, changes: readonly Change[]): string {

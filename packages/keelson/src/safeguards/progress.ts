@@ -1,7 +1,7 @@
 // How far an operation has come: pure, from the snapshot. Who waits asks this after every change.
 // Invariant: an item is ready only when systemd reports it so, of the file and the restart that were asked for.
 import type { ClusterSnapshot } from "../model/cluster.ts";
-import { instancesOf } from "../model/instances.ts";
+import { instancesOf, restartsOf } from "../model/instances.ts";
 import type { Change, Operation } from "../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
 import type { Rollout } from "../model/rollout.ts";
@@ -154,9 +154,13 @@ function placesOf(snapshot: ClusterSnapshot): Map<string, Place[]> {
 
 function itemsOf({ unit, before, after }: Change, scene: Scene): ProgressItem[] {
   const { operation, snapshot } = scene;
-  const wanted = after === undefined || after.desired === "inactive" ? [] : instances(after, snapshot);
+  const only = before && after && restartedReplicas(before, after);
+  const all = after === undefined || after.desired === "inactive" ? [] : instances(after, snapshot);
+  const wanted = only === undefined ? all : all.filter((name) => only.has(name));
   const gone =
-    before === undefined ? [] : instances(before, snapshot).filter((name) => !wanted.includes(name));
+    before === undefined || only !== undefined
+      ? []
+      : instances(before, snapshot).filter((name) => !wanted.includes(name));
   const now = snapshot.units.get(unit);
   const isWritten = after === undefined ? now === undefined : (now?.generation ?? 0) >= after.generation;
   if (!isWritten && operation.state === "applying") {
@@ -192,7 +196,19 @@ const instances = (unit: Unit, { units }: ClusterSnapshot): string[] =>
 function wantOf(after: Unit | undefined, before: Unit | undefined): Want {
   if (after === undefined || after.desired === "inactive") return "gone";
   if (after.desired === "loaded") return "loaded";
-  return before?.desired === "launched" && after.restarts > before.restarts ? "restarted" : "active";
+  if (before?.desired !== "launched") return "active";
+  const isRestart = after.restarts > before.restarts || restartedReplicas(before, after) !== undefined;
+  return isRestart ? "restarted" : "active";
+}
+
+/** The instances that a change restarts, if it restarts some and not all, and does nothing else. */
+function restartedReplicas(before: Unit, after: Unit): ReadonlySet<string> | undefined {
+  if (isOvertaken(before, after) || after.restarts !== before.restarts) return undefined;
+  const { replicaRestarts: then = {} } = before;
+  const grown = Object.entries(after.replicaRestarts ?? {}).filter(
+    ([name, count]) => count > (then[name] ?? 0),
+  );
+  return grown.length === 0 ? undefined : new Set(grown.map(([name]) => name));
 }
 
 function isOvertaken(after: Unit | undefined, now: Unit | undefined): boolean {
@@ -238,7 +254,7 @@ function wantedItems(
       outsideTurn(own, rolloutKeys(instance, place.machine), scene) ??
       judge(
         place,
-        { ...unit, hash: versions(instance, place.machine) },
+        { ...unit, hash: versions(instance, place.machine), restarts: restartsOf(unit, instance) },
         { ...scene, waiting: waiting?.reason },
       );
     const since = place.status?.since ?? scene.facts.nowMs;
@@ -257,8 +273,11 @@ function withoutPlace(
   const { machines, members } = snapshot;
   const nameOf = (id: string): string => machines.get(id)?.name ?? members.get(id)?.name ?? id.slice(0, 8);
   const found =
-    jobVerdicts(instance, unit, { snapshot, waiting: facts.waiting.get(instance), nameOf }) ??
-    timerVerdicts(instance, unit, snapshot);
+    jobVerdicts(
+      instance,
+      { ...unit, restarts: restartsOf(unit, instance) },
+      { snapshot, waiting: facts.waiting.get(instance), nameOf },
+    ) ?? timerVerdicts(instance, unit, snapshot);
   return found?.map(({ machine, state, reason, at }) => {
     const ms = state === "pending" ? age(scene) : Math.max(0, at - scene.operation.at);
     return { instance, unit: unit.name, want, machine, state, reason, ms };

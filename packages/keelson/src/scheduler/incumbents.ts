@@ -280,7 +280,7 @@ export class Incumbents {
       const lesson = this.#lessons.get(unit.name);
       if (isKept && lesson === undefined) continue;
       const { hash } = unit;
-      const { restarts } = unit.instance.unit;
+      const { restarts } = unit.instance;
       const takesOver = unit.rules.global || isClear(entry, snapshot) ? undefined : entry.takesOver;
       const isCurrent =
         lesson === undefined &&

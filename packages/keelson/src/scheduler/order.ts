@@ -13,7 +13,7 @@ export function orderFor(
     unit: name,
     hash,
     desired: instance.desired,
-    restarts: instance.unit.restarts,
+    restarts: instance.restarts,
     onPartition: rules.onPartition,
     companion: false,
     ...(run === undefined ? {} : { run: attemptOf(run) }),

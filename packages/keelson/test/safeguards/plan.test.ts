@@ -120,7 +120,22 @@ describe("names", () => {
     const error = refusal(() => stopped("rep@2.container"));
     assert.equal(error.code, "KEEL-104");
     assert.match(error.hint ?? "", /rep@\.container/);
+    assert.match(error.hint ?? "", /keel scale rep@\.container/);
     assert.deepEqual(bench.plan(start("rep@2")).unchanged, ["rep@2.container"]);
+  });
+
+  test("a replica restarts alone; together with its template there is nothing left to do for it", () => {
+    const restart = (...names: readonly string[]) =>
+      bench.plan({ kind: "restart", units: { names: [...names] } }).operation;
+    const { summary, changes } = restart("rep@2", "rep@1");
+    assert.equal(summary, "restart rep@2.container and rep@1.container");
+    const [change] = changes;
+    assert.equal(change?.unit, "rep@.container");
+    assert.deepEqual(change.after?.replicaRestarts, { "rep@1.container": 1, "rep@2.container": 1 });
+    assert.equal(change.after.restarts, change.before?.restarts);
+    assert.equal(restart("rep@", "rep@1").changes.length, 1);
+    assert.equal(restart("rep@", "rep@1").changes[0]?.after?.replicaRestarts, undefined);
+    assert.equal(refusal(() => restart("rep@99")).code, "KEEL-501");
   });
 });
 

@@ -53,6 +53,27 @@ describe("progress", () => {
     assert.match(look(cluster, it), /still has the unit as it was/);
   });
 
+  test("the restart of one replica waits for that one alone", () => {
+    const cluster = new Sketch().machine("m1").machine("m2").unit("web@.service", "", { replicas: 3 });
+    cluster.run();
+    cluster.obey();
+    const before = cluster.units.get("web@.service")!;
+    const after = { ...before, replicaRestarts: { "web@2.service": 1 } };
+    const it = operation(cluster, { unit: "web@.service", before, after });
+    cluster.units.set("web@.service", after);
+    assert.equal(look(cluster, it), "running\nweb@2.service pending: waits for the leader");
+    cluster.run();
+    assert.match(look(cluster, it), /^running\nweb@2.service pending: is on its way/);
+    cluster.obey();
+    assert.equal(look(cluster, it), "succeeded\nweb@2.service ready");
+    const restarts = [...cluster.schedule.values()].flatMap((orders) => [...orders.values()]);
+    assert.deepEqual(restarts.map((order) => `${order.unit} ${order.restarts}`).toSorted(), [
+      "web@1.service 0",
+      "web@2.service 1",
+      "web@3.service 0",
+    ]);
+  });
+
   test("a unit that fails ends the waiting, with its reason", () => {
     const cluster = new Sketch().machine("m1").unit("a.service").unit("b.service");
     const changes = ["a.service", "b.service"].map((unit) => ({ unit, after: cluster.units.get(unit)! }));
