@@ -16,7 +16,13 @@ import { applyOperation } from "../registry/apply-operation.ts";
 import { writeAlarm, writeOrders } from "../registry/orders.ts";
 import { writeRecords } from "../registry/records.ts";
 import type { StoreClient } from "../registry/store-client.ts";
-import { massFailureAlarm, type Plan, type SchedulerFacts, type WriteGroup } from "../scheduler/plan.ts";
+import {
+  massFailureAlarm,
+  overfullAlarm,
+  type Plan,
+  type SchedulerFacts,
+  type WriteGroup,
+} from "../scheduler/plan.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import { Abandoned } from "./abandoned.ts";
 import { deciders } from "./deciders.ts";
@@ -46,7 +52,7 @@ const garbageMs = 60_000;
 /** After orders for newcomers alone there is nothing more to be done, as a rule: that is looked at a little later. */
 const echoMs = 1000;
 const seenWithinMs = 5000;
-const ownAlarms = [massFailureAlarm];
+const ownAlarms = [massFailureAlarm, overfullAlarm];
 /** Keys whose change alone calls for no pass. */
 const bystanders = [prefixes.operations, prefixes.images, prefixes.cluster, prefixes.store];
 

@@ -15,11 +15,14 @@ interface MutableSite extends Site {
   ports: PortClaim[];
   readonly stopping: Map<string, Leftover | undefined>;
   load: number;
+  revision: number;
   taken: Amounts;
   leaving: Amounts;
   closed: string | undefined;
   /** What each that is still to stop takes, unless it is among the units. */
   readonly leavers: Map<string, Amounts>;
+  /** Room that is kept for units, by name. */
+  readonly kept: Map<string, Amounts>;
 }
 
 export class Board implements Sites {
@@ -49,10 +52,12 @@ export class Board implements Sites {
         ports: [],
         stopping: new Map(),
         load: 0,
+        revision: 0,
         room: roomOf(machine, overcommit),
         taken: nothing,
         leaving: nothing,
         leavers: new Map(),
+        kept: new Map(),
         closed: closed.get(machine.id),
       });
     }
@@ -149,15 +154,18 @@ export class Board implements Sites {
     this.#noteLeaver(site, name, needOf(unit.rules.resources, site.machine));
   }
 
-  /** What is still to stop there of the unit, in memory and processors. */
-  leaver(machine: string, name: string): Amounts {
-    return this.#sites.get(machine)?.leavers.get(name) ?? nothing;
+  /** What the unit itself takes there without being there: it has yet to stop, or room is kept for it. */
+  ownShare(machine: string, name: string): { readonly leaving: Amounts; readonly kept: Amounts } {
+    const site = this.#sites.get(machine);
+    return { leaving: site?.leavers.get(name) ?? nothing, kept: site?.kept.get(name) ?? nothing };
   }
 
   /** Keeps room for a unit that will come when others have stopped. */
   keep(machine: string, unit: Placeable): void {
     const site = this.#mutable(machine);
-    site.taken = plus(site.taken, needOf(unit.rules.resources, site.machine));
+    const need = needOf(unit.rules.resources, site.machine);
+    site.kept.set(unit.name, need);
+    site.taken = plus(site.taken, need);
   }
 
   /** Those on which something has yet to stop that takes memory or processors. */
@@ -180,9 +188,11 @@ export class Board implements Sites {
     site.taken = plus(minus(site.taken, before), need);
   }
 
+  /** For a change. */
   #mutable(machine: string): MutableSite {
     const site = this.#sites.get(machine);
     if (site === undefined) throw new Error(`${machine} is not on the board`);
+    site.revision += 1;
     return site;
   }
 }

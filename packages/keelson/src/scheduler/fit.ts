@@ -2,7 +2,7 @@
 import type { Board, Site } from "./board.ts";
 import { metadata, no, pinned, type Rejection } from "./machine-kind.ts";
 import { type Placeable, portsOverlap } from "./placeable.ts";
-import { asksForNothing, fitsInto, minus, needOf, nothing, plus, shortage } from "./room.ts";
+import { type Amounts, asksForNothing, fitsInto, freeOn, needOf, plus, shareLeft, shortage } from "./room.ts";
 
 export { isMachine, type Rejection } from "./machine-kind.ts";
 
@@ -72,13 +72,41 @@ const ports: Check = ({ name, ports }, site) => {
 const resources: Check = ({ name, rules }, site, board) => {
   const need = needOf(rules.resources, site.machine);
   if (asksForNothing(need)) return undefined;
-  const own = site.stopping.has(name) ? board.leaver(site.machine.id, name) : nothing;
-  const free = plus(minus(site.room, site.taken), own);
+  const { leaving, kept } = board.ownShare(site.machine.id, name);
+  const unclaimed = plus(freeOn(site), kept);
+  const free = plus(unclaimed, leaving);
   if (fitsInto(need, free)) return undefined;
-  const transient = fitsInto(need, plus(minus(free, own), site.leaving));
-  const until = transient ? " until others there have stopped" : "";
-  return { text: `${shortage(need, free, site.room)}${until}`, transient };
+  return new NoRoom({ need, free, room: site.room, later: plus(unclaimed, site.leaving) });
 };
+
+interface Lack {
+  readonly need: Amounts;
+  readonly free: Amounts;
+  readonly room: Amounts;
+  /** Free when all have stopped that are to stop. */
+  readonly later: Amounts;
+}
+
+/** Of thousands of them a few are read: the words are made when they are asked for. */
+class NoRoom implements Rejection {
+  readonly transient: boolean;
+  readonly free: number;
+  readonly #lack: Lack;
+
+  constructor(lack: Lack) {
+    const { need, free, room, later } = lack;
+    this.transient = fitsInto(need, later);
+    this.free = shareLeft(need, free, room);
+    this.#lack = lack;
+  }
+
+  get text(): string {
+    const { need, free, room } = this.#lack;
+    return `${shortage(need, free, room)}${this.transient ? " until others there have stopped" : ""}`;
+  }
+}
+
+export const isForRoom = ({ free }: Rejection): boolean => free !== undefined;
 
 const wait = (unit: string): Rejection => ({ text: `has yet to stop ${unit}`, transient: true });
 

@@ -8,6 +8,8 @@ export interface Rejection {
   readonly text: string;
   /** Goes away by itself. */
   readonly transient: boolean;
+  /** How much is free, 0 to 1, where room is what is missing; such texts differ from machine to machine. */
+  readonly free?: number;
 }
 
 type KindCheck = (unit: Pick<Placeable, "rules">, site: Site) => Rejection | undefined;

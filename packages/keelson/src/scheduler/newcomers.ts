@@ -4,13 +4,24 @@ import type { Board, Site } from "./board.ts";
 import { choose, evictionsFrom, homeless } from "./choice.ts";
 import { type Rejection, rejection } from "./fit.ts";
 import type { Incumbents } from "./incumbents.ts";
+import {
+  bestClearance,
+  type Clearance,
+  clearanceOf,
+  type Company,
+  mayMakeRoom,
+  roomToCome,
+  willHaveRoom,
+} from "./making-room.ts";
 import { orderFor } from "./order.ts";
 import { hasWorkOn, type Placeable, placeableOn } from "./placeable.ts";
 import type { Unplaced } from "./plan.ts";
 import { missingFile } from "./companions.ts";
 import { byDependence, followersOf, leadersOf } from "./company.ts";
+import { Refusals } from "./refusals.ts";
+import type { Demand } from "./room.ts";
 import type { Scene } from "./schedule.ts";
-import { summarise } from "./words.ts";
+import { listed, summarise } from "./words.ts";
 
 interface Found {
   readonly site: Site;
@@ -18,28 +29,39 @@ interface Found {
   readonly evicts: readonly Placeable[];
 }
 
+/** Finding out who has to give way takes time: for so many in one pass, the others wait for the next one. */
+const mostClearances = 50;
+
 export class Newcomers {
   readonly #scene: Scene;
   readonly #incumbents: Incumbents;
   readonly #board: Board;
   readonly #followers: ReadonlyMap<string, readonly Placeable[]>;
+  readonly #company: Company;
+  readonly #refusals = new Refusals();
+  #clearances = 0;
+  /** Whether somebody waits for a machine's answer. */
+  awaitsReports = false;
 
   constructor(scene: Scene, incumbents: Incumbents) {
     this.#scene = scene;
     this.#incumbents = incumbents;
     this.#board = incumbents.board;
     this.#followers = followersOf(scene.wanted.placeables);
+    this.#company = { followers: this.#followers, mayStop: (...query) => this.#mayStop(...query) };
   }
 
   place(): void {
     const { placeables } = this.#scene.wanted;
     const open: Placeable[] = [];
     for (const unit of placeables.values()) {
-      if (unit.rules.global) this.#placeGlobal(unit);
-      else if (this.#board.machinesOf(unit.name).length === 0) open.push(unit);
+      if (unit.rules.global || this.#board.machinesOf(unit.name).length === 0) open.push(unit);
     }
-    open.sort((a, b) => strictness(a) - strictness(b) || compareNames(a.name, b.name));
-    for (const unit of byDependence(open, placeables)) this.#placeOne(unit);
+    open.sort(inTurn);
+    for (const unit of byDependence(open, placeables)) {
+      if (unit.rules.global) this.#placeGlobal(unit);
+      else this.#placeOne(unit);
+    }
   }
 
   #placeGlobal(unit: Placeable): void {
@@ -55,7 +77,7 @@ export class Newcomers {
       const version = placeableOn(unit, site.machine.id);
       const refused = rejection(version, site, this.#board);
       if (refused === undefined) this.#give(version, site, "runs on every machine that fits");
-      else rejections.set(site.machine.id, refused);
+      else rejections.set(site.machine.id, this.#waitForRoomOn(version, site) ?? refused);
     }
     if (this.#board.machinesOf(unit.name).length > 0) return;
     this.#scene.unplaced.set(unit.name, summarise(rejections, this.#scene.snapshot));
@@ -83,7 +105,7 @@ export class Newcomers {
       return;
     }
     for (const evicted of outcome.evicts) {
-      if (this.#evict(evicted, outcome.site, unit.name)) continue;
+      if (this.#evict(evicted, outcome.site, unit)) continue;
       const reason = `${outcome.site.machine.name} has yet to start ${evicted.name}, which it replaces`;
       this.#scene.unplaced.set(unit.name, { reason, final: false });
       return;
@@ -111,6 +133,8 @@ export class Newcomers {
     if (stopping !== undefined) return this.#backOr(unit, stopping);
     const planned = this.#planned(unit);
     if (planned !== undefined) return planned;
+    const known = this.#refusals.of(unit, this.#board);
+    if (known !== undefined) return this.#waitForRoom(unit) ?? known;
     const followers = this.#followers.get(unit.name) ?? [];
     let choice = choose(unit, this.#board, followers);
     // Rather where it failed, or where it comes from, than nowhere.
@@ -118,7 +142,64 @@ export class Newcomers {
       const anywhere = choose({ ...unit, shuns: new Map() }, this.#board, followers);
       if ("site" in anywhere) choice = anywhere;
     }
-    return "site" in choice ? choice : summarise(choice.rejections, snapshot);
+    if ("site" in choice) return choice;
+    const refused = summarise(choice.rejections, snapshot);
+    this.#refusals.note(unit, choice.rejections, { board: this.#board, unplaced: refused });
+    return this.#waitForRoom(unit) ?? refused;
+  }
+
+  /** Room that others are about to leave, or have to leave now. It is kept for the unit, and the unit waits. */
+  #waitForRoom(unit: Placeable): Unplaced | undefined {
+    const site = roomToCome(unit, this.#board);
+    const clearance = site === undefined ? this.#searchClearance(unit) : undefined;
+    const wait = site === undefined ? clearance && this.#clear(unit, clearance) : this.#keepRoom(unit, site);
+    return wait && { reason: `waits for room: ${wait.site} ${wait.text}`, final: false };
+  }
+
+  #searchClearance(unit: Placeable): Clearance | undefined {
+    if (!mayMakeRoom(unit) || this.#clearances >= mostClearances) return undefined;
+    const findings = this.#refusals.findingsFor(unit, this.#board);
+    if (findings === undefined) return undefined;
+    const clearance = bestClearance(unit, this.#board, { company: this.#company, findings });
+    if (clearance === undefined) this.#refusals.noteHopeless(unit, this.#board);
+    else this.#clearances += 1;
+    return clearance;
+  }
+
+  /** For a global unit. */
+  #waitForRoomOn(unit: Placeable, site: Site): Rejection | undefined {
+    if (willHaveRoom(unit, site, this.#board)) return this.#keepRoom(unit, site);
+    const victims = clearanceOf(unit, site, { board: this.#board, company: this.#company });
+    return victims && this.#clear(unit, { site, victims });
+  }
+
+  #keepRoom(unit: Placeable, site: Site): Rejection & { readonly site: string } {
+    const { machine, stopping } = site;
+    this.#board.keep(machine.id, unit);
+    const names = [...stopping.keys()].sort(compareNames);
+    return { site: machine.name, text: `has yet to stop ${listed(names)}`, transient: true };
+  }
+
+  /** All of them or, while one has not answered its order, none. */
+  #clear(unit: Placeable, { site, victims }: Clearance): Rejection & { readonly site: string } {
+    const { machine } = site;
+    const statuses = this.#scene.snapshot.statuses.get(machine.id);
+    const early = victims.find(({ name }) => statuses?.has(name) !== true);
+    if (early !== undefined) {
+      this.awaitsReports = true;
+      const text = `has yet to start ${early.name}, which then gives way to it`;
+      return { site: machine.name, text, transient: true };
+    }
+    for (const victim of victims) this.#evict(victim, site, unit);
+    return this.#keepRoom(unit, site);
+  }
+
+  /** Not a unit that is on its way somewhere. */
+  #mayStop({ name }: Placeable, { machine }: Site): boolean {
+    const { snapshot, ledger } = this.#scene;
+    const entry = snapshot.schedule.get(machine.id)?.get(name);
+    if (entry === undefined || entry.companion || this.#incumbents.handovers.has(name)) return false;
+    return ledger.touches(machine.id, name) !== "remove";
   }
 
   /** The machine that the record of its move names. */
@@ -152,12 +233,14 @@ export class Newcomers {
     return entry === undefined || entry.companion || ledger.touches(machine.id, unit.name) === "remove";
   }
 
-  #evict(unit: Placeable, site: Site, by: string): boolean {
+  #evict(unit: Placeable, site: Site, by: Placeable): boolean {
     const entry = this.#scene.snapshot.schedule.get(site.machine.id)?.get(unit.name);
     if (entry === undefined || entry.companion) return false;
-    if (!this.#incumbents.withdraw(site, entry, `it gives way to ${by}`)) return false;
+    const [own, theirs] = [unit.rules.priority, by.rules.priority];
+    const priorities = own < theirs ? `, whose priority is ${theirs}, not ${own}` : "";
+    if (!this.#incumbents.withdraw(site, entry, `it gives way to ${by.name}${priorities}`)) return false;
     this.#board.take(site.machine.id, unit);
-    const reason = `waits until ${site.machine.name} has stopped it, where it gave way to ${by}`;
+    const reason = `waits until ${site.machine.name} has stopped it, where it gave way to ${by.name}${priorities}`;
     this.#scene.unplaced.set(unit.name, { reason, final: false });
     return true;
   }
@@ -173,8 +256,18 @@ export class Newcomers {
   }
 }
 
-/** Those who can go to few machines choose before those who can go to many. */
-export function strictness({ rules, ports }: Placeable): number {
+/** Who is more important first; then those who can go to few machines, then those who ask for much. */
+export const inTurn = (one: Placeable, other: Placeable): number =>
+  other.rules.priority - one.rules.priority ||
+  strictness(one) - strictness(other) ||
+  bySize(one.rules.resources, other.rules.resources) ||
+  compareNames(one.name, other.name);
+
+const bySize = (one: Demand, other: Demand): number =>
+  other.memoryShare - one.memoryShare || other.memoryBytes - one.memoryBytes || other.cpus - one.cpus;
+
+function strictness({ rules, ports }: Placeable): number {
+  if (rules.global) return -1;
   if (rules.machine !== undefined) return 0;
   if (rules.metadata.size > 0) return 1;
   return rules.replaces.length > 0 || rules.conflicts.length > 0 || ports.length > 0 ? 2 : 3;

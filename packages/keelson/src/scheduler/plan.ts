@@ -50,3 +50,5 @@ export interface Plan {
 }
 
 export const massFailureAlarm = "mass-failure";
+/** Units of a machine ask for more than it has for them: it has become smaller, or they have become larger. */
+export const overfullAlarm = "overfull";

@@ -79,6 +79,21 @@ export const fitsInto = (need: Amounts, free: Amounts): boolean =>
 export const asksForNothing = ({ memoryBytes, milliCpus }: Amounts): boolean =>
   memoryBytes === 0 && milliCpus === 0;
 
+/** The smaller of the shares that are free of what is asked for, 0 to 1; 0 for a unit that asks for nothing. */
+export function shareLeft(need: Amounts, free: Amounts, room: Amounts): number {
+  const memory = need.memoryBytes === 0 ? Infinity : free.memoryBytes / room.memoryBytes;
+  const cpus = need.milliCpus === 0 ? Infinity : free.milliCpus / room.milliCpus;
+  const least = Math.min(memory, cpus);
+  return Number.isFinite(least) ? Math.max(0, least) : 0;
+}
+
+/** How much of what is short an amount makes up for: 0 to 2, one for each of memory and processors. */
+export function shareOf(amount: Amounts, short: Amounts): number {
+  const memory = short.memoryBytes === 0 ? 0 : Math.min(1, amount.memoryBytes / short.memoryBytes);
+  const cpus = short.milliCpus === 0 ? 0 : Math.min(1, amount.milliCpus / short.milliCpus);
+  return memory + cpus;
+}
+
 /** "has 412 MiB of 2.0 GiB free, it needs 1.0 GiB": every resource that is short. */
 export function shortage(need: Amounts, free: Amounts, room: Amounts): string {
   const words: string[] = [];

@@ -14,7 +14,8 @@ import { Ledger } from "./ledger.ts";
 import { Moves } from "./moving/moves.ts";
 import { Newcomers } from "./newcomers.ts";
 import { type Wanted, wantedInstances } from "./placeable.ts";
-import type { Plan, SchedulerFacts, Unplaced } from "./plan.ts";
+import { overfullMachines } from "./overfull.ts";
+import { overfullAlarm, type Plan, type SchedulerFacts, type Unplaced } from "./plan.ts";
 
 export function schedule(
   snapshot: ClusterSnapshot,
@@ -45,19 +46,26 @@ export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, 
   const moves = new Moves(scene, incumbents);
   moves.begin();
   incumbents.renew();
-  new Newcomers(scene, incumbents).place();
+  const newcomers = new Newcomers(scene, incumbents);
+  newcomers.place();
   gates.explain(unplaced);
   planCompanions(scene, incumbents.board);
   const ends = [departures.againMs, incumbents.againMs, moves.againMs].filter((ms) => ms !== undefined);
   const plan: Plan = {
     groups: ledger.groups(),
     unplaced,
-    alarms: departures.alarms,
+    alarms: alarmsOf(departures, incumbents.board),
     stays: moves.stays,
-    awaitsReports: incumbents.stopping.size > 0 || gates.awaitsReports || moves.awaitsReports,
+    awaitsReports:
+      incumbents.stopping.size > 0 || gates.awaitsReports || moves.awaitsReports || newcomers.awaitsReports,
     againMs: ends.length === 0 ? undefined : Math.min(...ends),
   };
   return { plan, board: incumbents.board, wanted, departures };
+}
+
+function alarmsOf({ alarms }: Departures, board: Board): ReadonlyMap<string, string> {
+  const overfull = overfullMachines(board);
+  return overfull === undefined ? alarms : new Map([...alarms, [overfullAlarm, overfull]]);
 }
 
 /** What the parts of a pass share. */

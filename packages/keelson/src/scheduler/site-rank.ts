@@ -4,7 +4,7 @@
 // fewer units; the lower machine id.
 
 import type { Placeable } from "./placeable.ts";
-import { needOf } from "./room.ts";
+import { freeOn, needOf, shareLeft } from "./room.ts";
 import { placesOf, type Site, type Sites } from "./site.ts";
 
 /** Among machines in the same places. */
@@ -64,11 +64,5 @@ function disfavourOf({ rules: { prefers } }: Placeable, { machine }: Site): numb
 }
 
 /** The smaller of the shares that are free of what the unit asks for, in whole percent. */
-export function freeOf({ rules }: Placeable, { machine, room, taken }: Site): number {
-  const need = needOf(rules.resources, machine);
-  const shares: number[] = [];
-  if (need.memoryBytes > 0) shares.push((room.memoryBytes - taken.memoryBytes) / room.memoryBytes);
-  if (need.milliCpus > 0) shares.push((room.milliCpus - taken.milliCpus) / room.milliCpus);
-  const least = shares.length === 0 ? 0 : Math.min(...shares);
-  return Number.isFinite(least) ? Math.floor(least * 100) : 0;
-}
+export const freeOf = ({ rules }: Placeable, site: Site): number =>
+  Math.floor(shareLeft(needOf(rules.resources, site.machine), freeOn(site), site.room) * 100);

@@ -14,6 +14,8 @@ export interface Site {
   /** Instances that are still to stop here, without an order; with what they were as far as it is known. */
   readonly stopping: ReadonlyMap<string, Leftover | undefined>;
   readonly load: number;
+  /** Another one after each change of the site. */
+  readonly revision: number;
   /** What requests may take here in all. */
   readonly room: Amounts;
   /** What they take: of the units that are here, of those that are still to stop, and of room that is kept. */

@@ -3,12 +3,11 @@
 // and played out where that does not decide it. Pure.
 // Invariant: a machine is said to be dispensable only if the leader's pass without it would place everything.
 import type { ClusterSnapshot } from "../model/cluster.ts";
-import { compareNames } from "../model/unit-name.ts";
 import type { Board, Site } from "./board.ts";
 import { choose } from "./choice.ts";
 import { byDependence, followersOf } from "./company.ts";
 import { judgeDepartures } from "./departures.ts";
-import { strictness } from "./newcomers.ts";
+import { inTurn } from "./newcomers.ts";
 import type { Placeable } from "./placeable.ts";
 import { Play, type PlayOptions } from "./play.ts";
 import { runPass, type Pass } from "./schedule.ts";
@@ -125,7 +124,7 @@ function tryElsewhere(site: Site, { movers, followers, pass, play }: Trial): Ver
   for (const unit of movers) board.take(id, unit);
   undo.use(board.close(id, "is lost"));
   let missing: Indispensable | undefined;
-  const sorted = movers.toSorted((a, b) => strictness(a) - strictness(b) || compareNames(a.name, b.name));
+  const sorted = movers.toSorted(inTurn);
   for (const unit of byDependence(sorted, pass.wanted.placeables)) {
     const choice = choose(unit, board, companyOf(unit));
     if (!("site" in choice)) {

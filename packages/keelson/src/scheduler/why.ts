@@ -5,7 +5,13 @@ import { withNextTry } from "../model/next-try.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import type { UnitStatus } from "../model/schedule.ts";
 import { evictionsFrom, homeless } from "./choice.ts";
-import { allRejections } from "./fit.ts";
+import type { Site } from "./board.ts";
+import { unenforcedLimits } from "../model/placement/rules.ts";
+import { allRejections, isForRoom } from "./fit.ts";
+import { excessOn } from "./overfull.ts";
+import { asksForNothing, needOf } from "./room.ts";
+import { freeOf } from "./site-rank.ts";
+import type { Placeable } from "./placeable.ts";
 import type { SchedulerFacts } from "./plan.ts";
 import { type Pass, runPass } from "./schedule.ts";
 
@@ -61,21 +67,32 @@ function explain(
   const common = { name, on, because: orders[0]?.entry.because ?? "", waitsFor: waitsFor(name, pass, on) };
   if (unit === undefined) return { ...common, machines: [] };
   const here = pass.board.machinesOf(name);
+  const excesses = new Map([...pass.board.sites()].map((site) => [site.machine.id, excessOn(site)]));
   for (const machine of here) pass.board.take(machine, unit);
   const machines = [...pass.board.sites()].map((site): MachineReason => {
     const { id, name } = site.machine;
-    const rejections = allRejections(unit, site, pass.board);
+    const current = on.includes(id);
+    const rejections = allRejections(unit, site, pass.board).filter((one) => !current || !isForRoom(one));
     const eviction = homeless(evictionsFrom(site, unit), site, pass.board);
     if (eviction !== undefined) rejections.push(eviction);
-    const current = on.includes(id);
     const reasons = rejections.map(({ text }) => text);
     if (current) reasons.unshift(stateOf(snapshot.statuses.get(id)?.get(unit.name), wallMs));
-    else if (reasons.length === 0)
-      reasons.push(`fits; it has ${site.load} ${site.load === 1 ? "unit" : "units"}`);
+    else if (reasons.length === 0) reasons.push(fitting(unit, site));
+    const excess = current ? excesses.get(id) : undefined;
+    if (excess !== undefined) reasons.push(`its units ${excess}`);
+    const unenforced = unenforcedLimits(unit.rules, site.machine.capacity);
+    if ((current || rejections.length === 0) && unenforced.length > 0)
+      reasons.push(`does not enforce its limits on ${unenforced.join(", ")}`);
     return { id, name, current, fits: rejections.length === 0, reasons };
   });
   for (const machine of here) pass.board.put(machine, unit);
   return { ...common, machines: [...machines, ...lostMachines(snapshot, pass, on)].sort(byName) };
+}
+
+function fitting(unit: Placeable, site: Site): string {
+  const asks = !asksForNothing(needOf(unit.rules.resources, site.machine));
+  const free = asks ? ` and ${freeOf(unit, site)} % free` : "";
+  return `fits; it has ${site.load} ${site.load === 1 ? "unit" : "units"}${free}`;
 }
 
 function waitsFor(name: string, { plan, wanted }: Pass, on: readonly string[]): string {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
+import type { Plan } from "../../src/scheduler/plan.ts";
 import { idOf, leaseMs, Sketch } from "./sketch.ts";
 
 interface Wish {
@@ -13,7 +14,13 @@ interface Wish {
   readonly port: number | undefined;
   /** May exist twice for a moment. */
   readonly surges: boolean;
+  /** Of memory, in MiB; machines have `machineMemory`. */
+  readonly memory: number | undefined;
+  readonly priority: number | undefined;
+  readonly preempts: boolean;
 }
+
+const machineMemory = 1024;
 
 const machineNames = ["m1", "m2", "m3", "m4", "m5"];
 const zones: Readonly<Record<string, string>> = { m1: "a", m2: "a", m3: "b", m4: "b", m5: "c" };
@@ -25,6 +32,9 @@ const wish = fc.record({
   foe: fc.option(fc.integer({ min: 0, max: 7 }), { nil: undefined }),
   port: fc.option(fc.integer({ min: 8000, max: 8002 }), { nil: undefined }),
   surges: fc.boolean(),
+  memory: fc.option(fc.constantFrom(200, 400, 600, 900, 2000), { nil: undefined }),
+  priority: fc.option(fc.integer({ min: 0, max: 3 }), { nil: undefined }),
+  preempts: fc.boolean(),
 });
 
 const machine = fc.constantFrom(...machineNames);
@@ -73,6 +83,9 @@ class World {
   readonly takingOver = new Set<string>();
   /** `machine/unit`: it fails there. */
   readonly sick = new Set<string>();
+
+  /** By the last pass. */
+  unplaced: Plan["unplaced"] = new Map();
 
   constructor() {
     for (const name of machineNames) this.#join(name);
@@ -157,8 +170,14 @@ class World {
       foe === undefined || unitName(foe) === name ? "" : `Conflicts=${unitName(foe)}`,
     ];
     const port = wish.port === undefined ? "" : `PublishPort=${wish.port}:80\n`;
-    const surge = wish.surges ? "[X-Keelson]\nMaxSurge=1\n" : "";
-    this.cluster.unit(name, `[Container]\nImage=x\n${port}[X-Fleet]\n${lines.join("\n")}\n${surge}`);
+    const own = [
+      wish.surges ? "MaxSurge=1" : "",
+      wish.memory === undefined ? "" : `MemoryRequest=${wish.memory}M`,
+      wish.priority === undefined ? "" : `Priority=${wish.priority}`,
+      wish.preempts ? "Preempt=yes" : "",
+    ];
+    const sections = `[X-Fleet]\n${lines.join("\n")}\n[X-Keelson]\n${own.join("\n")}\n`;
+    this.cluster.unit(name, `[Container]\nImage=x\n${port}${sections}`);
     this.wishes.set(name, { ...wish, foe });
   }
 
@@ -168,6 +187,7 @@ class World {
     for (const [name, since] of this.silentSince) if (cluster.nowMs + ms - since > leaseMs) this.report(name);
     const before = this.placements();
     const plan = cluster.pass(ms);
+    this.unplaced = plan.unplaced;
     const writes = plan.groups.flatMap((group) => {
       for (const id of group.absent)
         assert.ok(!cluster.machines.has(id), "moves only from machines that are gone");
@@ -182,6 +202,8 @@ class World {
     }
     if (cut === 0) {
       this.constraintsHold();
+      this.roomHolds(before);
+      this.nobodyGaveWayInVain(before);
       this.nothingMovedWithoutCause(before);
     }
   }
@@ -275,6 +297,72 @@ class World {
     return undefined;
   }
 
+  /** What the units of a machine ask for in MiB: those that have an order there, and those that are still to stop. */
+  asked(machine: string, isCounted: (unit: string) => boolean = () => true): number {
+    const { cluster } = this;
+    const id = idOf(machine);
+    const ordered = [...(cluster.schedule.get(id)?.keys() ?? [])];
+    const leaving = [...(cluster.statuses.get(id)?.values() ?? [])].filter(
+      ({ unit }) => !ordered.includes(unit),
+    );
+    const byFile = (hash = ""): number =>
+      Number(/MemoryRequest=(\d+)M/.exec(cluster.bodies.get(hash) ?? "")?.[1] ?? 0);
+    // One whose file was replaced and that is still as it was counts as what is less: nobody is moved for that.
+    const now = (unit: string): number =>
+      Math.min(byFile(cluster.schedule.get(id)?.get(unit)?.hash), byFile(cluster.units.get(unit)?.hash));
+    const memories = [
+      ...ordered.filter(isCounted).map(now),
+      ...leaving.filter(({ unit }) => isCounted(unit)).map(({ hash }) => byFile(hash)),
+    ];
+    return memories.reduce((sum, memory) => sum + memory, 0);
+  }
+
+  /** Whoever got a machine and asks for memory has room there beside all that is or was there. */
+  roomHolds(before: ReadonlyMap<string, string[]>): void {
+    for (const [unit, on] of this.placements()) {
+      for (const machine of on) {
+        if (before.get(unit)?.includes(machine) || !this.cluster.machines.has(idOf(machine))) continue;
+        if ((this.wishes.get(unit)?.memory ?? 0) === 0) continue;
+        const asked = this.asked(machine);
+        assert.ok(asked <= machineMemory, `${unit} went to ${machine}, which ${asked} MiB are asked of`);
+      }
+    }
+  }
+
+  /** Whoever lost its order for room lost it to one that is more important, and not without need. */
+  nobodyGaveWayInVain(before: ReadonlyMap<string, string[]>): void {
+    const lost = [...before].flatMap(([unit, on]) =>
+      on.filter((name) => !this.cluster.where(unit).includes(name)).map((machine) => ({ unit, machine })),
+    );
+    const reasons = new Map([...this.unplaced].map(([unit, { reason }]) => [unit, reason]));
+    for (const { unit, machine } of lost) {
+      const winner = /where it gave way to (\S+), whose priority is/.exec(reasons.get(unit) ?? "")?.[1];
+      if (winner === undefined) continue;
+      const [mine, theirs] = [unit, winner].map((name) => this.wishes.get(name));
+      assert.ok(
+        theirs?.preempts && (theirs.priority ?? 0) > (mine?.priority ?? 0),
+        `${unit} gave way to ${winner}`,
+      );
+      const others = this.asked(
+        machine,
+        (name) => !lost.some((one) => one.machine === machine && one.unit === name),
+      );
+      const gain = mine?.memory ?? 0;
+      assert.ok(gain > 0, `${unit} gave way and makes no room`);
+      const victims = lost.filter(
+        (one) => one.machine === machine && reasons.get(one.unit)?.includes("gave way"),
+      );
+      const winners = new Set(
+        victims.map((one) => / to (\S+), whose/.exec(reasons.get(one.unit) ?? "")?.[1]),
+      );
+      if (winners.size > 1) continue;
+      assert.ok(
+        machineMemory - others - gain < (theirs.memory ?? 0),
+        `${unit} gave way to ${winner} on ${machine} without need`,
+      );
+    }
+  }
+
   /** More than 40 % of the five machines, vanished within a minute before this leader's eyes. */
   isMassFailure(): boolean {
     const { goneSince, continuousSinceMs = Infinity } = this.cluster;
@@ -300,6 +388,27 @@ class World {
     }
   }
 
+  /** Machines that would take the unit, room included. */
+  #takers(unit: string): string[] {
+    const memory = this.wishes.get(unit)?.memory ?? 0;
+    return this.#open(machineNames).filter(
+      (name) =>
+        this.objection(unit, name) === undefined &&
+        (memory === 0 || this.asked(name) + memory <= machineMemory),
+    );
+  }
+
+  /** Machines on which it would have room if all gave way that are less important. */
+  #clearable(unit: string): string[] {
+    const { memory = 0, priority = 0, preempts = false } = this.wishes.get(unit) ?? {};
+    if (!preempts || memory === 0) return [];
+    const isAbove = (name: string): boolean => (this.wishes.get(name)?.priority ?? 0) >= priority;
+    return this.#open(machineNames).filter(
+      (name) =>
+        this.objection(unit, name) === undefined && this.asked(name, isAbove) + memory <= machineMemory,
+    );
+  }
+
   /** After the storm: everything that some machine would take has a machine. */
   everythingPlaceableIsPlaced(): void {
     const { cluster } = this;
@@ -317,14 +426,16 @@ class World {
       if (cluster.units.get(unit)?.desired === "inactive") {
         assert.deepEqual(on, [], `${unit} is not wanted and still on ${on.join()}`);
       } else if (on.length === 0) {
-        const fitting = this.#open(machineNames).filter((name) => this.objection(unit, name) === undefined);
+        const fitting = this.#takers(unit);
         assert.deepEqual(fitting, [], `${unit} is nowhere, and ${fitting.join(", ")} would take it`);
+        const clearable = this.#clearable(unit);
+        assert.deepEqual(clearable, [], `others on ${clearable.join(", ")} should give way to ${unit}`);
         assert.ok(cluster.pass().unplaced.has(unit), `${unit} is nowhere without a reason`);
       } else {
         assert.ok(this.running.get(on[0] ?? "")?.has(unit), `${unit} has an order and does not run`);
         assert.equal(on.length, 1, `${unit} is still being handed over`);
         if (cluster.machineSettings.get(idOf(on[0] ?? ""))?.drain === undefined) continue;
-        const fitting = this.#open(machineNames).filter((name) => this.objection(unit, name) === undefined);
+        const fitting = this.#takers(unit);
         assert.deepEqual(fitting, [], `${unit} is on ${on[0]}, which is drained, and fits elsewhere`);
         assert.ok(cluster.pass().stays.has(unit), `${unit} stays on ${on[0]} without a reason`);
       }

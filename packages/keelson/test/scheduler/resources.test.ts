@@ -56,19 +56,45 @@ describe("what a unit asks for", () => {
     cluster.obey().desire("a.service", "inactive").unit("b.service", asks("MemoryRequest=400M"));
     const plan = cluster.run();
     assert.deepEqual(plan.unplaced.get("b.service"), {
-      reason:
-        "no machine fits: m1 has 324 MiB of 1.0 GiB free, it needs 400 MiB until others there have stopped",
+      reason: "waits for room: m1 has yet to stop a.service",
       final: false,
     });
+    assert.deepEqual(cluster.why("b.service")[0]?.machines[0]?.reasons, [
+      "has 324 MiB of 1.0 GiB free, it needs 400 MiB until others there have stopped",
+    ]);
     cluster.obey().run();
     assert.deepEqual(cluster.where("b.service"), ["m1"]);
+  });
+
+  test("who waits for room gets it before those who come after", () => {
+    const cluster = machines(1).unit("a.service", asks("MemoryRequest=700M"));
+    cluster.run();
+    cluster
+      .obey()
+      .desire("a.service", "inactive")
+      .unit("b.service", asks("MemoryRequest=800M", "Priority=1"));
+    cluster.unit("c.service", asks("MemoryRequest=300M"));
+    const plan = cluster.run();
+    assert.equal(plan.unplaced.get("b.service")?.final, false);
+    assert.match(plan.unplaced.get("c.service")?.reason ?? "", /has 0 B of 1\.0 GiB free/);
+    cluster.obey().run();
+    assert.deepEqual([cluster.where("b.service"), cluster.where("c.service")], [["m1"], []]);
   });
 
   test("what runs stays when the machine has less than before", () => {
     const cluster = machines(2).unit("a.service", asks("MemoryRequest=700M"));
     cluster.run();
     cluster.obey().machine("m1", {}, { allocatable: { cpus: 2, memoryBytes: 100 * MiB } });
-    assert.deepEqual(cluster.run().groups, []);
+    const { groups, alarms } = cluster.run();
+    assert.deepEqual(groups, []);
+    assert.deepEqual(
+      [...alarms],
+      [["overfull", "the units on m1 ask for 700 MiB of its 100 MiB of memory: they stay where they are"]],
+    );
+    assert.deepEqual(cluster.why("a.service")[0]?.machines[0]?.reasons, [
+      "has it: active (running)",
+      "its units ask for 700 MiB of its 100 MiB of memory",
+    ]);
     assert.deepEqual(cluster.where("a.service"), ["m1"]);
   });
 

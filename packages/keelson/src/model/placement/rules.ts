@@ -139,6 +139,12 @@ export interface PlacementRules {
   readonly images: readonly string[];
 }
 
+/** The limits that the file asks for and that the kernel of a machine does not hold. */
+export const unenforcedLimits = (
+  { resources }: Pick<PlacementRules, "resources">,
+  { unenforced }: { readonly unenforced: readonly string[] },
+): string[] => resources.limits.filter((limit) => unenforced.includes(limit));
+
 /** So many of `total`, in whole instances. A percentage of something is at least one, unless it is 0 %. */
 export function amountOf(amount: Amount, total: number): number {
   if ("count" in amount) return amount.count;
