@@ -27,15 +27,25 @@ import { whyRoutes } from "./routes/why.ts";
 export interface Routes {
   /** All that there is. */
   readonly own: Answerer;
-  /** fleet's API alone, for doors of its own. */
+  /** fleet's API, for doors of its own; what else `keel` needs of a door is there too. */
   readonly fleet: Answerer;
 }
 
 export function createRoutes(context: ApiContext): Routes {
   const changes = new ChangeQueue(context);
   const fleet = new FleetApi(context, changes);
-  return { own: ownRoutes(context, changes, fleet), fleet: fleetDoor(context, fleet) };
+  const own = ownRoutes(context, changes, fleet);
+  const door = fleetDoor(context, fleet);
+  const isOurs = (url: string | undefined, { entrance }: Bindings): boolean =>
+    entrance === "socket" ? url?.startsWith("/v1/") === true : unitWork.test(url ?? "");
+  return {
+    own,
+    fleet: (request, bindings) => (isOurs(bindings.incoming.url, bindings) ? own : door)(request, bindings),
+  };
 }
+
+/** What `keel` asks to show and to change units, the same that fleet's API lets do. */
+const unitWork = /^\/v1\/(?:health|snapshot|units|machines|instances|why|plan|operations)(?:[/?]|$)/;
 
 function fleetDoor(context: ApiContext, fleet: FleetApi): Answerer {
   const routes = surroundedRoutes(context);

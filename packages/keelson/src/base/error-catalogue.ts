@@ -306,6 +306,27 @@ const entries = {
     remedy: "docs/protocols/fleet-v1.md has an example.",
     exit: "usage",
   },
+  "KEEL-584": {
+    title: "An option of fleetctl that means nothing here",
+    meaning:
+      "Keelson takes every option of fleetctl. This one speaks of something that Keelson does not have: a registry in etcd that clients write, or signed units. It is refused and not ignored, since the command would otherwise do less than it seems to.",
+    remedy: "Leave the option out; the message names what takes its place.",
+    exit: "usage",
+  },
+  "KEEL-585": {
+    title: "The tunnel does not open",
+    meaning:
+      "ssh did not get through to the host of --tunnel, or may not forward to the daemon’s socket there.",
+    remedy:
+      "The message has ssh’s own words. `ssh -p PORT USER@HOST true` tries the same; --ssh-username and --known-hosts-file say how.",
+    exit: "unreachable",
+  },
+  "KEEL-586": {
+    title: "There is nothing to stop",
+    meaning: "The unit is inactive: it is on no machine. Stopping it would place it.",
+    remedy: "`keel list-unit-files` shows the states; `keel load UNIT` places it without starting it.",
+    exit: "conflict",
+  },
   "KEEL-601": {
     title: "No daemon answers",
     meaning: "The command could not reach keeld.",

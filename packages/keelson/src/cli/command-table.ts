@@ -79,6 +79,7 @@ export const commandTable: readonly CommandEntry[] = [
     () => import("./commands/rollout.ts"),
   ),
   entry("Units", "rollback", "Go back to an earlier version", () => import("./commands/rollback.ts")),
+  entry("Units", "verify", "Check unit files and change nothing", () => import("./commands/verify.ts")),
   entry("Units", "image", "Load and list image archives", () => import("./commands/image.ts")),
 
   entry("Look", "list-units", "List what is on which machine", () => import("./commands/list-units.ts")),
@@ -130,6 +131,15 @@ export const commandTable: readonly CommandEntry[] = [
   {
     ...entry(
       "Help",
+      "fd-forward",
+      "Join input and output to a socket, for tunnels",
+      () => import("./commands/fd-forward.ts"),
+    ),
+    hidden: true,
+  },
+  {
+    ...entry(
+      "Help",
       "complete",
       "Candidates for the word being typed",
       () => import("./commands/complete.ts"),
@@ -147,3 +157,25 @@ export const commandAliases: Readonly<Record<string, string>> = {
   machines: "list-machines",
   units: "list-unit-files",
 };
+
+/** What fleetctl calls its commands: all of them are commands here. */
+export const fleetVerbs: readonly string[] = [
+  "cat",
+  "destroy",
+  "fd-forward",
+  "help",
+  "journal",
+  "list-machines",
+  "list-unit-files",
+  "list-units",
+  "load",
+  "restart",
+  "ssh",
+  "start",
+  "status",
+  "stop",
+  "submit",
+  "unload",
+  "verify",
+  "version",
+];

@@ -2,7 +2,9 @@
 // before it is believed; an error of the daemon becomes the same KeelError here.
 import { existsSync } from "node:fs";
 import { request as httpRequest } from "node:http";
-import type { ClientRequest, IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import { request as httpsRequest } from "node:https";
+import type { Clock } from "../base/clock.ts";
 import { KeelError, describeError } from "../base/errors.ts";
 import type { ErrorBody } from "../base/errors.ts";
 import type {
@@ -32,7 +34,23 @@ import type { Answer } from "./daemon-answers.ts";
 import { isErrorCode } from "./report-error.ts";
 
 /** Where a daemon listens. */
-export type Endpoint = { readonly socket: string } | { readonly url: URL };
+export type Endpoint =
+  | { readonly socket: string }
+  | {
+      readonly url: URL;
+      /** A socket that leads there. */
+      readonly through?: string;
+    };
+
+export interface ClientSettings {
+  /** How long one request may take to be answered; 30 s unless given. */
+  readonly requestMs?: number | undefined;
+  /** For https. */
+  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer } | undefined;
+  /** Tells every request and its answer. */
+  readonly trace?: ((text: string) => void) | undefined;
+  readonly clock?: Clock | undefined;
+}
 
 /** Largest answer that is read into memory, in bytes. */
 const maxAnswerBytes = 64 << 20;
@@ -74,12 +92,24 @@ export function endpointFor(place: {
     const isOnMachine = !place.named && !existsSync(local) && existsSync(machineSocket);
     return { socket: isOnMachine ? machineSocket : local };
   }
-  if (text.startsWith("unix:")) return { socket: text.slice("unix:".length).replace(/^\/\/(?=\/)/, "") };
+  return parseEndpoint(text, "KEEL_ENDPOINT");
+}
+
+/** `unix:/path`, `unix:///path`, `file:///path`, `/path`, `http(s)://host:port`. Throws KEEL-104, naming `what`. */
+export function parseEndpoint(text: string, what: string): Endpoint {
+  const path = /^(?:unix|file):(.*)$/.exec(text)?.[1];
+  if (path !== undefined) {
+    if (/^\/\/[^/]/.test(path))
+      throw new KeelError("KEEL-104", `${what}: "${text}" has a host where a path begins`, {
+        hint: `unix:///${path.slice(2)}`,
+      });
+    return { socket: path.replace(/^\/\/(?=\/)/, "") };
+  }
   if (text.startsWith("/")) return { socket: text };
   const url = URL.parse(text);
-  if (url?.protocol === "http:") return { url };
-  throw new KeelError("KEEL-104", `KEEL_ENDPOINT: "${text}" is no endpoint`, {
-    hint: "unix:/path or http://host:port",
+  if (url?.protocol === "http:" || url?.protocol === "https:") return { url };
+  throw new KeelError("KEEL-104", `${what}: "${text}" is no endpoint`, {
+    hint: "unix:///path or http://host:port",
   });
 }
 
@@ -101,20 +131,22 @@ interface Call {
 export class DaemonClient {
   readonly endpoint: Endpoint;
   readonly #signal: AbortSignal;
+  readonly #settings: ClientSettings;
 
-  constructor(endpoint: Endpoint, signal: AbortSignal) {
+  constructor(endpoint: Endpoint, signal: AbortSignal, settings: ClientSettings = {}) {
     this.endpoint = endpoint;
     this.#signal = signal;
+    this.#settings = settings;
   }
 
   /** The same daemon for at most this long. */
   within(ms: number): DaemonClient {
-    return new DaemonClient(this.endpoint, AbortSignal.any([this.#signal, AbortSignal.timeout(ms)]));
+    return this.until(AbortSignal.timeout(ms));
   }
 
   /** The same daemon until this signal fires, too. */
   until(signal: AbortSignal): DaemonClient {
-    return new DaemonClient(this.endpoint, AbortSignal.any([this.#signal, signal]));
+    return new DaemonClient(this.endpoint, AbortSignal.any([this.#signal, signal]), this.#settings);
   }
 
   health(): Promise<HealthView> {
@@ -365,27 +397,47 @@ export class DaemonClient {
       Object.assign(headers, { "content-type": "application/json", "content-length": payload.length });
     if (call.body)
       Object.assign(headers, { "content-type": call.body.type, "content-length": call.body.bytes });
-    const where =
-      "socket" in endpoint
-        ? { socketPath: endpoint.socket }
-        : { host: endpoint.url.hostname, port: endpoint.url.port || 80 };
+    const { requestMs: patienceMs = requestMs, clock } = this.#settings;
+    const [ask, where] = this.#way();
+    const began = clock?.now() ?? 0;
+    const trace = (outcome: string): void => {
+      const ms = Math.round((clock?.now() ?? 0) - began);
+      this.#settings.trace?.(
+        `${call.method ?? "GET"} ${describeEndpoint(endpoint)} ${call.path}: ${outcome} in ${ms} ms`,
+      );
+    };
     return new Promise((resolve, reject) => {
-      const sent: ClientRequest = httpRequest(
+      const sent: ClientRequest = ask(
         { ...where, method: call.method ?? "GET", path: call.path, headers, signal: this.#signal },
         (response) => {
           sent.setTimeout(0);
+          trace(String(response.statusCode));
           resolve(response);
         },
       );
       if (call.patient !== true) {
-        sent.setTimeout(requestMs, () => sent.destroy(new Error(`no answer within ${requestMs / 1000} s`)));
+        sent.setTimeout(patienceMs, () => sent.destroy(new Error(`no answer within ${patienceMs / 1000} s`)));
       }
-      sent.on("error", (error: NodeJS.ErrnoException) => reject(this.#unreachable(error)));
+      sent.on("error", (error: NodeJS.ErrnoException) => {
+        trace(error.message);
+        reject(this.#unreachable(error));
+      });
       if (call.body) {
         call.body.stream.on("error", (error: Error) => sent.destroy(error));
         call.body.stream.pipe(sent);
       } else sent.end(payload);
     });
+  }
+
+  #way(): readonly [typeof httpRequest, RequestOptions & { readonly servername?: string }] {
+    const { endpoint } = this;
+    if ("socket" in endpoint) return [httpRequest, { socketPath: endpoint.socket }];
+    const { hostname, port, protocol } = endpoint.url;
+    const isSecure = protocol === "https:";
+    const host = { host: hostname.replace(/^\[|\]$/g, ""), port: port || (isSecure ? 443 : 80) };
+    const place = endpoint.through === undefined ? host : { socketPath: endpoint.through };
+    if (!isSecure) return [httpRequest, place];
+    return [httpsRequest, { ...place, ...this.#settings.tls, servername: host.host }];
   }
 
   #brokenOff(cause: unknown): KeelError {
@@ -419,12 +471,31 @@ export class DaemonClient {
 /** The daemon's own error, or KEEL-900 for an answer that holds none. */
 function errorFrom(status: number, text: string, what: string): KeelError {
   const body = errorBody(text);
+  const foreign = fleetErrorIn(text);
+  if (foreign !== undefined)
+    return new KeelError(
+      "KEEL-601",
+      `${what} was answered with ${status}: ${foreign || "nothing is there"}`,
+      {
+        hint: "fleet’s API alone answers there; keel needs keeld’s own, at its socket or at api.listen",
+      },
+    );
   if (!body) return new KeelError("KEEL-900", `${what} was answered with ${status}: ${text.slice(0, 200)}`);
   const code = isErrorCode(body.code) ? body.code : "KEEL-900";
   return new KeelError(code, body.message, {
     ...(body.hint === undefined ? {} : { hint: body.hint }),
     ...(body.details === undefined ? {} : { details: body.details }),
   });
+}
+
+/** The message of an error in fleet's shape. */
+function fleetErrorIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: unknown; message?: unknown } };
+    return typeof error?.code === "number" ? String(error.message) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function errorBody(text: string): ErrorBody | undefined {

@@ -21,6 +21,12 @@ interface Source {
   readonly services: Map<string, string>;
 }
 
+/** How journalctl is called on machines. */
+export interface Reach {
+  readonly port?: number | undefined;
+  readonly sudo?: boolean;
+}
+
 /** How often it is looked where the units are, while they are followed. */
 const lookMs = 1000;
 
@@ -29,6 +35,7 @@ export class JournalSources {
   readonly #client: DaemonClient;
   readonly #words: readonly string[];
   readonly #query: JournalQuery;
+  readonly #reach: Reach;
   /** Instances whose entries are being read, by machine: its end, and their names. */
   readonly #open = new Map<string, { readonly end: AbortController; readonly instances: Set<string> }>();
   /** When the last entry of an instance on a machine was written. */
@@ -38,12 +45,13 @@ export class JournalSources {
   constructor(
     keel: Invocation,
     client: DaemonClient,
-    asked: { words: readonly string[]; query: JournalQuery },
+    asked: { words: readonly string[]; query: JournalQuery; reach?: Reach },
   ) {
     this.#keel = keel;
     this.#client = client;
     this.#words = asked.words;
     this.#query = asked.query;
+    this.#reach = asked.reach ?? {};
   }
 
   /** Room for `m2 web@1.container`, the longest of them so far. */
@@ -124,7 +132,7 @@ export class JournalSources {
     query: JournalQuery,
     mode: "read" | "follow",
   ): AsyncGenerator<PlacedEntry> {
-    const spawn = await sshSpawner(this.#keel, machine);
+    const spawn = await sshSpawner(this.#keel, machine, this.#reach);
     const wanted = { ...query, units: [...services.keys()] };
     const open = this.#open.get(machine.id);
     const signal = open ? AbortSignal.any([this.#keel.signal, open.end.signal]) : this.#keel.signal;

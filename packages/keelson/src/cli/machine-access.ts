@@ -1,7 +1,7 @@
 // How to get onto a machine: by the address that it announces, with the key that `keel up` made.
 import { spawn } from "node:child_process";
 import type { ChildProcess, ChildProcessByStdio, StdioOptions } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { UnitFile, serviceNameOf } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
@@ -9,7 +9,7 @@ import type { InstanceView, MachineView, SnapshotView } from "../api/wire.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import type { Invocation } from "./invocation.ts";
 import { byPrefix } from "./prefix.ts";
-import { sshArgv } from "./ssh-command.ts";
+import { sshArgv, sshOptionsOf, throughHop } from "./ssh-command.ts";
 import type { SshRequest, SshTarget } from "./ssh-command.ts";
 import { resolveUnits } from "./unit-arguments.ts";
 
@@ -55,36 +55,75 @@ export async function serviceOf(instance: InstanceView, client: DaemonClient): P
   return serviceNameOf(instance.name, UnitFile.parse(file));
 }
 
-export async function sshTarget(
-  keel: Pick<Invocation, "cluster" | "terminal">,
-  machine: MachineView,
-): Promise<SshTarget> {
+/** What reaching a machine takes. */
+export type Reaching = Pick<Invocation, "cluster" | "terminal" | "connection">;
+
+export async function sshTarget(keel: Reaching, machine: MachineView): Promise<SshTarget> {
   const { LocalCluster } = await import("../local/cluster.ts");
   const local = new LocalCluster(keel.cluster);
   // Without a local cluster of this name, ssh finds its key itself: an agent, ~/.ssh.
   const options = existsSync(local.sshIdentity) ? local.sshOptions : ["-o", "ConnectTimeout=10"];
-  return { address: machine.address, options, user: "root" };
+  const { ssh } = keel.connection;
+  const hop = ssh.tunnel === undefined ? [] : throughHop(ssh.tunnel, ssh);
+  return {
+    address: machine.address,
+    options: [...sshOptionsOf(ssh), ...hop, ...options],
+    user: ssh.user ?? "root",
+  };
+}
+
+/** Makes the command lines that run commands on a machine: through ssh, unless it is this one. */
+async function wayTo(
+  keel: Reaching,
+  machine: MachineView,
+): Promise<(request: SshRequest) => readonly string[]> {
+  if (isThisMachine(machine)) return (request) => localArgv(request, keel.terminal.env.SHELL ?? "/bin/sh");
+  const target = await sshTarget(keel, machine);
+  return (request) => sshArgv(target, request);
+}
+
+function localArgv({ command }: SshRequest, shell: string): readonly string[] {
+  const [only, second] = command;
+  if (only === undefined) return [shell, "-l"];
+  return second === undefined ? ["/bin/sh", "-c", only] : command;
+}
+
+function isThisMachine({ id }: MachineView): boolean {
+  try {
+    return readFileSync("/etc/machine-id", "utf8").trim() === id;
+  } catch {
+    return false;
+  }
 }
 
 /** Starts commands on a machine whose outputs are read here. */
 export async function sshSpawner(
-  keel: Pick<Invocation, "cluster" | "terminal">,
+  keel: Reaching,
   machine: MachineView,
+  { port, sudo }: { readonly port?: number | undefined; readonly sudo?: boolean } = {},
 ): Promise<(command: readonly string[]) => ChildProcessByStdio<null, Readable, Readable>> {
-  const target = await sshTarget(keel, machine);
-  return (command) => {
-    const [program = "ssh", ...args] = sshArgv(target, { command, terminal: false });
+  const argv = await wayTo(keel, machine);
+  return (words) => {
+    const command = sudo === true ? ["sudo", ...words] : words;
+    const [program = "ssh", ...args] = argv({ command, terminal: false, port });
     return spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   };
 }
 
-/** Starts ssh to a machine. */
+/** `--ssh-port`. Throws KEEL-104. */
+export function portOf({ sshPort }: { readonly sshPort?: string }): number | undefined {
+  if (sshPort === undefined) return undefined;
+  if (/^\d{1,5}$/.test(sshPort) && Number(sshPort) > 0 && Number(sshPort) < 65_536) return Number(sshPort);
+  throw new KeelError("KEEL-104", `--ssh-port ${sshPort}: no port`, { hint: "--ssh-port 22" });
+}
+
+/** Starts a command on a machine. */
 export async function spawnSsh(
-  keel: Pick<Invocation, "cluster" | "terminal">,
+  keel: Reaching,
   machine: MachineView,
   request: SshRequest & { readonly stdio: StdioOptions },
 ): Promise<ChildProcess> {
-  const [program = "ssh", ...args] = sshArgv(await sshTarget(keel, machine), request);
+  const [program = "ssh", ...args] = (await wayTo(keel, machine))(request);
   return spawn(program, args, { stdio: request.stdio });
 }
 
@@ -95,7 +134,7 @@ export function withoutDashes(words: readonly string[]): readonly string[] {
 
 /** Runs a command on a machine with this process's own input and outputs; its exit code. */
 export async function runOnMachine(
-  keel: Pick<Invocation, "cluster" | "terminal" | "signal">,
+  keel: Reaching & Pick<Invocation, "signal">,
   machine: MachineView,
   request: SshRequest,
 ): Promise<number> {
@@ -111,12 +150,12 @@ export async function runOnMachine(
 
 /** What a command on a machine printed. Throws KEEL-303 when ssh itself fails. */
 export async function readFromMachine(
-  keel: Pick<Invocation, "cluster" | "terminal">,
+  keel: Reaching,
   machine: MachineView,
-  command: readonly string[],
+  request: Pick<SshRequest, "command" | "port">,
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const child = await spawnSsh(keel, machine, {
-    command,
+    ...request,
     terminal: false,
     stdio: ["ignore", "pipe", "pipe"],
   });

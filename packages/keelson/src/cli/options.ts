@@ -1,12 +1,15 @@
 // Options that several commands share, so that they are called and described the same everywhere.
 import { Option } from "commander";
 import type { Command } from "commander";
+import { withConnection } from "./connection.ts";
 
-/** `--cluster` and `-o`: every command has them. */
+/** `--cluster`, `-o` and fleetctl's ways to the daemon: every command has them. */
 export function withCommon(command: Command): Command {
-  return command
-    .addOption(new Option("--cluster <name>", 'the local cluster (KEEL_CLUSTER, "default")'))
-    .addOption(new Option("-o, --output <format>", "text, json or ndjson"));
+  withConnection(command).addOption(
+    new Option("--cluster <name>", 'the local cluster (KEEL_CLUSTER, "default")'),
+  );
+  const hasForms = command.options.some(({ long }) => long === "--output");
+  return hasForms ? command : command.addOption(new Option("-o, --output <format>", "text, json or ndjson"));
 }
 
 export interface ListOptions {
@@ -27,6 +30,7 @@ export interface WaitOptions {
   readonly wait?: boolean;
   readonly block?: boolean;
   readonly timeout?: string;
+  readonly blockAttempts?: string;
 }
 
 /** Whether and how long to wait for the outcome. */
@@ -34,6 +38,12 @@ export function withWait(command: Command): Command {
   return command
     .addOption(new Option("--timeout <span>", "how long to wait for the outcome (60s)"))
     .addOption(new Option("--no-wait", "do not wait for the outcome"))
+    .addOption(
+      new Option(
+        "--block-attempts <number>",
+        "wait for so many quarters of a second, 0 for as long as it takes",
+      ),
+    )
     .addOption(new Option("--no-block", "the same as --no-wait").hideHelp());
 }
 

@@ -4,6 +4,24 @@ import type { Terminal } from "./terminal.ts";
 export const formats = ["text", "json", "ndjson"] as const;
 export type Format = (typeof formats)[number];
 
+/** journalctl's own forms, for `keel journal -o`: journalctl(1). */
+export const journalModes: ReadonlySet<string> = new Set([
+  "short",
+  "short-full",
+  "short-iso",
+  "short-iso-precise",
+  "short-precise",
+  "short-monotonic",
+  "short-unix",
+  "verbose",
+  "export",
+  "json-pretty",
+  "json-sse",
+  "json-seq",
+  "cat",
+  "with-unit",
+]);
+
 /** Version of every JSON document that `keel` prints. It grows when a field changes its meaning or goes. */
 export const documentVersion = 1;
 

@@ -3,8 +3,8 @@ import { Command, CommanderError } from "commander";
 import { KeelError, exitCode } from "../base/errors.ts";
 import type { CommandEntry } from "./command-table.ts";
 import { createInvocation } from "./invocation.ts";
-import type { Act, CommonOptions, Handler } from "./invocation.ts";
-import { moveLeadingOptions } from "./leading-options.ts";
+import type { Act, CommonOptions, Handler, Style } from "./invocation.ts";
+import { moveLeadingOptions, plainSwitches } from "./leading-options.ts";
 import { withCommon } from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -12,13 +12,14 @@ import type { Terminal } from "./terminal.ts";
 export async function runCommand(
   entry: CommandEntry,
   words: readonly string[],
-  terminal: Terminal,
-  signal: AbortSignal,
+  run: { readonly terminal: Terminal; readonly signal: AbortSignal; readonly style: Style },
 ): Promise<number> {
+  const { terminal } = run;
   let code: number = exitCode.done;
   const act: Act = <Options>(command: Command, handler: Handler<Options>): Command =>
     withCommon(command).action(async () => {
-      const keel = createInvocation(terminal, command.opts<CommonOptions>(), signal);
+      const forms = command.options.find(({ long }) => long === "--output")?.argChoices ?? [];
+      await using keel = createInvocation(terminal, command.opts<CommonOptions>(), { ...run, forms });
       using _progress = keel.progress;
       code = (await handler(keel, command.args, command.opts() as Options)) ?? exitCode.done;
     });
@@ -27,9 +28,8 @@ export async function runCommand(
   register(program, act);
   try {
     const isGroup = (program.commands[0]?.commands.length ?? 0) > 0;
-    await program.parseAsync([entry.name, ...(isGroup ? moveLeadingOptions(words) : words)], {
-      from: "user",
-    });
+    const plain = plainSwitches(entry.name, isGroup ? moveLeadingOptions(words) : words);
+    await program.parseAsync([entry.name, ...plain], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return exitCode.done;

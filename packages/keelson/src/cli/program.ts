@@ -1,9 +1,10 @@
 // From argv to an exit code: finds the command, loads it alone, and turns what it throws into words.
 // Nothing here knows a particular command, and the general help needs none of them.
 import { KeelError, exitCode } from "../base/errors.ts";
-import { commandAliases, commandGroups, commandTable } from "./command-table.ts";
+import { commandAliases, commandGroups, commandTable, fleetVerbs } from "./command-table.ts";
 import type { CommandEntry } from "./command-table.ts";
 import { parseFormat } from "./invocation.ts";
+import type { Style } from "./invocation.ts";
 import { moveLeadingOptions } from "./leading-options.ts";
 import type { Format } from "./output.ts";
 import { Interrupted, reportError } from "./report-error.ts";
@@ -16,7 +17,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   try {
-    return await dispatch(moveLeadingOptions(argv), terminal, abort.signal);
+    return await dispatch(moveLeadingOptions(argv), { terminal, signal: abort.signal, style: "keel" });
   } catch (error) {
     const known = abort.signal.aborted && !(error instanceof Interrupted) ? abort.signal.reason : error;
     return reportError(terminal, formatOf(argv), known);
@@ -26,18 +27,34 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-async function dispatch(argv: readonly string[], terminal: Terminal, signal: AbortSignal): Promise<number> {
+interface Run {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly style: Style;
+}
+
+async function dispatch(argv: readonly string[], run: Run): Promise<number> {
   const [name, ...rest] = argv;
-  if (name === undefined || name === "-h" || name === "--help" || (name === "help" && rest.length === 0)) {
-    terminal.out(generalHelp());
+  if (name === undefined || /^(-h|--help|--h)$/.test(name) || (name === "help" && rest.length === 0)) {
+    run.terminal.out(run.style === "fleetctl" ? fleetctlHelp() : generalHelp());
     return exitCode.done;
   }
-  if (name === "help") return dispatch([...rest, "--help"], terminal, signal);
-  if (name === "-V" || name === "--version") return dispatch(["version", ...rest], terminal, signal);
-  const entry = findCommand(name);
+  if (name === "fleetctl" && run.style === "keel")
+    return dispatch(moveLeadingOptions(rest), { ...run, style: "fleetctl" });
+  if (name === "help") return dispatch([...rest, "--help"], run);
+  if (name === "-V" || name === "--version" || (name === "-v" && run.style === "fleetctl"))
+    return dispatch(["version", ...rest], run);
+  const entry = run.style === "fleetctl" ? findVerb(name) : findCommand(name);
   if (!entry) throw await unknownCommand(name);
   const { runCommand } = await import("./parser.ts");
-  return runCommand(entry, rest, terminal, signal);
+  return runCommand(entry, rest, run);
+}
+
+/** A verb of fleetctl, which may be shortened as long as it stays unique. */
+function findVerb(name: string): CommandEntry | undefined {
+  const fitting = fleetVerbs.filter((verb) => verb.startsWith(name));
+  const [only] = fitting;
+  return findCommand(fitting.length === 1 && only !== undefined ? only : name);
 }
 
 /** The command of this name or alias. */
@@ -69,6 +86,19 @@ function formatOf(argv: readonly string[]): Format {
   return "text";
 }
 
+/** What `fleetctl --help` prints. */
+function fleetctlHelp(): string {
+  const width = Math.max(...fleetVerbs.map((verb) => verb.length));
+  const lines = fleetVerbs.flatMap((verb) => {
+    const entry = findCommand(verb);
+    return entry === undefined ? [] : [`  ${verb.padEnd(width)}  ${entry.summary}\n`];
+  });
+  return `fleetctl: fleet’s commands, by Keelson\n\nUsage: fleetctl COMMAND [options]\n\n${lines.join("")}
+Options that every command takes, and FLEETCTL_… in the environment: docs/operations/from-fleet.md.
+\`fleetctl help COMMAND\` says what a command takes. Lists have fleet’s columns; otherwise it is keel.
+`;
+}
+
 /** What `keel --help` prints. */
 export function generalHelp(): string {
   const width = Math.max(...commandTable.map((entry) => entry.name.length));
@@ -83,6 +113,7 @@ Everywhere
   --cluster NAME  the local cluster (KEEL_CLUSTER, "default")
   -o FORMAT       text, json or ndjson
   --help          what a command takes
+  --endpoint URL, --tunnel HOST and the rest of fleetctl's: docs/operations/from-fleet.md
 
 First steps: keel up, keel list-units, keel why UNIT. Errors: keel explain CODE.
 `;

@@ -1,4 +1,5 @@
 // What `submit`, `load` and `start` share: files and names go in, units in a desired state come out.
+import { Option } from "commander";
 import type { Command } from "commander";
 import type { SnapshotView } from "../api/wire.ts";
 import { KeelError, exitCode } from "../base/errors.ts";
@@ -16,6 +17,7 @@ import type { ResolvedArguments } from "./unit-arguments.ts";
 export interface SubmitOptions extends ChangeOptions {
   readonly replace?: boolean;
   readonly replicas?: string;
+  readonly sign?: boolean;
 }
 
 /** The options of commands that take unit files. */
@@ -23,6 +25,7 @@ export function withFiles(command: Command): Command {
   command
     .argument("<units...>", "unit files, or units and instances of the cluster")
     .option("--replace", "put a file in the place of the cluster’s unit with other content")
+    .addOption(new Option("--sign", "refused: units are not signed").hideHelp())
     .option("-n, --replicas <number>", "of a template: how many instances");
   return withGuards(withWait(command));
 }
@@ -34,6 +37,10 @@ export async function bringTo(
   options: SubmitOptions,
   desired: DesiredState,
 ): Promise<ExitCode> {
+  if (options.sign === true)
+    throw new KeelError("KEEL-584", "--sign: units are not signed, and fleet had given it up", {
+      hint: "leave it out",
+    });
   const client = await keel.daemon();
   const snapshot = await client.snapshot();
   const replicas = options.replicas === undefined ? undefined : parseReplicas(options.replicas);

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { exitCode } from "../../src/base/errors.ts";
 import { commandAliases, commandGroups, commandTable } from "../../src/cli/command-table.ts";
+import { connectionFlags } from "../../src/cli/connection.ts";
 import { fullParser } from "../../src/cli/parser.ts";
 
 export const referencePath = join(resolve(import.meta.dirname, "../../../.."), "docs/operations/commands.md");
@@ -30,6 +31,7 @@ const introduction = `# Commands
 - **For programs**: \`-o json\` prints one document, \`-o ndjson\` one a line (\`journal\` prints a line for each entry with both). Each begins with \`"version": 1\`; the number grows when a field changes its meaning or goes. Errors are JSON too, on stderr.
 - **Streams**: data on stdout, everything else on stderr. Colour only on a terminal, and not with \`NO_COLOR\`. Questions only on a terminal, and not with \`--yes\`.
 - **Waiting**: changes wait for their outcome, 60 s unless \`--timeout\` says otherwise. \`--no-wait\` (or fleetctl's \`--no-block\`) does not wait.
+- **fleetctl**: every command and option of fleetctl is here, its environment too: [from-fleet.md](from-fleet.md). \`keel fleetctl COMMAND\`, or a link to \`keel\` by the name of \`fleetctl\`, prints lists with fleet's columns.
 - **Undo**: each change that can be taken back prints the line that does it.
 - **Names**: identities of machines and operations may be shortened as long as they stay unique. Units may be named without their suffix; \`web@\` is a template, \`web@2\` an instance. Patterns go in quotes: \`'web@*'\`.
 - **A unit or a file**: \`submit\`, \`load\` and \`start\` look for the cluster's unit, then for a local file, then for a template of the cluster, then for a template file beside the path, as fleetctl does. A word with a slash is always a file.
@@ -46,8 +48,11 @@ export async function renderReference(): Promise<string> {
     return `\n## ${group}\n${commands.map(commandText).join("")}`;
   });
   const aliases = Object.entries(commandAliases).map(([alias, name]) => `\`${alias}\` is \`${name}\``);
-  return `${introduction}\n### Exit codes\n| code | meaning |\n|---|---|\n${exits.join("")}\n\`ssh\` and \`exec\` end with the exit code of what they ran. Errors have codes of their own: \`keel explain CODE\`, [errors.md](../errors.md).\n${groups.join("")}\n## Other names\n${aliases.join(", ")}.\n`;
+  return `${introduction}\n### How to get there\nOn every command, before or behind its name. The environment has each as \`FLEETCTL_\` and its name in capitals; \`--cluster\`, \`KEEL_CLUSTER\` and \`KEEL_ENDPOINT\` go before \`FLEETCTL_ENDPOINT\` and \`FLEETCTL_TUNNEL\`.\n\n| option | |\n|---|---|\n${connectionTable()}\n### Exit codes\n| code | meaning |\n|---|---|\n${exits.join("")}\n\`ssh\` and \`exec\` end with the exit code of what they ran. Errors have codes of their own: \`keel explain CODE\`, [errors.md](../errors.md).\n${groups.join("")}\n## Other names\n${aliases.join(", ")}.\n`;
 }
+
+const connectionTable = (): string =>
+  connectionFlags.map(({ syntax, says }) => `| \`${syntax}\` | ${says} |\n`).join("");
 
 function commandText(command: Command): string {
   if (command.commands.length === 0) return `\n### ${command.name()}\n${body(command, command.name())}`;

@@ -1,17 +1,23 @@
 import type { JournalQuery } from "@keelson/systemd";
+import { Option } from "commander";
 import { KeelError } from "../../base/errors.ts";
 import { printable } from "../colour.ts";
 import { formatMoment, parseDuration } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { mergeLive, mergeOrdered } from "../journal-merge.ts";
 import { JournalSources } from "../journal-sources.ts";
-import type { PlacedEntry } from "../journal-sources.ts";
+import type { PlacedEntry, Reach } from "../journal-sources.ts";
+import { placedInstances, portOf, runOnMachine, serviceOf } from "../machine-access.ts";
+import { formats, journalModes } from "../output.ts";
 
 interface JournalOptions {
   readonly follow?: boolean;
   readonly lines?: string;
   readonly since?: string;
   readonly until?: string;
+  readonly sudo?: boolean;
+  readonly sshPort?: string;
+  readonly output?: string;
 }
 
 const mergeWindowMs = 150;
@@ -24,10 +30,20 @@ export const register: Register = (program, act) => {
     .option("-n, --lines <number>", "the latest entries of each machine (10; all with --since)")
     .option("--since <when>", "3h (ago) or a date: 2026-11-03T14:00")
     .option("--until <when>", "the same")
+    .addOption(
+      new Option(
+        "-o, --output <format>",
+        "text, json, ndjson, or journalctl’s own: cat, short-iso, verbose …",
+      ).choices([...formats, ...journalModes]),
+    )
+    .option("--sudo", "read it with sudo, for --ssh-username")
+    .option("--ssh-port <number>", "the machines’ port for ssh (22)")
     .description("Show the journal of units, merged over all their instances and machines.");
   act<JournalOptions>(command, async (keel, words, options) => {
     const query = queryFor(options, keel.clock.wall());
-    const sources = new JournalSources(keel, await keel.daemon(), { words, query });
+    const reach = { port: portOf(options), sudo: options.sudo === true };
+    if (journalModes.has(options.output ?? "")) return plainJournal(keel, words, { ...options, reach });
+    const sources = new JournalSources(keel, await keel.daemon(), { words, query, reach });
     const merged: AsyncIterable<PlacedEntry> =
       options.follow === true
         ? mergeLive(sources.followed(), mergeWindowMs)
@@ -38,6 +54,38 @@ export const register: Register = (program, act) => {
     }
   });
 };
+
+/** As journalctl on the machine prints it, one instance after another. */
+async function plainJournal(
+  keel: Invocation,
+  words: readonly string[],
+  { output = "short", lines = "10", follow, reach }: JournalOptions & { readonly reach: Reach },
+): Promise<number> {
+  const client = await keel.daemon();
+  const placed = placedInstances(words, await client.snapshot());
+  if (follow === true && placed.length > 1)
+    throw new KeelError("KEEL-104", `--follow with --output=${output} follows one instance`, {
+      hint: `leave --output out, or name one of ${placed.map(({ instance }) => instance.name).join(", ")}`,
+    });
+  let worst = 0;
+  for (const { instance, machine } of placed) {
+    const service = await serviceOf(instance, client);
+    const command = [
+      ...(reach.sudo === true ? ["sudo"] : []),
+      "journalctl",
+      `--unit=${service}`,
+      "--no-pager",
+      `--lines=${lines}`,
+      `--output=${output}`,
+      ...(follow === true ? ["--follow"] : []),
+    ];
+    worst = Math.max(
+      worst,
+      await runOnMachine(keel, machine, { command, terminal: false, port: reach.port }),
+    );
+  }
+  return worst;
+}
 
 /** The entries that the options ask for. Throws KEEL-104. */
 export function queryFor(options: JournalOptions, now: number): JournalQuery {

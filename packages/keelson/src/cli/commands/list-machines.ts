@@ -1,7 +1,8 @@
 import type { MachineView } from "../../api/wire.ts";
 import { formatBytes } from "../../local/progress.ts";
 import { formatAge } from "../duration.ts";
-import type { Register } from "../invocation.ts";
+import { fleetMachineColumns, fleetMachineFields, readFleetMachines } from "../fleet-lists.ts";
+import type { Invocation, Register } from "../invocation.ts";
 import { fieldList, withList } from "../options.ts";
 import type { ListOptions } from "../options.ts";
 import { chooseColumns, paintColumn, renderTable, shortId } from "../table.ts";
@@ -34,6 +35,17 @@ const columns = (now: number): readonly Column<MachineView>[] => [
 
 const standard = ["machine", "name", "ip", "state", "instances", "metadata"];
 
+async function asFleetctl({ daemon, output }: Invocation, options: ListOptions): Promise<void> {
+  const machines = await readFleetMachines(await daemon());
+  const chosen = chooseColumns(fleetMachineColumns, fieldList(options), fleetMachineFields);
+  output.list({
+    name: "machines",
+    type: "machine",
+    items: machines,
+    text: () => renderTable(chosen, machines, options),
+  });
+}
+
 export const register: Register = (program, act) => {
   const command = program
     .command("list-machines")
@@ -42,7 +54,9 @@ export const register: Register = (program, act) => {
     command,
     columns(0).map((column) => column.name),
   );
-  act<ListOptions>(command, async ({ daemon, output, paint }, _args, options) => {
+  act<ListOptions>(command, async (keel, _args, options) => {
+    const { daemon, output, paint } = keel;
+    if (keel.style === "fleetctl") return asFleetctl(keel, options);
     const snapshot = await (await daemon()).snapshot();
     const chosen = chooseColumns(columns(snapshot.at), fieldList(options), standard);
     output.list({

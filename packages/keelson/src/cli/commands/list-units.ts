@@ -1,7 +1,8 @@
 import type { InstanceView } from "../../api/wire.ts";
 import { withNextTry } from "../../model/next-try.ts";
 import { formatAge } from "../duration.ts";
-import type { Register } from "../invocation.ts";
+import { fleetStateColumns, fleetStateFields, readFleetMachines, readFleetStates } from "../fleet-lists.ts";
+import type { Invocation, Register } from "../invocation.ts";
 import { fieldList, withList } from "../options.ts";
 import type { ListOptions } from "../options.ts";
 import { chooseColumns, paintColumn, renderTable, shortHash, shortId } from "../table.ts";
@@ -34,6 +35,25 @@ function machineCell(instance: InstanceView, look: { readonly full: boolean }): 
   return look.full ? `${name}/${instance.machine}` : name;
 }
 
+async function asFleetctl(
+  { daemon, output }: Invocation,
+  args: readonly string[],
+  options: ListOptions,
+): Promise<void> {
+  const client = await daemon();
+  const wanted = unitFilter(args);
+  const all = await readFleetStates(client);
+  const states = all.filter(({ name }) => wanted({ name, unit: name }));
+  const machines = states.length === 0 ? [] : await readFleetMachines(client);
+  const chosen = chooseColumns(fleetStateColumns(machines), fieldList(options), fleetStateFields);
+  output.list({
+    name: "states",
+    type: "state",
+    items: states,
+    text: () => renderTable(chosen, states, options),
+  });
+}
+
 export const register: Register = (program, act) => {
   const command = program
     .command("list-units")
@@ -44,7 +64,9 @@ export const register: Register = (program, act) => {
     command,
     columns(0).map((column) => column.name),
   );
-  act<ListOptions & { readonly all?: boolean }>(command, async ({ daemon, output, paint }, args, options) => {
+  act<ListOptions & { readonly all?: boolean }>(command, async (keel, args, options) => {
+    const { daemon, output, paint } = keel;
+    if (keel.style === "fleetctl") return asFleetctl(keel, args, options);
     const snapshot = await (await daemon()).snapshot();
     const wanted = unitFilter(args);
     refuseUnknownNames(args, [

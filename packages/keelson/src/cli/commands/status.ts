@@ -2,20 +2,22 @@ import { withNextTry } from "../../model/next-try.ts";
 import { KeelError, exitCode } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
 import { showCluster } from "../cluster-status.ts";
-import { placedInstances, readFromMachine, serviceOf } from "../machine-access.ts";
+import { placedInstances, portOf, readFromMachine, serviceOf } from "../machine-access.ts";
 
 export const register: Register = (program, act) => {
   const command = program
     .command("status")
     .argument("[units...]", "units, instances, or patterns in quotes; the cluster if left out")
     .option("-n, --lines <number>", "journal lines to show (10)")
+    .option("--ssh-port <number>", "the machines’ port for ssh (22)")
     .description(
       "Show systemd’s own view of units, from the machines that they are on; without units, how the cluster is.",
     );
-  act<{ readonly lines?: string }>(command, async (keel, words, options) => {
+  act<{ readonly lines?: string; readonly sshPort?: string }>(command, async (keel, words, options) => {
     const lines = options.lines ?? "10";
     if (!/^\d+$/.test(lines))
       throw new KeelError("KEEL-104", `--lines ${lines}: no number`, { hint: "--lines 20" });
+    const port = portOf(options);
     const client = await keel.daemon();
     if (words.length === 0) return showCluster(keel, client);
     const snapshot = await client.snapshot();
@@ -24,10 +26,12 @@ export const register: Register = (program, act) => {
       placed.map(async ({ instance, machine }) => {
         const service = await serviceOf(instance, client);
         const argv = ["systemctl", "status", "--full", "--no-pager", `--lines=${lines}`, "--", service];
-        const result = await readFromMachine(keel, machine, argv).catch((error: unknown) => {
-          if (error instanceof KeelError) return { code: 255, stdout: "", stderr: `${error.message}\n` };
-          throw error;
-        });
+        const result = await readFromMachine(keel, machine, { command: argv, port }).catch(
+          (error: unknown) => {
+            if (error instanceof KeelError) return { code: 255, stdout: "", stderr: `${error.message}\n` };
+            throw error;
+          },
+        );
         return {
           unit: instance.name,
           machine: machine.name,

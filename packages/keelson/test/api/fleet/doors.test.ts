@@ -8,7 +8,7 @@ const options = [{ section: "Service", name: "ExecStart", value: "/bin/true" }];
 const path = "/fleet/v1/units/a.service";
 
 describe("fleet’s own doors", () => {
-  test("the socket is root’s alone, takes changes, and has nothing but fleet’s API", async () => {
+  test("the socket is root’s alone, takes changes, and serves keel too", async () => {
     await using running = await runApi({ fleet: { socket: true } });
     const socket = running.api.fleet.socket ?? "";
     assert.equal((await stat(socket)).mode & 0o777, 0o600);
@@ -17,13 +17,12 @@ describe("fleet’s own doors", () => {
     assert.match((await running.ask({ path: "/metrics", socket })).bytes.toString(), /keelson_api_requests/);
     for (const [asked, status] of [
       ["/", 405],
-      ["/v1/units", 404],
-      ["/v1/operations", 404],
       ["/fleet", 404],
     ] as const) {
       const answer = await running.ask({ path: asked, socket });
       assert.deepEqual(answer.json, { error: { code: status, message: "" } }, asked);
     }
+    assert.equal((await running.ask({ path: "/v1/snapshot", socket })).json.units.length, 1);
   });
 
   test("there is none unless the machine runs units or the configuration names one", async () => {
@@ -56,6 +55,8 @@ describe("fleet’s own doors", () => {
     });
     assert.equal(preflight.headers["access-control-allow-origin"], undefined);
     assert.ok(preflight.status >= 400);
-    assert.equal((await running.ask({ path: "/v1/operations", port })).status, 404);
+    assert.equal((await running.ask({ path: "/v1/operations", port })).status, 200);
+    for (const path of ["/v1/store", "/v1/store/keys", "/v1/images", "/v1/archives/x", "/v1/unitsx"])
+      assert.equal((await running.ask({ path, port })).status, 404, path);
   });
 });
