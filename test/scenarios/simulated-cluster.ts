@@ -20,6 +20,8 @@ import { removeMember } from "../../packages/keelson/src/registry/registration.t
 import { SimulatedStore } from "../../packages/keelson/src/registry/simulated-store.ts";
 import { guard } from "../../packages/keelson/src/safeguards/guard.ts";
 import { plan } from "../../packages/keelson/src/safeguards/plan.ts";
+import { planRebalance, type RebalancePlan } from "../../packages/keelson/src/scheduler/moving/rebalance.ts";
+import type { SchedulerFacts } from "../../packages/keelson/src/scheduler/plan.ts";
 import { type InstanceReasons, why } from "../../packages/keelson/src/scheduler/why.ts";
 import { type InvariantName, Witness } from "./invariants.ts";
 import { PausableClock } from "./pausable-clock.ts";
@@ -171,6 +173,7 @@ export class SimulatedCluster implements AsyncDisposable {
         via: "test",
         nowMs: this.clock.wall(),
         newId: () => timeOrderedId(this.clock.wall(), this.#ids),
+        rebalance: (most) => this.#rebalance(most),
       },
     });
     const refused = guard(planned, confirm, clusterName);
@@ -188,7 +191,16 @@ export class SimulatedCluster implements AsyncDisposable {
   }
 
   why(unit: string): InstanceReasons[] {
-    const facts = {
+    return why(this.snapshot, unit, { placements: this.#placements, facts: this.#facts() });
+  }
+
+  #rebalance(most: number): RebalancePlan {
+    this.#rememberFiles();
+    return planRebalance(this.snapshot, { placements: this.#placements, facts: this.#facts() }, { most });
+  }
+
+  #facts(): SchedulerFacts {
+    return {
       nowMs: this.clock.now(),
       wallMs: this.clock.wall(),
       continuousSinceMs: this.#view.continuousSinceMs,
@@ -196,7 +208,6 @@ export class SimulatedCluster implements AsyncDisposable {
       leaseMs: leaseSeconds * 1000,
       fence: 0,
     };
-    return why(this.snapshot, unit, { placements: this.#placements, facts });
   }
 
   /** Lets time pass. */

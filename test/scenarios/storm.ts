@@ -22,10 +22,10 @@ const natures: Readonly<Record<string, string>> = {
   "a.service": "",
   "b.service": "",
   "c.service": "",
-  "d.service": "",
+  "d.service": "[X-Keelson]\nMaxSurge=1",
   "e.service": "Global=yes",
   "f.service": "[X-Keelson]\nOnPartition=keep",
-  "web@.service": "[X-Keelson]\nSpreadOver=zone",
+  "web@.service": "[X-Keelson]\nSpreadOver=zone\nMaxSurge=1",
 };
 const unitNames = Object.keys(natures);
 const jobNames = ["once.service", "flaky.service"];
@@ -193,6 +193,7 @@ export class Storm implements AsyncDisposable {
       "rollout",
       "rollback",
       "metadata",
+      "rebalance",
     ] as const);
     switch (kind) {
       case "submit": {
@@ -225,6 +226,8 @@ export class Storm implements AsyncDisposable {
         return { kind, unit, action: this.#pick(["pause", "resume", "abort"]) };
       case "rollback":
         return { kind, unit };
+      case "rebalance":
+        return { kind, most: 10 };
       case "metadata":
         return { kind: "set-metadata", machine, metadata: { zone: this.#pick(["a", "b", "c"]) } };
     }

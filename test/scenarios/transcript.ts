@@ -288,6 +288,10 @@ function intentOf(verb: string, words: readonly string[], file: readonly string[
     case "cordon":
     case "uncordon":
       return { kind: "cordon", machine: name, cordoned: verb === "cordon" };
+    case "rebalance":
+      return { kind: "rebalance", most: name === "" ? 10 : Number(name) };
+    case "auto-rebalance":
+      return { kind: "configure", autoRebalance: name === "on" };
     case "drain":
       return {
         kind: "drain",
