@@ -8,7 +8,7 @@ import type { Decider, DeciderScene, Decision } from "../model/decision.ts";
 import { attemptOf, type Job, openRun } from "../model/job.ts";
 import type { BatchRules } from "../model/placement/rules.ts";
 import { type RecordChange, sameRecord } from "../model/record-kinds.ts";
-import { beginRun, type Carrier, follow, giveUp, withRun } from "./run.ts";
+import { beginRun, type Carrier, follow, giveUp, withinReason, withRun } from "./run.ts";
 import { wantedJobs, type WantedJob } from "./wanted-jobs.ts";
 
 export const jobs: Decider = { name: "jobs", decide };
@@ -96,15 +96,16 @@ function goOn(
 ): Job {
   const run = openRun(job);
   if (run === undefined) return job;
-  if (run.notBefore > 0) return run.notBefore > wallMs ? job : withRun(job, { ...run, notBefore: 0 });
+  const known = placements.rulesOf(run.hash, job.instance);
+  const rules = known === "missing" || known instanceof KeelError ? batch : (known.batch ?? batch);
+  if (run.notBefore > wallMs) return withRun(job, withinReason(run, rules, wallMs));
+  if (run.notBefore > 0) return withRun(job, { ...run, notBefore: 0 });
   const attempt = attemptOf(run);
   const carrier = carriers.find(
     (one) => one.attempt === attempt && (job.machine === "" || one.machine === job.machine),
   );
   if (carrier === undefined) return job;
-  const rules = placements.rulesOf(run.hash, job.instance);
-  const own = rules === "missing" || rules instanceof KeelError ? undefined : rules.batch;
-  return withRun(job, follow(run, carrier, { batch: own ?? batch, wallMs }));
+  return withRun(job, follow(run, carrier, { batch: rules, wallMs }));
 }
 
 /** Machines with orders for runs, by instance. */

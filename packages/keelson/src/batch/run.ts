@@ -102,11 +102,22 @@ function arrive(run: JobRun, { machine, placed }: Carrier): JobRun {
   return { ...moved, state: "failed", reason, ended: placed };
 }
 
+/** The run with its next attempt no later than that may be: a leader with a wrong clock may have said when. */
+export function withinReason(run: JobRun, { retryDelayMs }: BatchRules, wallMs: number): JobRun {
+  const latest = wallMs + delayAfter(run.failures, retryDelayMs);
+  return run.notBefore > latest ? { ...run, notBefore: latest } : run;
+}
+
+/** Doubles with each failure. */
+function delayAfter(failures: number, retryDelayMs: number): number {
+  const longest = Math.max(longestDelayMs, retryDelayMs);
+  return Math.min(longest, retryDelayMs * 2 ** Math.min(Math.max(0, failures - 1), 30));
+}
+
 function failed(run: JobRun, { retries, retryDelayMs }: BatchRules, wallMs: number): JobRun {
   const failures = run.failures + 1;
   if (failures > retries) return { ...run, failures, state: "failed" };
-  const longest = Math.max(longestDelayMs, retryDelayMs);
-  const delayMs = Math.min(longest, retryDelayMs * 2 ** Math.min(failures - 1, 30));
+  const delayMs = delayAfter(failures, retryDelayMs);
   return {
     ...run,
     failures,

@@ -115,7 +115,7 @@ class Firing {
     const isSame = before?.created === created && before.restarts === restarts && before.hash === hash;
     const reason = whyNot(instance, rules);
     const isActive = isSame && before.reason === "" && before.target === target.instance;
-    if (isActive && reason === "") return this.#renewed(before, { name, rules, target });
+    if (isActive && reason === "") return this.#renewed(ofThisTime(before, wallMs), { name, rules, target });
     const last = before?.created === created ? before.last : 0;
     const record: TimerRecord = {
       name,
@@ -219,6 +219,14 @@ class Firing {
   }
 }
 
+/** A leader whose clock was ahead has left times that have yet to come. */
+function ofThisTime(record: TimerRecord, wallMs: number): TimerRecord {
+  const { last, activated } = record;
+  if (Math.max(last, activated) <= wallMs + toleranceMs) return record;
+  return { ...record, last: Math.min(last, wallMs), activated: Math.min(activated, wallMs), next: 0, due: 0 };
+}
+
+const toleranceMs = 60_000;
 const notEnded = "left out: the run before had not ended";
 
 function whyNot({ desired }: Instance, { ofMachine, ...rules }: TimerRules): string {
