@@ -8,12 +8,13 @@ import { PlacementCache } from "../model/placement/cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import type { SchedulerFacts } from "../scheduler/plan.ts";
+import { whyMachine } from "../scheduler/why-machine.ts";
 import { why } from "../scheduler/why.ts";
 import type { InstanceReasons } from "../scheduler/why.ts";
 import { placementFacts } from "./placement-facts.ts";
 import type { SchedulingFacts } from "./placement-facts.ts";
 import { ClusterProjection } from "./views/cluster-projection.ts";
-import type { SnapshotView } from "./wire.ts";
+import type { SnapshotView, WhyMachineView } from "./wire.ts";
 
 export interface ReaderOptions {
   readonly cluster: string;
@@ -63,6 +64,13 @@ export class ClusterReader {
     const placements = this.placements;
     const instances = why(snapshot, name, { placements, facts: this.times(view) });
     return { revision: snapshot.revision, instances };
+  }
+
+  /** Why a machine is as it is; undefined for one that is not known. */
+  async whyMachine(view: ClusterView, id: string): Promise<WhyMachineView | undefined> {
+    const { snapshot } = await this.read(view);
+    const found = whyMachine(snapshot, id, { placements: this.placements, facts: this.times(view) });
+    return found && { revision: snapshot.revision, ...found };
   }
 
   /** What the scheduler is told about time, as this daemon knows it. */

@@ -14,6 +14,7 @@ export type { MoveLine } from "../store-cluster/move-run.ts";
 export type { StoreMemberView, StoreStatusView } from "../store-cluster/status.ts";
 import type { Indispensable } from "../scheduler/survivability.ts";
 import type { WhatIf } from "../scheduler/what-if.ts";
+import type { MachineReasons } from "../scheduler/why-machine.ts";
 import type { InstanceReasons } from "../scheduler/why.ts";
 
 /** `lost`: remembered as a member, but its lease has run out. */
@@ -290,6 +291,11 @@ export interface WhyView {
   readonly revision: number;
   readonly unit: string;
   readonly instances: readonly InstanceReasons[];
+}
+
+/** Why a machine is as it is, what it has and what it refuses. */
+export interface WhyMachineView extends MachineReasons {
+  readonly revision: number;
 }
 
 /** What would happen if something were the case. Machines stand by their ids; `machines` has their names. */

@@ -20,6 +20,7 @@ import type {
   TimelineView,
   VersionView,
   WhatIfView,
+  WhyMachineView,
   WhyView,
 } from "../api/wire.ts";
 import { rolloutStates } from "../model/rollout.ts";
@@ -273,6 +274,17 @@ const timers = z.looseObject({
   ),
 });
 
+const reasons = z.array(z.looseObject({ topic: text, text }));
+
+const whyMachine = z.looseObject({
+  revision: z.number(),
+  id: text,
+  name: text,
+  reasons,
+  has: z.array(z.looseObject({ instance: text, because: text, state: text, stays: text })),
+  refuses: z.array(z.looseObject({ instance: text, reason: text })),
+});
+
 const why = z.looseObject({
   revision: z.number(),
   unit: text,
@@ -282,6 +294,7 @@ const why = z.looseObject({
       on: strings,
       because: text,
       waitsFor: text,
+      reasons,
       machines: z.array(
         z.looseObject({ id: text, name: text, current: z.boolean(), fits: z.boolean(), reasons: strings }),
       ),
@@ -465,6 +478,7 @@ export const answers = {
   jobs: answer<JobsView>(jobs),
   timers: answer<TimersView>(timers),
   why: answer<WhyView>(why),
+  whyMachine: answer<WhyMachineView>(whyMachine),
   whatIf: answer<WhatIfView>(whatIf),
   survivability: answer<SurvivabilityView>(survivability),
   timeline: answer<TimelineView>(timeline),

@@ -24,6 +24,7 @@ import type {
   TimersView,
   VersionView,
   WhatIfView,
+  WhyMachineView,
   WhyView,
 } from "../api/wire.ts";
 import type { GrowthPlan, MoveLine, StoreStatusView } from "../api/wire.ts";
@@ -159,6 +160,10 @@ export class DaemonClient {
 
   why(unit: string): Promise<WhyView> {
     return this.#get(`/v1/why/${encodeURIComponent(unit)}`, answers.why);
+  }
+
+  whyMachine(id: string): Promise<WhyMachineView> {
+    return this.#get(`/v1/machines/${encodeURIComponent(id)}/why`, answers.whyMachine);
   }
 
   jobs(): Promise<JobsView> {

@@ -1,6 +1,7 @@
 // Why a unit is where it is, or nowhere, as one would tell it to a colleague.
-import type { WhyView } from "../api/wire.ts";
+import type { WhyMachineView, WhyView } from "../api/wire.ts";
 import type { Paint } from "./colour.ts";
+import { alignColumns } from "./table.ts";
 
 type Explained = WhyView["instances"][number];
 
@@ -18,7 +19,35 @@ function explainedText(instance: Explained, paint: Paint): string {
     const name = machine.name.padEnd(width);
     return `  ${machine.current ? paint("bold", name) : name}  ${machineWords(machine)}\n`;
   });
-  return `${paint("bold", instance.name)} ${whereWords(instance)}\n${lines.join("")}`;
+  return `${paint("bold", instance.name)} ${whereWords(instance)}\n${reasonLines(instance)}${lines.join("")}`;
+}
+
+/** What accounts for how it is, as sentences; what it waits for stands in the line above. */
+function reasonLines({ reasons }: Explained): string {
+  return reasons
+    .filter(({ topic }) => topic !== "waits")
+    .map(({ text }) => `  ${text}.\n`)
+    .join("");
+}
+
+/** Most units that are listed of a machine. */
+const mostLines = 40;
+
+/** Why a machine is as it is: what is to be known of it, what it has, what it refuses. */
+export function whyMachineText({ name, reasons, has, refuses }: WhyMachineView, paint: Paint): string {
+  const known = reasons.map(({ text }) => `  ${text}.\n`).join("");
+  const units = has.map(({ instance, state, because, stays }) => [
+    `  ${instance}`,
+    state,
+    stays === "" ? because : `${because}; stays for now: ${stays}`,
+  ]);
+  const waiting = refuses.map(({ instance, reason }) => [`  ${instance}`, `not here: it ${reason}`]);
+  const list = (title: string, rows: readonly (readonly string[])[]): string => {
+    const more = rows.length > mostLines ? `  … and ${rows.length - mostLines} more\n` : "";
+    return rows.length === 0 ? "" : `${title}\n${alignColumns(rows.slice(0, mostLines))}${more}`;
+  };
+  const count = `${has.length} ${has.length === 1 ? "unit" : "units"}`;
+  return `${paint("bold", name)} has ${count}.\n${known}${list("It has", units)}${list("It refuses", waiting)}`;
 }
 
 /** `is on m2: it had the fewest units (1).` or `is on no machine: no machine has disk=ssd.` */

@@ -4,6 +4,7 @@ import { instancesOf } from "../model/instances.ts";
 import { withNextTry } from "../model/next-try.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import type { UnitStatus } from "../model/schedule.ts";
+import { templateName } from "../model/unit-name.ts";
 import { evictionsFrom, homeless } from "./choice.ts";
 import type { Site } from "./board.ts";
 import { unenforcedLimits } from "../model/placement/rules.ts";
@@ -13,6 +14,8 @@ import { asksForNothing, needOf } from "./room.ts";
 import { freeOf } from "./site-rank.ts";
 import type { Placeable } from "./placeable.ts";
 import type { SchedulerFacts } from "./plan.ts";
+import { reasonsFor } from "./reasons/all.ts";
+import type { Reason } from "./reasons/subject.ts";
 import { type Pass, runPass } from "./schedule.ts";
 
 export interface MachineReason {
@@ -34,6 +37,8 @@ export interface InstanceReasons {
   readonly because: string;
   /** What it waits for; empty when it waits for nothing. */
   readonly waitsFor: string;
+  /** Everything that accounts for how it is, what weighs most first. */
+  readonly reasons: readonly Reason[];
   /** Every machine of the cluster, by name. */
   readonly machines: readonly MachineReason[];
 }
@@ -48,9 +53,9 @@ export function why(
   const unit = snapshot.units.get(name);
   const names = unit ? instancesOf(unit, snapshot.units).map((instance) => instance.name) : [];
   const known = pass.wanted.placeables.has(name) || pass.wanted.problems.has(name);
-  return (names.length === 0 && known ? [name] : names).map((instance) =>
-    explain(instance, { snapshot, wallMs: facts.wallMs }, pass),
-  );
+  const isOrdered = [...snapshot.schedule.values()].some((entries) => entries.get(name)?.companion === false);
+  const asked = names.length === 0 && (known || isOrdered) ? [name] : names;
+  return asked.map((instance) => explain(instance, { snapshot, wallMs: facts.wallMs }, pass));
 }
 
 function explain(
@@ -64,7 +69,21 @@ function explain(
   });
   const on = orders.map(({ machine }) => machine);
   const unit = pass.wanted.placeables.get(name);
-  const common = { name, on, because: orders[0]?.entry.because ?? "", waitsFor: waitsFor(name, pass, on) };
+  const because = orders[0]?.entry.because ?? "";
+  const reasons = reasonsFor({
+    name,
+    unit: snapshot.units.get(name) ?? snapshot.units.get(templateName(name) ?? ""),
+    orders: orders.map(({ machine, entry }) => ({
+      machine,
+      machineName: snapshot.members.get(machine)?.name ?? machine.slice(0, 8),
+      entry,
+      status: snapshot.statuses.get(machine)?.get(name),
+    })),
+    snapshot,
+    pass,
+    wallMs,
+  });
+  const common = { name, on, because, waitsFor: waitsFor(name, pass, on), reasons };
   if (unit === undefined) return { ...common, machines: [] };
   const here = pass.board.machinesOf(name);
   const excesses = new Map([...pass.board.sites()].map((site) => [site.machine.id, excessOn(site)]));

@@ -195,6 +195,33 @@ describe("commands against the API", () => {
     assert.deepEqual([typeof survivability.words, machines.lost], ["string", ["m3"]]);
   });
 
+  withApi("why: a unit with its reasons, a machine with what it has and refuses", async () => {
+    const records = fill(running.store);
+    records.machine(1);
+    await submit("a.service");
+    const [unit] = (await keel("list-unit-files", "-o", "json")).json.units;
+    records.order(1, "a.service", { hash: unit.hash, because: "fewest units (0)" });
+    records.status(1, "a.service", {
+      hash: unit.hash,
+      active: "failed",
+      health: "failed",
+      reason: "exit status 127",
+    });
+    const failed = await keel("why", "a");
+    assert.match(
+      failed.stdout,
+      /^a\.service is on m1: fewest units \(0\)\.\n {2}it failed on m1 .+ \(the program was not found\)\.\n/,
+    );
+    assert.match(failed.stdout, /\n {2}last changed .+ asked for by ada \(cli\), operation /);
+    const machine = await keel("why", "m1");
+    assert.match(
+      machine.stdout,
+      /^m1 has 1 unit\.\n {2}.+ can still be requested\.\nIt has\n {2}a\.service +failed +fewest/,
+    );
+    assert.equal((await keel("why", "m1", "-o", "json")).json.has[0].instance, "a.service");
+    assert.equal((await keel("why", "none")).code, 7);
+  });
+
   withApi("waiting for what does not come: exit 5, with the operation", async () => {
     await writeFile(join(folder, "a.service"), "[Service]\nExecStart=/bin/true\n");
     const { code, stderr } = await keel("start", "a.service", "--timeout", "300ms");

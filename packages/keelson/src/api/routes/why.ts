@@ -1,4 +1,5 @@
-// Why a unit is where it is: each machine with its reasons.
+// Why a unit is where it is: each machine with its reasons. Why a machine is as it is.
+import { KeelError } from "../../base/errors.ts";
 import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
@@ -13,6 +14,17 @@ export function whyRoutes(routes: ApiRoutes, context: ApiContext): void {
       if (instances.length === 0 && !view.snapshot.units.has(name)) throw noSuchUnit(name);
       const answer: WhyView = { revision, unit: name, instances };
       return jsonAnswer(answer);
+    });
+  });
+
+  routes.get("/v1/machines/:name/why", async (c) => {
+    const name = c.req.param("name");
+    return await withCluster(context, async (snapshot, view) => {
+      const members = [...snapshot.members.values()];
+      const id = members.find((member) => member.name === name || member.id === name)?.id;
+      const found = id === undefined ? undefined : await context.reader.whyMachine(view, id);
+      if (found === undefined) throw new KeelError("KEEL-502", `no machine "${name.slice(0, 80)}"`);
+      return jsonAnswer(found);
     });
   });
 }
