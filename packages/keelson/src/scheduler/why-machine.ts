@@ -1,4 +1,5 @@
 // Why a machine is as it is: what it has, what room is left, and why it takes nothing more.
+import { spanWords } from "../base/span.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import { compareNames } from "../model/unit-name.ts";
@@ -7,7 +8,6 @@ import type { SchedulerFacts } from "./plan.ts";
 import { freeOn, memoryInWords, cpusInWords } from "./room.ts";
 import { type Pass, runPass } from "./schedule.ts";
 import type { Reason } from "./reasons/subject.ts";
-import { span } from "./reasons/subject.ts";
 
 /** Most waiting instances that are judged. */
 const mostWaiting = 100;
@@ -76,8 +76,11 @@ function reasonsOf(
   if (settings?.drain !== undefined) {
     const { since, reason, deadline } = settings.drain;
     const why = reason === "" ? "" : ` (${reason})`;
-    const end = deadline === undefined ? "" : `, at the latest in ${span(deadline - wallMs)}`;
-    found.push({ topic: "draining", text: `it is being drained since ${span(wallMs - since)}${why}${end}` });
+    const end = deadline === undefined ? "" : `, at the latest in ${spanWords(deadline - wallMs)}`;
+    found.push({
+      topic: "draining",
+      text: `it is being drained since ${spanWords(wallMs - since)}${why}${end}`,
+    });
   } else if (settings?.cordoned === true) {
     found.push({ topic: "cordoned", text: "it is cordoned: it takes no new units" });
   }

@@ -4,7 +4,6 @@ import { describe, test } from "node:test";
 import { emptyCluster, type ClusterSnapshot } from "../../src/model/cluster.ts";
 import type { UnitStatus } from "../../src/model/schedule.ts";
 import { explainEnd } from "../../src/scheduler/reasons/exit-status.ts";
-import { span } from "../../src/scheduler/reasons/subject.ts";
 import { whyMachine } from "../../src/scheduler/why-machine.ts";
 import { why } from "../../src/scheduler/why.ts";
 import { idOf, type Sketch, threeMachines } from "./sketch.ts";
@@ -230,17 +229,6 @@ describe("reasons", () => {
     assert.match(explainEnd("killed by SIGKILL: oops") ?? "", /memory/);
     assert.equal(explainEnd("exit status 42"), undefined);
     assert.equal(explainEnd(""), undefined);
-  });
-
-  test("spans", () => {
-    assert.deepEqual([0, 119_000, 300_000, 7_200_000, 200_000_000, -5].map(span), [
-      "0 s",
-      "119 s",
-      "5 min",
-      "2 h",
-      "2 d",
-      "0 s",
-    ]);
   });
 });
 

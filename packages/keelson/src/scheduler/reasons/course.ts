@@ -1,7 +1,8 @@
 // What goes on over a longer time: rollouts, runs of units that run to their end, timers.
+import { spanWords } from "../../base/span.ts";
 import { instancesOf } from "../../model/instances.ts";
 import { jobName, type JobRun } from "../../model/job.ts";
-import { type Finder, type Reason, span } from "./subject.ts";
+import { type Finder, type Reason } from "./subject.ts";
 
 export const rollout: Finder = ({ unit, snapshot, wallMs }) => {
   const record = unit === undefined ? undefined : snapshot.rollouts.get(unit.name);
@@ -16,7 +17,7 @@ export const rollout: Finder = ({ unit, snapshot, wallMs }) => {
     aborted: `was stopped with ${updated.length} of ${total} updated`,
   }[state];
   const why = reason === "" ? "" : `: ${reason}`;
-  const text = `its new version ${words}${why} (${span(wallMs - changed)} ago, operation ${operation})`;
+  const text = `its new version ${words}${why} (${spanWords(wallMs - changed)} ago, operation ${operation})`;
   return [{ topic: "rollout", text }];
 };
 
@@ -38,18 +39,21 @@ function ofRun(last: JobRun, wallMs: number, machine = "a machine"): Reason {
         topic: "job",
         text:
           notBefore > wallMs
-            ? `${which} is tried again in ${span(notBefore - wallMs)}${why}`
+            ? `${which} is tried again in ${spanWords(notBefore - wallMs)}${why}`
             : `${which} waits for a machine (${cause})${why}`,
       };
     case "running":
-      return { topic: "job", text: `${which} runs on ${machine} for ${span(wallMs - started)} (${cause})` };
+      return {
+        topic: "job",
+        text: `${which} runs on ${machine} for ${spanWords(wallMs - started)} (${cause})`,
+      };
     case "succeeded":
       return {
         topic: "job",
-        text: `${which} succeeded on ${machine} ${span(wallMs - ended)} ago (${cause})`,
+        text: `${which} succeeded on ${machine} ${spanWords(wallMs - ended)} ago (${cause})`,
       };
     case "failed":
-      return { topic: "job", text: `${which} failed ${span(wallMs - ended)} ago${why} (${cause})` };
+      return { topic: "job", text: `${which} failed ${spanWords(wallMs - ended)} ago${why} (${cause})` };
   }
 }
 
@@ -58,8 +62,10 @@ export const timer: Finder = ({ name, snapshot, wallMs }) => {
   if (record === undefined) return [];
   const { next, last, reason, outcome, target } = record;
   if (reason !== "") return [{ topic: "timer", text: `it does not fire: ${reason}` }];
-  const before = last === 0 ? "" : `; the last time ${span(wallMs - last)} ago: ${outcome}`;
+  const before = last === 0 ? "" : `; the last time ${spanWords(wallMs - last)} ago: ${outcome}`;
   if (next === 0) return [{ topic: "timer", text: `it does not fire again${before}` }];
   const due = new Date(next).toISOString().slice(0, 19).replace("T", " ");
-  return [{ topic: "timer", text: `it starts ${target} in ${span(next - wallMs)}, at ${due} UTC${before}` }];
+  return [
+    { topic: "timer", text: `it starts ${target} in ${spanWords(next - wallMs)}, at ${due} UTC${before}` },
+  ];
 };

@@ -1,6 +1,7 @@
 // What the machine says of it: how far the start is, why it failed, how often, whether it is well.
+import { spanWords } from "../../base/span.ts";
 import { explainEnd } from "./exit-status.ts";
-import { type Finder, type PlacedOrder, type Reason, span } from "./subject.ts";
+import { type Finder, type PlacedOrder, type Reason } from "./subject.ts";
 
 export const report: Finder = ({ orders, snapshot, wallMs }) =>
   orders.flatMap((order) => (snapshot.machines.has(order.machine) ? ofOrder(order, wallMs) : []));
@@ -16,7 +17,7 @@ const stepWords: readonly (readonly [step: string, words: string])[] = [
 function ofOrder({ machineName, entry, status }: PlacedOrder, wallMs: number): Reason[] {
   if (status === undefined || status.hash !== entry.hash || status.restarts !== entry.restarts) {
     const since = status === undefined ? entry.placed : undefined;
-    const wait = since === undefined ? "" : ` for ${span(wallMs - since)}`;
+    const wait = since === undefined ? "" : ` for ${spanWords(wallMs - since)}`;
     const what = status === undefined ? "has the order" : "has a newer order than the one it answered";
     const why = status === undefined || status.reason === "" ? "" : `: ${status.reason}`;
     return [{ topic: "order", text: `${machineName} ${what}${wait} and has not carried it out yet${why}` }];
@@ -29,7 +30,7 @@ function ofOrder({ machineName, entry, status }: PlacedOrder, wallMs: number): R
   if (health === "failed")
     found.push({
       topic: "failed",
-      text: `it failed on ${machineName} ${span(wallMs - since)} ago${words}${meaning}`,
+      text: `it failed on ${machineName} ${spanWords(wallMs - since)} ago${words}${meaning}`,
     });
   else if (health === "unhealthy")
     found.push({ topic: "unhealthy", text: `it runs on ${machineName} and is not well${words}` });
@@ -48,8 +49,8 @@ function ofOrder({ machineName, entry, status }: PlacedOrder, wallMs: number): R
     const next =
       failures.nextTry === undefined || failures.nextTry <= wallMs
         ? ""
-        : `; it is tried again in ${span(failures.nextTry - wallMs)}`;
-    const text = `it failed ${times} on ${machineName} within ${span(failures.last - failures.since)}, last ${span(wallMs - failures.last)} ago${next}`;
+        : `; it is tried again in ${spanWords(failures.nextTry - wallMs)}`;
+    const text = `it failed ${times} on ${machineName} within ${spanWords(failures.last - failures.since)}, last ${spanWords(wallMs - failures.last)} ago${next}`;
     found.push({ topic: failures.count > 1 ? "crash-loop" : "failures", text });
   }
   return found;
@@ -58,7 +59,7 @@ function ofOrder({ machineName, entry, status }: PlacedOrder, wallMs: number): R
 function lastStep(steps: Readonly<Record<string, number>>, wallMs: number): string {
   for (const [step, words] of stepWords) {
     const at = steps[step];
-    if (at !== undefined) return `: ${words} ${span(wallMs - at)} ago`;
+    if (at !== undefined) return `: ${words} ${spanWords(wallMs - at)} ago`;
   }
   return "";
 }

@@ -1,7 +1,8 @@
 // What a person has asked for, and with which operation.
+import { spanWords } from "../../base/span.ts";
 import { templateName } from "../../model/unit-name.ts";
 import type { Operation } from "../../model/operation.ts";
-import { type Finder, span, type Subject } from "./subject.ts";
+import { type Finder, type Subject } from "./subject.ts";
 
 /** Whoever stopped, unloaded or never started it. What runs as asked for needs no such reason. */
 export const askedFor: Finder = (subject) => {
@@ -11,7 +12,7 @@ export const askedFor: Finder = (subject) => {
   const what = unit.desired === "loaded" ? "it is to be on a machine and not to run" : "it is to be nowhere";
   if (operation === undefined) return [{ topic: "person", text: `${what}: nobody has started it` }];
   const { who, via, id, at, summary } = operation;
-  const text = `${what}: ${who} (${via}) asked for "${summary}" ${span(wallMs - at)} ago, operation ${id}`;
+  const text = `${what}: ${who} (${via}) asked for "${summary}" ${spanWords(wallMs - at)} ago, operation ${id}`;
   return [{ topic: "person", text }];
 };
 
@@ -22,7 +23,7 @@ export const lastChange: Finder = (subject) => {
   const operation = lastOf(subject, () => true);
   if (operation === undefined) return [];
   const { who, via, id, at, summary } = operation;
-  const text = `last changed ${span(wallMs - at)} ago: "${summary}", asked for by ${who} (${via}), operation ${id}`;
+  const text = `last changed ${spanWords(wallMs - at)} ago: "${summary}", asked for by ${who} (${via}), operation ${id}`;
   return [{ topic: "change", text }];
 };
 

@@ -1,5 +1,6 @@
 // Why the leader has it where it is, moves it, or does not: waits, machines that are lost, drained or avoided.
-import { type Finder, span } from "./subject.ts";
+import { spanWords } from "../../base/span.ts";
+import { type Finder } from "./subject.ts";
 
 /** What it waits for: a machine that fits, a dependency, a unit that has to stop first, a leader that holds back. */
 export const waits: Finder = ({ name, pass, orders }) => {
@@ -50,7 +51,7 @@ export const avoids: Finder = ({ orders, snapshot, wallMs }) =>
         : [
             {
               topic: "avoids",
-              text: `it failed too often on ${snapshot.members.get(id)?.name ?? id.slice(0, 8)} and does not go back there for ${span(until - wallMs)}`,
+              text: `it failed too often on ${snapshot.members.get(id)?.name ?? id.slice(0, 8)} and does not go back there for ${spanWords(until - wallMs)}`,
             },
           ],
     ),

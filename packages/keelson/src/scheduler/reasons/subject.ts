@@ -33,11 +33,3 @@ export interface Reason {
 }
 
 export type Finder = (subject: Subject) => readonly Reason[];
-
-/** "3 s", "5 min", "2 h", "3 d". */
-export function span(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
-}
