@@ -11,6 +11,25 @@ import type { ApiContext } from "./context.ts";
 
 const patienceMs = 20_000;
 
+/** A member of the store is no unit: a drain leaves it where it is. */
+async function memberNotes(
+  machine: string,
+  { storeService }: ApiContext["options"],
+): Promise<readonly string[]> {
+  try {
+    const status = await storeService?.status();
+    const member = status?.members.find((one) => one.machine === machine);
+    if (member === undefined || status?.kind !== "etcd") return [];
+    const { machineName: name } = member;
+    return [
+      `${name} holds a member of the store, which stays there: the store does without it while ${name} reboots; before ${name} goes for good, \`keel store replace ${name}\` takes the member elsewhere`,
+    ];
+  } catch {
+    // The store tells nothing of itself now; that is no reason not to plan.
+    return [];
+  }
+}
+
 /** The plan with its forecast, if it moves anything. Throws KEEL-571 when it cannot be worked out in time. */
 export async function foretell(
   planned: OperationPlan,
@@ -30,7 +49,10 @@ export async function foretell(
   const deadline = options.clock.now() + patienceMs;
   for (;;) {
     const { done, value } = steps.next();
-    if (done === true) return withForecast(planned, value);
+    if (done === true) {
+      const notes = [...planned.notes, ...(await memberNotes(record.name, options))];
+      return withForecast({ ...planned, notes }, value);
+    }
     if (options.clock.now() > deadline)
       throw new KeelError("KEEL-571", `not worked out within ${patienceMs / 1000} s`);
     await setImmediate(undefined, { signal });

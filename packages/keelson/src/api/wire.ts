@@ -40,6 +40,14 @@ export interface MachineView {
   } | null;
   /** Instances that are placed here, companions not counted. */
   readonly instances: number;
+  /** It takes no new units; left out when it does. */
+  readonly cordoned?: true;
+  /** Its units are on their way elsewhere: since when, until when, why. Left out when they are not. */
+  readonly drain?: {
+    readonly since: number;
+    readonly deadline?: number | undefined;
+    readonly reason: string;
+  };
 }
 
 /**

@@ -50,6 +50,8 @@ const machine = z.looseObject({
   metadata: words,
   capacity: z.nullable(z.looseObject({ cpus: z.number(), memoryBytes: z.number(), unenforced: strings })),
   instances: z.number(),
+  cordoned: z.optional(z.literal(true)),
+  drain: z.optional(z.looseObject({ since: z.number(), deadline: z.optional(z.number()), reason: text })),
 });
 
 const instance = z.looseObject({

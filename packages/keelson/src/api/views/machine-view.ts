@@ -31,5 +31,7 @@ export function machineView(
     metadata: effectiveMetadata(machine?.metadata ?? {}, settings),
     capacity: machine?.capacity ?? null,
     instances,
+    ...(settings?.cordoned === true ? { cordoned: true } : {}),
+    ...(settings?.drain === undefined ? {} : { drain: settings.drain }),
   };
 }

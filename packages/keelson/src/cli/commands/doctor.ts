@@ -4,8 +4,9 @@ import { inspectHost } from "../../local/prepare-host.ts";
 import { describeEndpoint } from "../daemon-client.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { repositoryFolder } from "../local-cluster/example.ts";
-import { clusterChecks } from "../local-cluster/health-checks.ts";
+import { balanceCheck, clusterChecks } from "../local-cluster/health-checks.ts";
 import type { Check } from "../local-cluster/health-checks.ts";
+import { movesOffered } from "../rebalance-offer.ts";
 import { alignColumns } from "../table.ts";
 
 /** How long keeld may take to answer. */
@@ -110,7 +111,8 @@ async function daemonChecks(keel: Invocation): Promise<readonly Check[]> {
       found: `keeld ${health.version} answers at ${where}`,
       remedy: "",
     };
-    return [answers, ...clusterChecks(health, await client.snapshot())];
+    const moves = await movesOffered(keel);
+    return [answers, ...clusterChecks(health, await client.snapshot()), ...balanceCheck(moves)];
   } catch (error) {
     keel.signal.throwIfAborted();
     const broken = { what: "daemon", state: "fail" } as const;

@@ -12,7 +12,7 @@ const columns = (now: number): readonly Column<MachineView>[] => [
   { name: "machine", cell: (machine, look) => shortId(machine.id, look) },
   { name: "name", cell: (machine) => machine.name },
   { name: "ip", cell: (machine) => machine.address },
-  { name: "state", cell: (machine) => machine.state },
+  { name: "state", cell: stateWords },
   { name: "leader", cell: (machine) => (machine.leader ? "leader" : "") },
   { name: "instances", cell: (machine) => String(machine.instances) },
   { name: "since", cell: (machine) => formatAge(machine.since, now) },
@@ -32,6 +32,12 @@ const columns = (now: number): readonly Column<MachineView>[] => [
     cell: (machine) => (machine.capacity === null ? "" : formatBytes(machine.capacity.memoryBytes)),
   },
 ];
+
+/** `up`, `up, cordoned`, `up, draining`. */
+function stateWords({ state, cordoned, drain }: MachineView): string {
+  if (drain !== undefined) return `${state}, draining`;
+  return cordoned === true ? `${state}, cordoned` : state;
+}
 
 const standard = ["machine", "name", "ip", "state", "instances", "metadata"];
 

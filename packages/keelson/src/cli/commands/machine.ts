@@ -13,6 +13,8 @@ import { createMachine, machineLeft, machinesJoined, nextMachineName } from "../
 import { emptied, registerService } from "./machine-service.ts";
 import { withGuards, withStranded, withWait, waits } from "../options.ts";
 import type { WaitOptions } from "../options.ts";
+import { count } from "../plan-text.ts";
+import { movesOffered } from "../rebalance-offer.ts";
 import { byPrefix } from "../prefix.ts";
 import { isErrorCode } from "../report-error.ts";
 import { paintColumn, renderTable } from "../table.ts";
@@ -198,11 +200,18 @@ function registerVerb(command: Parameters<Register>[0], verb: Verb, act: Paramet
       if (isJoined) await joined(keel, names, timeoutMs);
       const from = peers === undefined ? "" : ` from ${peers.join(", ")}`;
       const after = { command: keel.command, from, joined: isJoined };
-      keel.output.document({ machines: names, verb: verb.name, from: peers ?? null }, () =>
-        names.map((name) => `${verb.said(name, after)}\n`).join(""),
+      const offered = isJoined ? await movesOffered(keel) : 0;
+      keel.output.document({ machines: names, verb: verb.name, from: peers ?? null, offered }, () =>
+        [...names.map((name) => `${verb.said(name, after)}\n`), offerText(keel, offered)].join(""),
       );
     },
   );
+}
+
+/** `2 instances would be better off on machines with fewer: keel rebalance`. */
+function offerText({ command }: Invocation, moves: number): string {
+  if (moves === 0) return "";
+  return `${count(moves, "instance")} would be better off on machines with fewer: ${command("rebalance")}\n`;
 }
 
 function registerRemove(command: Parameters<Register>[0], act: Parameters<Register>[1]): void {

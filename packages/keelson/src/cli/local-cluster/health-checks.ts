@@ -19,6 +19,7 @@ export function clusterChecks(health: HealthView, snapshot: SnapshotView): reado
     storeCheck(health),
     leaderCheck(snapshot),
     machinesCheck(snapshot),
+    ...serviceChecks(snapshot),
     ...alarmChecks(snapshot),
     unitsCheck(snapshot),
     limitsCheck(snapshot),
@@ -47,6 +48,32 @@ function leaderCheck({ leader }: SnapshotView): Check {
       "it is elected within seconds; if not, look at `keel machine list`",
     );
   return check("leader", "ok", leader.name ?? leader.machine);
+}
+
+/** Machines that people have taken out of service. */
+function serviceChecks({ machines }: SnapshotView): Check[] {
+  return machines
+    .filter(({ cordoned, drain }) => cordoned === true || drain !== undefined)
+    .map(({ name, drain, instances }) => {
+      const why = drain === undefined || drain.reason === "" ? "" : ` (${drain.reason})`;
+      const what = drain === undefined ? "is cordoned" : `is being drained${why}`;
+      const left = drain !== undefined && instances === 0 ? "is drained and empty" + why : what;
+      return check(
+        `machine ${name}`,
+        "warn",
+        left,
+        `\`keel machine uncordon ${name}\` puts it into service again`,
+      );
+    });
+}
+
+/** What a rebalancing would move, when it would move anything. */
+export function balanceCheck(moves: number): readonly Check[] {
+  if (moves === 0) return [];
+  const found = `${count(moves, "instance")} would be better off on machines with fewer`;
+  return [
+    check("balance", "warn", found, "`keel rebalance --dry-run` shows them, `keel rebalance` moves them"),
+  ];
 }
 
 function machinesCheck({ machines }: SnapshotView): Check {
