@@ -56,7 +56,9 @@ export function jobEvents(before: Job | undefined, after: Job | undefined): Draf
 
 export function timerEvents(before: TimerRecord | undefined, after: TimerRecord | undefined): Draft[] {
   if (after === undefined || after.last === 0 || before?.last === after.last) return [];
-  return [{ kind: "timer", at: after.last, text: "fired", why: after.reason }];
+  const { outcome, target, last } = after;
+  const text = outcome.startsWith("started") ? "fired" : outcome;
+  return [{ kind: "timer", at: last, text, why: `it starts ${target}` }];
 }
 
 export function machineEvents(before: Machine | undefined, after: Machine | undefined): Draft[] {

@@ -83,7 +83,7 @@ function explain(
     pass,
     wallMs,
   });
-  const common = { name, on, because, waitsFor: waitsFor(name, pass, on), reasons };
+  const common = { name, on, because, waitsFor: waitsFor(name, pass, { on, snapshot }), reasons };
   if (unit === undefined) return { ...common, machines: [] };
   const here = pass.board.machinesOf(name);
   const excesses = new Map([...pass.board.sites()].map((site) => [site.machine.id, excessOn(site)]));
@@ -114,14 +114,40 @@ function fitting(unit: Placeable, site: Site): string {
   return `fits; it has ${site.load} ${site.load === 1 ? "unit" : "units"}${free}`;
 }
 
-function waitsFor(name: string, { plan, wanted }: Pass, on: readonly string[]): string {
+function waitsFor(
+  name: string,
+  { plan, wanted }: Pass,
+  { on, snapshot }: { readonly on: readonly string[]; readonly snapshot: ClusterSnapshot },
+): string {
   const unplaced = plan.unplaced.get(name);
   if (unplaced !== undefined) return unplaced.reason;
   const stays = plan.stays.get(name);
   if (stays !== undefined) return `is to move: ${stays}`;
   if (on.length > 0) return "";
-  return wanted.placeables.has(name) ? "the leader has yet to place it" : "nobody has started it";
+  if (wanted.placeables.has(name)) return "the leader has yet to place it";
+  return withoutPlace(name, snapshot) ?? "nobody has started it";
 }
+
+/** What has ended, what is tried again later, and what only waits for its time, has no machine for that reason. */
+function withoutPlace(
+  name: string,
+  { jobs, timers, machines, members }: ClusterSnapshot,
+): string | undefined {
+  const job = jobs.get(name) ?? [...jobs.values()].find(({ instance }) => instance === name);
+  const run = job?.runs.at(-1);
+  const timer = timers.get(name);
+  if (run !== undefined) {
+    const why = run.reason === "" ? "" : `: ${run.reason}`;
+    if (run.state === "waiting") return `its run is tried again at ${instant(run.notBefore)}${why}`;
+    const machine = machines.get(run.machine)?.name ?? members.get(run.machine)?.name;
+    return `its last run ${run.state}${machine === undefined ? "" : ` on ${machine}`}${why}`;
+  }
+  if (timer === undefined) return undefined;
+  if (timer.reason !== "") return timer.reason;
+  return timer.next > 0 ? `the leader starts ${timer.target} at ${instant(timer.next)}` : "it has fired";
+}
+
+const instant = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 
 function stateOf(status: UnitStatus | undefined, wallMs: number): string {
   if (status === undefined) return "has the order and has not answered yet";

@@ -2,8 +2,8 @@
 // machine and fleet's three states. Made once for each snapshot.
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import { instancesOf } from "../../model/instances.ts";
-import { jobName } from "../../model/job.ts";
-import type { Job } from "../../model/job.ts";
+import { jobName, timerStopped } from "../../model/job.ts";
+import type { Job, TimerRecord } from "../../model/job.ts";
 import type { PlacementSource } from "../../model/placement/cache.ts";
 import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
 import type { DesiredState, Unit } from "../../model/unit.ts";
@@ -69,12 +69,14 @@ export class FleetUnits {
   /** The machine that the unit is on or goes to; undefined for one that is nowhere, or everywhere. */
   targetOf(unit: FleetUnit): string | undefined {
     if (unit.kind !== "plain") return undefined;
+    if (this.#timerOf(unit) !== undefined) return this.snapshot.leader;
     return this.#placeOf(unit)?.machine ?? endOfJob(this.#jobOf(unit))?.machine;
   }
 
   /** fleet's current state. Of templates and global units it is always inactive, as it was there. */
   currentOf(unit: FleetUnit): DesiredState {
     if (unit.kind !== "plain") return "inactive";
+    if (this.#timerOf(unit) !== undefined) return unit.desired;
     const place = this.#placeOf(unit);
     const { entry, status } = place ?? { entry: undefined, status: undefined };
     return currentState({ record: unit.record, entry, status, job: this.#jobOf(unit) });
@@ -82,7 +84,7 @@ export class FleetUnits {
 
   /** What machines report of units, in the order of names and machines. Files that only follow others are left out. */
   states(): readonly FleetState[] {
-    this.#states ??= [...this.#placed(), ...this.#ended()].sort((a, b) =>
+    this.#states ??= [...this.#placed(), ...this.#ended(), ...this.#waiting()].sort((a, b) =>
       stateKey(a) < stateKey(b) ? -1 : 1,
     );
     return this.#states;
@@ -91,7 +93,7 @@ export class FleetUnits {
   /** The state to show of one unit; undefined while no machine reports any. */
   stateOf(unit: FleetUnit): FleetState | undefined {
     const place = this.#placeOf(unit);
-    return (place && this.#reported(unit.name, place)) ?? this.#endOf(unit);
+    return (place && this.#reported(unit.name, place)) ?? this.#endOf(unit) ?? this.#waitingOf(unit);
   }
 
   *#placed(): Generator<FleetState> {
@@ -111,6 +113,31 @@ export class FleetUnits {
       const state = unit && this.#endOf(unit);
       if (state !== undefined) yield state;
     }
+  }
+
+  /** Timers of the cluster: they wait with whoever leads. */
+  *#waiting(): Generator<FleetState> {
+    for (const name of this.snapshot.timers.keys()) {
+      const unit = this.#byName().has(name) ? undefined : this.find(name);
+      const state = unit && this.#waitingOf(unit);
+      if (state !== undefined) yield state;
+    }
+  }
+
+  #waitingOf(unit: FleetUnit): FleetState | undefined {
+    const timer = this.#timerOf(unit);
+    const machine = this.snapshot.leader;
+    if (timer === undefined || machine === undefined || unit.desired === "inactive") return undefined;
+    const { name, hash, next, reason } = timer;
+    const common = { name, machine, hash, load: "loaded" };
+    if (unit.desired === "loaded") return { ...common, active: "inactive", sub: "dead" };
+    if (reason !== "") return { ...common, active: "failed", sub: "failed" };
+    return { ...common, active: "active", sub: next > 0 ? "waiting" : "elapsed" };
+  }
+
+  #timerOf({ name, desired }: FleetUnit): TimerRecord | undefined {
+    const timer = this.snapshot.timers.get(name);
+    return desired === "launched" && timer?.reason === timerStopped ? undefined : timer;
   }
 
   #endOf(unit: FleetUnit): FleetState | undefined {
