@@ -279,7 +279,6 @@ describe("units", { skip, timeout: 300_000 }, () => {
         "[Service]\nExecStart=/bin/sh -c 'echo going down; exit 3'\n",
         /exit status 3: going down/,
       ],
-      "exits.container": [hello("Exec=sh -c 'exit 4'\n"), /exit status 4/],
       "nothing.container": ["[Container]\nPublishPort=80\n", /no Image or Rootfs key/],
       "typo.container": [hello("Imag=x\n"), /unsupported key 'Imag'/],
       "built.container": [
@@ -298,6 +297,13 @@ describe("units", { skip, timeout: 300_000 }, () => {
       assert.equal(state, "failed", name);
       assert.match(shown, reason);
     }
+    // It runs before it exits: whoever looks in that moment is told so.
+    await cluster.start({ "exits.container": hello("Exec=sh -c 'exit 4'\n") });
+    const { snapshot } = await cluster.until("the container that exits is failed", ({ instances }) =>
+      instances.some(({ name, state }) => name === "exits.container" && state === "failed"),
+    );
+    const exited = snapshot.instances.find(({ name }) => name === "exits.container");
+    assert.match(exited?.reason ?? "", /exit status 4/);
   });
 
   test("a file that podman cannot read hides no other of its machine", async () => {

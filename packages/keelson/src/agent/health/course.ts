@@ -16,19 +16,27 @@ export interface HealthCourse {
 /** Between two looks at a unit that has just started, at first. */
 const soonMs = 1000;
 
-/** A failure counts after the start period, and not before a whole interval. */
-export function beginCourse({ startPeriodMs, intervalMs }: HealthRules, startedMs: number): HealthCourse {
-  const countsFromMs = startedMs + Math.max(startPeriodMs, intervalMs);
-  return { startedMs, state: "starting", failures: 0, countsFromMs, reason: "" };
+/**
+ * A failure counts after the start period, and not before a whole interval; once it has been healthy every one does.
+ * `known` is what was found out about this very start before.
+ */
+export function beginCourse(
+  { startPeriodMs, intervalMs }: HealthRules,
+  startedMs: number,
+  known?: Pick<HealthCourse, "state" | "reason">,
+): HealthCourse {
+  const isStarting = known === undefined || known.state === "starting";
+  const countsFromMs = isStarting ? startedMs + Math.max(startPeriodMs, intervalMs) : startedMs;
+  return { startedMs, state: "starting", failures: 0, countsFromMs, reason: "", ...known };
 }
 
-/** One success makes it healthy; `retries` failures in a row make it unhealthy. */
+/** One success makes it healthy and ends the start period; `retries` failures in a row make it unhealthy. */
 export function continueCourse(
   course: HealthCourse,
   { retries, intervalMs }: HealthRules,
   { answer, nowMs }: { readonly answer: ProbeAnswer; readonly nowMs: number },
 ): HealthCourse {
-  if (answer.ok) return { ...course, state: "healthy", failures: 0, reason: "" };
+  if (answer.ok) return { ...course, state: "healthy", failures: 0, countsFromMs: nowMs, reason: "" };
   if (course.state === "unhealthy") return course;
   const reason = course.state === "starting" && course.reason === "" ? answer.reason : course.reason;
   if (nowMs < course.countsFromMs) return { ...course, reason };

@@ -67,7 +67,7 @@ export class HealthChecks {
     if (before?.start.invocation === start.invocation && before.start.rules === start.rules) return;
     this.forget(name);
     const { rules, startedMs, known } = start;
-    const course = { ...beginCourse(rules, startedMs), ...known };
+    const course = beginCourse(rules, startedMs, known);
     const controller = new AbortController();
     const followed: Followed = { name, start, controller, course, timer: undefined };
     this.#followed.set(name, followed);

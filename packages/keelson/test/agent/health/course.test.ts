@@ -49,14 +49,14 @@ describe("the course of one start", () => {
     );
   });
 
-  test("it is unhealthy only after so many failures in a row, none of them in the start period", () => {
+  test("it is unhealthy only after so many failures in a row, none of them in the start period before it was healthy", () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { maxLength: 60 }), someRules, (answers, by) => {
         for (const [index, { at, course }] of play(answers, by).entries()) {
           if (course.state !== "unhealthy") continue;
           const before = answers.slice(0, index + 1);
           assert.ok(before.length - 1 - before.lastIndexOf(true) >= by.retries);
-          assert.ok(at >= by.startPeriodMs);
+          if (!before.includes(true)) assert.ok(at >= by.startPeriodMs);
         }
       }),
     );
