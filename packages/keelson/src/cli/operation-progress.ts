@@ -83,8 +83,11 @@ class ProgressLines {
 
   show(view: ProgressView): void {
     for (const rollout of view.rollouts) this.#showRollout(rollout);
-    if (view.items.length > mostLines || this.#together) this.#showTogether(view);
-    else for (const item of view.items) this.#showItem(item, keyOf(item, view));
+    // A rollout of several instances has one line for all of them.
+    const rolledOut = new Set(view.rollouts.flatMap(({ unit, total }) => (total > 1 ? [unit] : [])));
+    const items = view.items.filter(({ unit }) => !rolledOut.has(unit));
+    if (items.length > mostLines || this.#together) this.#showTogether({ ...view, items });
+    else for (const item of items) this.#showItem(item, keyOf(item, view));
   }
 
   /** Time is up: what is not there yet says what it waits for. */

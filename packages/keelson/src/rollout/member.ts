@@ -22,6 +22,8 @@ export interface Member {
   readonly trouble: string;
   /** systemd's invocation; empty when it does not run. */
   readonly invocation: string;
+  /** Unix milliseconds of its machine, since when it is so. */
+  readonly since: number;
 }
 
 export interface Place {
@@ -93,6 +95,7 @@ function member(
     condition,
     trouble,
     invocation: place?.status?.invocation ?? "",
+    since: place?.status?.since ?? 0,
   });
   if (place === undefined) return as("down", `${name} has no machine`);
   const { machine, entry, status } = place;
@@ -127,7 +130,7 @@ function handedOver(
   const { machine, status } = taker;
   const reason = status?.reason === undefined || status.reason === "" ? "" : `: ${status.reason}`;
   const trouble = `${name} is being started on ${machines.get(machine)?.name ?? machine}${reason}`;
-  return { key: name, version, condition: "underway", trouble, invocation: "" };
+  return { key: name, version, condition: "underway", trouble, invocation: "", since: 0 };
 }
 
 const isBroken = ({ load, active, health }: UnitStatus): boolean =>

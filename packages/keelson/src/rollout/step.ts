@@ -24,6 +24,9 @@ export type Step =
   /** Nothing is to be done before a report comes, or until then: Unix milliseconds. */
   | { readonly kind: "wait"; readonly untilMs: number | undefined };
 
+/** What has failed says why a moment later: its last line is read then. */
+const lastWordsMs = 300;
+
 export function nextStep(rollout: Rollout, input: StepInput): Step {
   switch (rollout.state) {
     case "running":
@@ -43,7 +46,11 @@ function forward(rollout: Rollout, { members, rules, wallMs }: StepInput): Step 
   // What had the new version before the first batch, from a rollout that this one follows, proves nothing.
   if (rollout.batch.length === 0) return begin(rollout, updated, { members, rules, wallMs });
   const failed = updated.find(({ condition }) => condition === "failed");
-  if (failed !== undefined) return fail(rollout, failed.trouble, { rules, wallMs });
+  if (failed !== undefined) {
+    const untilMs = failed.since + lastWordsMs;
+    if (failed.since <= wallMs && wallMs < untilMs) return { kind: "wait", untilMs };
+    return fail(rollout, failed.trouble, { rules, wallMs });
+  }
   const deadline = rollout.batchSince + rules.timeoutMs;
   const laggard = updated.find(({ condition }) => condition !== "healthy");
   if (laggard !== undefined) {

@@ -1,0 +1,252 @@
+// New versions of units on three real machines: batch by batch under a probe, and back by themselves when they fail.
+// What runs is counted from the host, whatever the cluster says of it.
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, describe, test } from "node:test";
+import { buildHelloImage, helloImage } from "../../examples/hello/image.ts";
+import type { RolloutView, VersionView } from "../../packages/keelson/src/api/wire.ts";
+import { Cluster, type KeelResult, processes, sleep } from "../support/cluster.ts";
+import { machineTree, whyNoMachines } from "../support/machines.ts";
+
+const cluster = new Cluster(`t${process.pid}-rollout`);
+const skip = whyNoMachines();
+let folder = "";
+
+/** Hands a file in and waits for the outcome. */
+async function update(name: string, text: string, expect = 0): Promise<KeelResult> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return cluster.keel(["start", "--replace", "--timeout", "120s", path], { expect });
+}
+
+/** A service whose process carries its version in its name, as the host sees it. */
+const service = (version: number, extra = ""): string =>
+  `[Service]\nExecStart=@/usr/bin/sleep version-${version}:%n infinity\nTimeoutStopSec=2\n\n[X-Keelson]\n${extra}`;
+
+/** How many instances of each version run now. */
+function running(stem: string): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { version } of copies(stem)) counts.set(version, (counts.get(version) ?? 0) + 1);
+  return counts;
+}
+
+function copies(stem: string): { readonly version: number }[] {
+  return [1, 2, 3, 4].flatMap((version) =>
+    processes(cluster.name, new RegExp(`^version-${version}:${stem}`)).map(() => ({ version })),
+  );
+}
+
+/** The fewest of something that were seen at any moment. */
+class Watch implements AsyncDisposable {
+  fewest = Infinity;
+  most = 0;
+  looks = 0;
+  readonly #stopping = new AbortController();
+  readonly #loop: Promise<void>;
+
+  constructor(count: () => number | Promise<number>, everyMs = 30) {
+    this.#loop = (async () => {
+      while (!this.#stopping.signal.aborted) {
+        const seen = await count();
+        this.fewest = Math.min(this.fewest, seen);
+        this.most = Math.max(this.most, seen);
+        this.looks += 1;
+        await sleep(everyMs);
+      }
+    })();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+}
+
+async function rollout(unit: string): Promise<RolloutView> {
+  const { body } = await cluster.api("GET", "/v1/rollouts");
+  const found = (body as { rollouts: RolloutView[] }).rollouts.find((one) => one.unit === unit);
+  assert.ok(found, `${unit} has a rollout`);
+  return found;
+}
+
+async function versions(unit: string): Promise<readonly VersionView[]> {
+  const { body } = await cluster.api("GET", `/v1/units/${unit}/versions`);
+  return (body as { versions: VersionView[] }).versions;
+}
+
+async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
+  for (const end = performance.now() + ms; !(await condition()); await sleep(50)) {
+    assert.ok(performance.now() < end, `not within ${ms} ms: ${what}`);
+  }
+}
+
+describe("rollouts", { skip, timeout: 400_000 }, () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "keelson-rollout-"));
+    const { busybox } = await machineTree({ keeld: true });
+    await cluster.keel(["up", "--no-example"]);
+    await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
+    await cluster.keel(["image", "load", join(folder, "hello.tar")]);
+  });
+  afterEach(async () => {
+    const { units } = await cluster.snapshot();
+    if (units.length > 0) await cluster.keel(["destroy", "--all", "--confirm", cluster.name]);
+    await cluster.until("everything gone", ({ instances }) => instances.length === 0, 20_000);
+  });
+  after(async () => {
+    await cluster.down();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("six containers with health checks: forward under a probe, and back from one that is not healthy", async () => {
+    const container = (version: number, check: string): string =>
+      [
+        "[Container]",
+        `Image=${helloImage}`,
+        `Environment=VERSION=${version}`,
+        "PublishPort=8080",
+        "StopTimeout=1",
+        `HealthCmd=${check}`,
+        "HealthInterval=1s",
+        "HealthRetries=2",
+        "",
+        "[X-Keelson]",
+        "Replicas=6",
+        "UpdateHealthyFor=1s",
+        "",
+      ].join("\n");
+    const well = "wget -q -O /dev/null http://127.0.0.1:8080/";
+    await update("web@.container", container(1, well));
+    const healthy = async (): Promise<number> =>
+      (await cluster.snapshot()).instances.filter(({ state }) => state === "healthy").length;
+    await cluster.until("six are healthy", ({ instances }) =>
+      instances.every(({ state }) => state === "healthy"),
+    );
+    {
+      await using watch = new Watch(healthy);
+      const { stderr } = await update("web@.container", container(2, well));
+      assert.match(stderr, /rollout of web@\.container/);
+      assert.ok(watch.fewest >= 5, `${watch.fewest} of 6 were healthy at the worst`);
+      assert.ok(watch.looks > 50);
+    }
+    const { stdout } = await cluster.keel(["exec", "web@6.container", "--", "sh", "-c", "echo $VERSION"]);
+    assert.equal(stdout.trim(), "2");
+    {
+      await using watch = new Watch(healthy);
+      const { stderr } = await update("web@.container", container(3, "false"), 6);
+      assert.match(
+        stderr,
+        /went back from version 3 to version 2: web@1\.container is unhealthy on m\d.*KEEL-544/s,
+      );
+      assert.ok(watch.fewest >= 5, `${watch.fewest} of 6 were healthy at the worst`);
+    }
+    assert.equal(await healthy(), 6);
+    const list = await versions("web@.container");
+    assert.deepEqual(
+      list.map(({ number, current, instances }) => [number, current, instances]),
+      [
+        [3, false, 0],
+        [2, true, 6],
+        [1, false, 0],
+      ],
+    );
+    assert.match(list[0]?.failed ?? "", /unhealthy/);
+  });
+
+  test("services: two at a time, paused, resumed, stopped, rolled back, compared", async () => {
+    const unit = "app@.service";
+    const rules = "Replicas=6\nMaxUnavailable=2\nUpdateHealthyFor=2s\n";
+    await update(unit, service(1, rules));
+    assert.deepEqual(running("app@"), new Map([[1, 6]]));
+    await using watch = new Watch(() => copies("app@").length);
+    await writeFile(join(folder, unit), service(2, rules));
+    const plan = await cluster.keel(["update", "--dry-run", join(folder, unit)]);
+    assert.match(plan.stdout, /6 instances in 3 batches of 2, each healthy for 2 s before the next/);
+    assert.deepEqual(running("app@"), new Map([[1, 6]]), "a plan changes nothing");
+    await cluster.keel(["update", "--no-wait", join(folder, unit)]);
+    await until("two have the new version", () => running("app@").get(2) === 2);
+    await cluster.operate({ kind: "rollout", unit: "app@", action: "pause" });
+    await sleep(4000);
+    assert.equal((await rollout(unit)).state, "paused");
+    assert.equal((await rollout(unit)).updated, 2);
+    assert.equal(running("app@").get(2), 2);
+    await cluster.keel(["rollout", "resume", "app@"]);
+    assert.deepEqual(running("app@"), new Map([[2, 6]]));
+
+    await cluster.operate({ kind: "rollback", unit: "app@" });
+    await until("two are back", () => running("app@").get(1) === 2);
+    await cluster.operate({ kind: "rollout", unit: "app@", action: "abort" });
+    await sleep(4000);
+    assert.deepEqual(
+      running("app@"),
+      new Map([
+        [1, 2],
+        [2, 4],
+      ]),
+    );
+    const table = await cluster.keel(["versions", "app@"]);
+    assert.match(table.stdout, /2 .*current\n.*1 .*rolling/s);
+    await cluster.keel(["rollback", "app@", "--to", "2"]);
+    assert.deepEqual(running("app@"), new Map([[2, 6]]));
+    const { stdout } = await cluster.keel(["diff", "app@", "1", "2"]);
+    assert.match(stdout, /^-ExecStart=.*version-1.*\n\+ExecStart=.*version-2/m);
+    const first = await cluster.keel(["cat", "app@", "--version", "1"]);
+    assert.equal(first.stdout, service(1, rules));
+    assert.ok(watch.fewest >= 4, `${watch.fewest} of 6 ran at the worst`);
+  });
+
+  test("services that fail: back to what ran, with the reason; or a pause that waits for a person", async () => {
+    const broken = (extra = ""): string =>
+      `[Service]\nExecStart=/bin/sh -c 'echo no such table >&2; exit 3'\n\n[X-Keelson]\nReplicas=3\n${extra}`;
+    await update("db@.service", service(1, "Replicas=3\n"));
+    await using watch = new Watch(() => copies("db@").length);
+    const { stderr } = await update("db@.service", broken(), 6);
+    assert.match(
+      stderr,
+      /went back from version 2 to version 1: db@1\.service failed on m\d: exit status 3: no such table/,
+    );
+    assert.deepEqual(running("db@"), new Map([[1, 3]]));
+    const paused = await update("db@.service", broken("UpdateOnFailure=pause\n"), 6);
+    assert.match(
+      paused.stderr,
+      /paused with 1 of 3 updated: db@1\.service failed on m\d: exit status 3: no such table.*KEEL-545/s,
+    );
+    await cluster.keel(["rollback", "db@"]);
+    assert.deepEqual(running("db@"), new Map([[1, 3]]));
+    assert.ok(watch.fewest >= 2, `${watch.fewest} of 3 ran at the worst`);
+  });
+
+  test("a single service with MaxSurge=1 runs at every moment; without it for all but one", async () => {
+    await update("one.service", service(1, "MaxSurge=1\n"));
+    {
+      await using watch = new Watch(() => copies("one").length, 10);
+      await update("one.service", service(2, "MaxSurge=1\n"));
+      assert.ok(watch.fewest >= 1, "it ran at every moment");
+    }
+    await until("the old one is gone", () => copies("one").length === 1);
+    assert.deepEqual(running("one"), new Map([[2, 1]]));
+    await update("one.service", service(3));
+    assert.deepEqual(running("one"), new Map([[3, 1]]));
+  });
+
+  test("a global unit: machine by machine, and back from all", async () => {
+    const global = (version: number): string => `${service(version)}\n[X-Fleet]\nGlobal=true\n`;
+    await update("log.service", global(1));
+    await until("it runs on three", () => running("log").get(1) === 3);
+    {
+      await using watch = new Watch(() => copies("log").length);
+      await update("log.service", global(2));
+      assert.deepEqual(running("log"), new Map([[2, 3]]));
+      assert.ok(watch.fewest >= 2, `${watch.fewest} of 3 ran at the worst`);
+    }
+    const { stderr } = await update(
+      "log.service",
+      "[Service]\nExecStart=/bin/false\n\n[X-Fleet]\nGlobal=true\n",
+      6,
+    );
+    assert.match(stderr, /log\.service failed on m\d/);
+    assert.deepEqual(running("log"), new Map([[2, 3]]));
+  });
+});
