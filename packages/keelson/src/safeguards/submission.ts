@@ -45,9 +45,14 @@ export function planSubmit(intent: Submit, input: PlanInput): Draft {
     bodies.set(file.hash, file.text);
   }
   const names = files.map(({ name }) => name);
-  const summary = `${verbs[intent.desired]} ${listNames(names)}`;
+  const verb = changes.length > 0 && changes.every(isUpdate) ? "update" : verbs[intent.desired];
+  const summary = `${verb} ${listNames(names)}`;
   return { changes, unchanged, bodies, summary, notes: files.flatMap((file) => notesOn(file, files, input)) };
 }
+
+/** New content, and nothing else that people would see. */
+const isUpdate = ({ before, after }: Change): boolean =>
+  before !== undefined && before.hash !== after?.hash && before.desired === after?.desired;
 
 const verbs: Readonly<Record<DesiredState, string>> = {
   inactive: "submit",
