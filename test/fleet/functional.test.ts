@@ -3,6 +3,7 @@ import { after, afterEach, before, describe } from "node:test";
 import { whyNoMachines } from "../support/machines.ts";
 import { clientChecks } from "./functional/clients.ts";
 import { machineChecks } from "./functional/machines.ts";
+import { originalClient } from "./functional/original-client.ts";
 import { scheduling } from "./functional/scheduling.ts";
 import { Stage } from "./functional/stage.ts";
 import { unitActions } from "./functional/unit-actions.ts";
@@ -14,6 +15,7 @@ describe("fleet’s functional list", { skip: whyNoMachines(), timeout: 900_000 
   afterEach(() => stage.clear());
   after(() => stage.close());
   describe("client, fleetctl, machines", () => clientChecks(stage));
+  describe("the original’s requests", () => originalClient(stage));
   describe("unit actions, systemd, install", () => unitActions(stage));
   describe("scheduling, metadata", () => scheduling(stage));
   describe("cluster, node, server, shutdown", () => machineChecks(stage));

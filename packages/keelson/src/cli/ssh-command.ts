@@ -54,6 +54,7 @@ export function throughHop(hop: SshHop, settings: SshSettings): readonly string[
   const argv = [
     "ssh",
     ...sshOptionsOf(settings),
+    ...keepAlive,
     "-p",
     String(hop.port),
     "-W",

@@ -7,6 +7,7 @@ import type { Invocation, Register } from "../invocation.ts";
 import { timeoutOf } from "../invocation.ts";
 import { bringUp } from "../local-cluster/bring-up.ts";
 import { exampleUnit, repositoryFolder } from "../local-cluster/example.ts";
+import { parseFleetAddress } from "../local-cluster/configurations.ts";
 import { upText } from "../local-cluster/summary.ts";
 import { Interrupted } from "../report-error.ts";
 
@@ -16,6 +17,7 @@ interface UpOptions {
   readonly mirror?: string;
   readonly timeout?: string;
   readonly store?: string;
+  readonly fleet?: string;
 }
 
 const mostMachines = 200;
@@ -27,6 +29,7 @@ export const register: Register = (program, act) => {
     .option("--no-example", "do not start the example")
     .option("--store <kind>", "etcd: the store becomes a cluster of etcd on three machines")
     .option("--mirror <url>", "where Debian’s packages come from (KEEL_MIRROR)")
+    .option("--fleet <address>", "HOST:PORT where fleetctl may change everything; off for nowhere")
     .option("--timeout <span>", "how long to wait for the example (60s)")
     .description(
       "Start a local cluster of real systemd machines. On a cluster that runs: repair what is missing.",
@@ -42,6 +45,7 @@ export const register: Register = (program, act) => {
     const machines = machineCount(options.machines);
     const store = storeKind(options.store, machines);
     const exampleTimeoutMs = timeoutOf(options);
+    if (options.fleet !== undefined) parseFleetAddress(options.fleet);
     const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
     const mirrorOption = mirror === undefined || mirror === "" ? {} : { mirror };
     const notes = await prepareHost({ repository, machines, progress: keel.progress, ...mirrorOption });
@@ -55,6 +59,7 @@ export const register: Register = (program, act) => {
           mirror: mirrorOption.mirror,
           exampleTimeoutMs,
           store,
+          fleet: options.fleet,
         }),
       ),
     );

@@ -12,7 +12,7 @@ import type { Invocation } from "../invocation.ts";
 import { followOperation } from "../operation-progress.ts";
 import { moveStore } from "../store-move.ts";
 import { exampleUnit, loadExampleImage, startExample } from "./example.ts";
-import { hostDaemonRuns, startHostDaemon } from "./host-daemon.ts";
+import { hostDaemonRuns, noteFleet, startHostDaemon } from "./host-daemon.ts";
 import { createMachine, machineNames, machinesJoined } from "./machines.ts";
 
 export interface BringUpOptions {
@@ -24,6 +24,8 @@ export interface BringUpOptions {
   readonly exampleTimeoutMs: number;
   /** `etcd`: the store is to be a cluster on the machines. */
   readonly store: "embedded" | "etcd" | undefined;
+  /** `HOST:PORT` where fleet's API takes changes, `off` for nowhere; as before when undefined. */
+  readonly fleet: string | undefined;
 }
 
 export interface BroughtUp {
@@ -59,6 +61,7 @@ export async function bringUp(
   if (!existed) made.push("the network");
   const client = await keel.daemon();
   const provider = await cluster.machines();
+  await noteFleet(cluster, options.fleet);
   const daemon = bringUpHost(keel, cluster, tree, client);
   const started = bringUpMachines(keel, cluster, provider, options.machines);
   await allSettled([daemon, started]);

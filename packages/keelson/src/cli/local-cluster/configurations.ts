@@ -1,5 +1,6 @@
 // What keeld is told in a local cluster: on the host it is the store and the API, on machines all the rest.
 import type { Configuration } from "../../base/configuration.ts";
+import { KeelError } from "../../base/errors.ts";
 
 export const storePort = 2379;
 /** The port of every daemon's reading API in the cluster's network. */
@@ -18,6 +19,8 @@ export interface HostPlace {
   readonly stateFolder: string;
   /** Where its socket lies: the one over which `keel` reaches the cluster. */
   readonly runtimeFolder: string;
+  /** Where fleet's API takes changes over TCP; nowhere unless asked for. */
+  readonly fleet?: { readonly host: string; readonly port: number } | undefined;
 }
 
 /** The configuration of the host's keeld. */
@@ -42,6 +45,7 @@ export function hostConfiguration(place: HostPlace): Configuration {
       ],
       dashboard: place.dashboard,
     },
+    ...(place.fleet !== undefined && { fleet: { listen: [place.fleet] } }),
     stateDir: place.stateFolder,
     runtimeDir: place.runtimeFolder,
   };
@@ -66,6 +70,16 @@ export function machineConfiguration(machine: {
     stateDir: "/var/lib/keelson",
     runtimeDir: "/run/keelson",
   };
+}
+
+/** `127.0.0.1:49153` of `keel up --fleet`; undefined for `off`. KEEL-104 */
+export function parseFleetAddress(text: string): HostPlace["fleet"] {
+  if (text === "off") return undefined;
+  const [, bracketed, plain, port = ""] =
+    /^(?:\[([0-9A-Fa-f:]+)\]|([A-Za-z0-9_.-]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host !== undefined && Number(port) > 0 && Number(port) < 65_536) return { host, port: Number(port) };
+  throw new KeelError("KEEL-104", `--fleet ${text}: no address`, { hint: "--fleet 127.0.0.1:49153, or off" });
 }
 
 /** m1, m4, m7 are in zone a, m2, m5 in b, m3, m6 in c: something for MachineMetadata= to choose from. */

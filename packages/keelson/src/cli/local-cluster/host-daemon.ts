@@ -5,7 +5,7 @@ import { KeelError } from "../../base/errors.ts";
 import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineTree } from "../../local/tree/machine-tree.ts";
 import type { DaemonClient } from "../daemon-client.ts";
-import { firstDashboardPort, hostConfiguration } from "./configurations.ts";
+import { firstDashboardPort, hostConfiguration, parseFleetAddress } from "./configurations.ts";
 import { toKeelError } from "../report-error.ts";
 import { firstFreePort } from "./free-port.ts";
 
@@ -13,6 +13,8 @@ const processName = "keeld";
 /** Within what a started process must be there, and within what it must answer. */
 const startMs = 2000;
 const answerMs = 30_000;
+/** How long it may take to end. */
+const stopMs = 5000;
 /** How many ports are tried for the dashboard when others take them at the same moment. */
 const mostPorts = 20;
 
@@ -41,6 +43,14 @@ export async function startHostDaemon(needs: HostDaemonNeeds): Promise<void> {
   }
 }
 
+/** Notes where fleet's API is to take changes, as before when undefined; ends a keeld that was started otherwise. */
+export async function noteFleet(cluster: LocalCluster, fleet: string | undefined): Promise<void> {
+  const before = (await cluster.record())?.notes.fleet ?? "off";
+  if (fleet === undefined || fleet === before) return;
+  await cluster.note({ fleet });
+  await cluster.stopHostProcess(processName, stopMs);
+}
+
 /** Whether the host's keeld runs. It may not answer yet. */
 export async function hostDaemonRuns(cluster: LocalCluster): Promise<boolean> {
   return (await cluster.hostProcess(processName)).length > 0;
@@ -56,6 +66,7 @@ async function startProcess({ cluster, tree }: HostDaemonNeeds, dashboardPort: n
     storeFolder: await cluster.dataFolder("store"),
     stateFolder: await cluster.dataFolder("state"),
     runtimeFolder: cluster.runtimeFolder,
+    fleet: parseFleetAddress((await cluster.record())?.notes.fleet ?? "off"),
   });
   await writeFile(file, `${JSON.stringify(configuration, undefined, 2)}\n`, { mode: 0o600 });
   await cluster.note({ dashboardPort: String(dashboardPort) });
