@@ -180,6 +180,27 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
     assert.match((await cluster.keel(["timers"])).stdout, /tick\.timer +never/);
   });
 
+  test("keeld dies while it runs, and while it ends: the run is the same", async () => {
+    for (const seconds of [2, 8]) {
+      const unit = `nap${seconds}.service`;
+      const path = await file(unit, oneshot(`echo begun; sleep ${seconds}; echo survived`));
+      await cluster.keel(["start", "--no-wait", path]);
+      const { snapshot } = await cluster.until(
+        `${unit} runs`,
+        ({ instances }) => instances.some(({ name, state }) => name === unit && state === "running"),
+        10_000,
+        20,
+      );
+      const on = snapshot.instances.find(({ name }) => name === unit)?.machineName ?? "";
+      killKeeld(on);
+      const run = await ended(unit, 1);
+      assert.deepEqual([run.state, run.attempt, run.machineName, run.reason], ["succeeded", 1, on, ""]);
+      assert.match(run.invocation, /^[0-9a-f]{32}$/);
+      await sleep(1000);
+      assert.deepEqual([await count(unit, "begun"), await count(unit, "survived")], [1, 1], unit);
+    }
+  });
+
   test("its machine is lost: the run is tried again elsewhere, never at the same time", async () => {
     const text = "[Service]\nType=oneshot\nExecStart=@/usr/bin/sleep keelson-probe:%n 12\n";
     await cluster.keel(["start", "--no-wait", await file("long.service", text)]);

@@ -109,8 +109,8 @@ class Firing {
 
   /** The record as things stand, before anything fires. */
   #current({ instance, rules, target }: ClusterTimer, before: TimerRecord | undefined): TimerRecord {
-    const { name, unit } = instance;
-    const { created, restarts, hash } = unit;
+    const { name, unit, restarts } = instance;
+    const { created, hash } = unit;
     const { wallMs } = this.#scene;
     const isSame = before?.created === created && before.restarts === restarts && before.hash === hash;
     const reason = whyNot(instance, rules);
@@ -194,7 +194,8 @@ class Firing {
     let open = 0;
     for (const wanted of jobsOf(unit, rules, { snapshot, machines: this.#machines })) {
       if (wanted.instance.name !== instance) continue;
-      const { created, restarts } = unit;
+      const { restarts } = wanted.instance;
+      const { created } = unit;
       const launched = unit.desired === "launched";
       const job = this.#begun.get(wanted.name) ??
         snapshot.jobs.get(wanted.name) ?? {

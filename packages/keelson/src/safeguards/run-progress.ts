@@ -2,6 +2,7 @@
 // ended, a timer of the cluster when the leader waits for its time.
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { type Job, openRun, timerStopped } from "../model/job.ts";
+import { restartsOf } from "../model/instances.ts";
 import type { Unit } from "../model/unit.ts";
 import type { ProgressItem, Waiting } from "./progress.ts";
 
@@ -34,7 +35,7 @@ export function jobVerdicts(
 
 function verdictOn(
   job: Job,
-  { created, restarts }: Unit,
+  unit: Unit,
   {
     waiting,
     nameOf,
@@ -43,7 +44,12 @@ function verdictOn(
   const run = job.runs.at(-1);
   const machine = run?.machine || job.machine || undefined;
   const pending = (reason: string): RunVerdict => ({ machine, state: "pending", reason, at: 0 });
-  if (run === undefined || !job.launched || job.created !== created || job.restarts < restarts)
+  if (
+    run === undefined ||
+    !job.launched ||
+    job.created !== unit.created ||
+    job.restarts < restartsOf(unit, job.instance)
+  )
     return pending("waits for the leader");
   const { state, reason, ended: at, attempt, notBefore } = run;
   if (state === "succeeded") return { machine, state: "ready", reason: "", at };
