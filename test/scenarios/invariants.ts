@@ -16,7 +16,7 @@ export const invariants = {
     "a singleton is ordered on one machine at most, on two only while one takes it over from the other",
   "orders-from-the-elected-leader": "whoever writes an order holds the oldest election key at that moment",
   "no-stop-without-cause":
-    "what runs stops only when its order changed, or its machine was out of contact for a lease",
+    "what runs stops only when its order changed, its checks fail, or its machine was out of contact for a lease",
   "keep-units-keep-running": "a unit with OnPartition=keep stops only when its order changed",
   "no-move-for-a-blink": "a unit leaves a machine as lost only when that machine had trouble of its own",
   "no-move-while-the-lease-lives":
@@ -55,6 +55,8 @@ export interface Witnessed {
   readonly now: () => number;
   /** Whether the unit's file says that several machines may run it. */
   readonly mayRunTwice: (unit: string) => boolean;
+  /** Whether its checks find something now. */
+  readonly isAilingNow: (unit: string) => boolean;
   readonly violated: (invariant: InvariantName, text: string) => void;
 }
 
@@ -126,6 +128,7 @@ export class Witness {
     // A machine that was cut off may hear of it late, and a daemon that died over it begins once more.
     if (now - changed < afterEffectMs || changed >= began) return;
     if ((this.#daemonless.get(machine.name) ?? -Infinity) >= began && began - changed < halfDoneMs) return;
+    if (this.#sees.isAilingNow(unit)) return;
     if (order.onPartition === "keep") {
       return this.#sees.violated("keep-units-keep-running", `${unit} stops on ${machine.name}`);
     }

@@ -19,6 +19,7 @@ import { purgeHistory } from "../../packages/keelson/src/registry/garbage.ts";
 import { removeMember } from "../../packages/keelson/src/registry/registration.ts";
 import { SimulatedStore } from "../../packages/keelson/src/registry/simulated-store.ts";
 import { guard } from "../../packages/keelson/src/safeguards/guard.ts";
+import type { OperationPlan } from "../../packages/keelson/src/safeguards/operation-plan.ts";
 import { plan } from "../../packages/keelson/src/safeguards/plan.ts";
 import { planRebalance, type RebalancePlan } from "../../packages/keelson/src/scheduler/moving/rebalance.ts";
 import type { SchedulerFacts } from "../../packages/keelson/src/scheduler/plan.ts";
@@ -63,6 +64,7 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #view: ClusterView;
   readonly #ids = seededRandom(1);
   readonly #thawedAt = new Map<string, number>();
+  readonly #ailments = new Map<string, string>();
   readonly #violations: string[] = [];
   readonly #witness: Witness;
   readonly #turbulence: Random | undefined;
@@ -85,6 +87,7 @@ export class SimulatedCluster implements AsyncDisposable {
       machines: this.machines,
       now: () => this.clock.now(),
       mayRunTwice: (unit) => this.#mayRunTwice(unit),
+      isAilingNow: (unit) => this.#ailments.has(unit),
       violated: (invariant, text) => this.violated(invariant, text),
     });
     this.store.observe((events) => this.#witness.committed(events));
@@ -135,7 +138,9 @@ export class SimulatedCluster implements AsyncDisposable {
       } else this.#note(`${name} ${what} ${unit}`);
     };
     const behaviour = (unit: string, body: string): Behaviour => {
-      return behaviourOf(body, (this.#starts.get(unit) ?? 0) + 1);
+      const ails = this.#ailments.get(unit);
+      const usual = behaviourOf(body, (this.#starts.get(unit) ?? 0) + 1);
+      return ails === undefined ? usual : { ...usual, ails };
     };
     const turbulence = this.#turbulence;
     const notices = (): readonly number[] => {
@@ -162,10 +167,9 @@ export class SimulatedCluster implements AsyncDisposable {
     this.machine(name).thaw();
   }
 
-  /** Asks for a change as the API does. The operation; throws the guard's refusal. */
-  async ask(intent: Intent, confirm: Confirmation = {}): Promise<Operation> {
-    await this.clock.advance(0);
-    const planned = plan(intent, this.snapshot, {
+  /** What a change would do. */
+  plan(intent: Intent): OperationPlan {
+    return plan(intent, this.snapshot, {
       bodies: (hash) => this.#bodies.get(hash),
       placements: this.#placements,
       context: {
@@ -176,6 +180,18 @@ export class SimulatedCluster implements AsyncDisposable {
         rebalance: (most) => this.#rebalance(most),
       },
     });
+  }
+
+  /** What its checks find from now on; `undefined`: it is well. */
+  ail(unit: string, finding: string | undefined): void {
+    if (finding === undefined) this.#ailments.delete(unit);
+    else this.#ailments.set(unit, finding);
+  }
+
+  /** Asks for a change as the API does. The operation; throws the guard's refusal. */
+  async ask(intent: Intent, confirm: Confirmation = {}): Promise<Operation> {
+    await this.clock.advance(0);
+    const planned = this.plan(intent);
     const refused = guard(planned, confirm, clusterName);
     if (refused !== undefined) throw refused;
     for (const [hash, body] of planned.bodies) this.#bodies.set(hash, body);

@@ -86,6 +86,14 @@ class Stage implements AsyncDisposable {
       case "fails":
         cluster.machine(name).host.end(words[1] ?? "");
         return [];
+      case "ails":
+        cluster.ail(name, words.slice(1).join(" "));
+        return [];
+      case "recovers":
+        cluster.ail(name, undefined);
+        return [];
+      case "plan":
+        return this.#plan(name, words.slice(1), file);
       case "crash":
         cluster.machine(name).losePower();
         return [];
@@ -135,6 +143,12 @@ class Stage implements AsyncDisposable {
     } catch (error) {
       return [refusalOf(error)];
     }
+  }
+
+  #plan(verb: string, words: readonly string[], file: readonly string[]): string[] {
+    const { operation, notes } = this.#cluster.plan(intentOf(verb, words, file));
+    const { affected, total, instances } = operation.impact;
+    return [`${operation.summary}: ${affected} of ${total} units, ${instances} instances`, ...notes];
   }
 
   /** What happened meanwhile, with the seconds since the command. */
