@@ -28,6 +28,8 @@ export interface Applied {
   readonly operation: Operation;
   /** Nothing was to be changed, and nothing was recorded. */
   readonly isIdle: boolean;
+  /** What whoever asked should know. */
+  readonly notes: readonly string[];
 }
 
 export class ChangeQueue {
@@ -95,13 +97,16 @@ export class ChangeQueue {
       const planned = await this.plan(request, snapshot, view);
       const refusal = guard(planned, request.confirm, options.configuration.cluster);
       if (refusal) throw refusal;
-      if (changesNothing(planned)) return { operation: this.#rememberIdle(planned, snapshot), isIdle: true };
+      const { notes } = planned;
+      if (changesNothing(planned))
+        return { operation: this.#rememberIdle(planned, snapshot), isIdle: true, notes };
       try {
         const revision = await this.#write(planned, snapshot);
         const seen = await this.#seen(view, revision, planned.operation);
         return {
           operation: seen.operations.get(planned.operation.id) ?? { ...planned.operation, state: "applied" },
           isIdle: false,
+          notes,
         };
       } catch (error) {
         if (!(error instanceof KeelError) || error.code !== "KEEL-403" || attempt >= attempts) throw error;

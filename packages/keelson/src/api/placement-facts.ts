@@ -5,8 +5,10 @@ import { clusterTimerTarget } from "../model/cluster-timer.ts";
 import { instancesOf } from "../model/instances.ts";
 import { dueRun } from "../model/job.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
+import { unenforcedLimits } from "../model/placement/rules.ts";
 import type { Unit } from "../model/unit.ts";
 import type { SchedulerFacts } from "../scheduler/plan.ts";
+import { loadsOf, noLoad } from "../scheduler/load.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import type { PlacementFacts } from "./views/cluster-projection.ts";
 
@@ -45,8 +47,19 @@ export function placementFacts(
     if (why || !isEverywhere)
       waiting.set(name, { unit, reason: why?.reason ?? "", final: why?.final ?? false, isHeld });
   }
+  const loads = loadsOf(snapshot, placements);
   return {
     waiting,
+    requested: (machine) => loads.get(machine) ?? noLoad,
+    unenforced(instance, machine) {
+      const unenforced = snapshot.machines.get(machine)?.capacity.unenforced ?? [];
+      const hash = snapshot.schedule.get(machine)?.get(instance)?.hash;
+      if (unenforced.length === 0 || hash === undefined) return unenforcedNothing;
+      const rules = placements.rulesOf(hash, instance);
+      return typeof rules === "object" && "resources" in rules
+        ? unenforcedLimits(rules, { unenforced })
+        : unenforcedNothing;
+    },
     stays: plan?.stays ?? new Map<string, never>(),
     wanted(name) {
       const unit = snapshot.units.get(name);
@@ -130,3 +143,5 @@ function countOrders(snapshot: ClusterSnapshot): ReadonlyMap<string, number> {
   }
   return counts;
 }
+
+const unenforcedNothing: readonly string[] = [];

@@ -20,6 +20,21 @@ import type { InstanceReasons } from "../scheduler/why.ts";
 /** `lost`: remembered as a member, but its lease has run out. */
 export type MachineState = "up" | "lost";
 
+/** Of memory in bytes, and of processors. */
+export interface AmountsView {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+}
+
+/** Settings of the whole cluster. */
+export interface SettingsView {
+  readonly revision: number;
+  /** Moves units to machines that came back or were added, without being asked. */
+  readonly autoRebalance: boolean;
+  /** How many times what there is requests may take: 1 for no more than there is. */
+  readonly overcommit: { readonly memory: number; readonly cpu: number };
+}
+
 export interface MachineView {
   readonly id: string;
   readonly name: string;
@@ -38,6 +53,12 @@ export interface MachineView {
     readonly memoryBytes: number;
     readonly unenforced: readonly string[];
   } | null;
+  /** What of it is there for units; null while the machine is lost. */
+  readonly allocatable: AmountsView | null;
+  /** What requests may take in all: `allocatable`, as many times as overcommit says. */
+  readonly room: AmountsView | null;
+  /** What the units that are placed here ask for. */
+  readonly requested: AmountsView;
   /** Instances that are placed here, companions not counted. */
   readonly instances: number;
   /** It takes no new units; left out when it does. */
@@ -102,6 +123,8 @@ export interface InstanceView {
   readonly steps: Readonly<Record<string, number>>;
   /** A file that other units of its machine refer to: written, not started by itself. */
   readonly companion: boolean;
+  /** Limits of its file that its machine's kernel does not hold: memory, cpu, pids. Left out for none. */
+  readonly unenforced?: readonly string[];
 }
 
 /** A unit in one word: `healthy` is as desired; `inactive` is known and not on any machine, as desired. */
@@ -228,6 +251,8 @@ export interface OperationSummary {
 /** An operation in full. */
 export interface OperationView extends OperationSummary {
   readonly changes: readonly Change[];
+  /** In the answer to a change: what whoever asked should know. */
+  readonly notes?: readonly string[];
 }
 
 /** What a change would do, in describePlan's form. `refusal` says why a guard would not let it pass as asked. */

@@ -11,6 +11,11 @@ const address = z.object({
   port: z.int().check(z.gte(0), z.lte(65535)),
 });
 
+const size = z.strictObject({
+  memoryBytes: z.optional(z.int().check(z.gte(0))),
+  cpus: z.optional(z.number().check(z.gte(0), z.lte(100_000))),
+});
+
 const kept = z.int().check(z.gte(0), z.lte(1000));
 
 const schema = z.strictObject({
@@ -21,6 +26,10 @@ const schema = z.strictObject({
   /** The address under which other machines reach this one. */
   address: z.string().check(z.minLength(1)),
   metadata: z._default(z.record(z.string(), z.string()), {}),
+  /** The most that counts as this machine's memory and processors, where the kernel does not say less. */
+  capacity: z.optional(size),
+  /** What of it is kept from units: see host/allocatable.ts. */
+  reserve: z.optional(size),
   store: z.object({
     /** http://host:port of every member of the store. */
     endpoints: z

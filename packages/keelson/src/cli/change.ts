@@ -59,6 +59,8 @@ export async function makeChange(
   const timeoutMs = timeoutOf(options);
   const client = await keel.daemon();
   const operation = await operateConfirmed(keel, client, intent, options);
+  if (keel.output.format === "text")
+    for (const note of operation.notes ?? []) keel.terminal.err(`note: ${note}\n`);
   if (!waits(options)) return { operation, progress: undefined, timedOut: false };
   try {
     const { progress, timedOut } = await followOperation(keel, client, operation, timeoutMs);

@@ -42,6 +42,12 @@ export const commandTable: readonly CommandEntry[] = [
     "Move units to machines that have fewer",
     () => import("./commands/rebalance.ts"),
   ),
+  entry(
+    "Cluster",
+    "settings",
+    "Show or change settings of the cluster",
+    () => import("./commands/settings.ts"),
+  ),
   entry("Cluster", "store", "Look after the store", () => import("./commands/store.ts")),
   entry(
     "Cluster",

@@ -13,6 +13,7 @@ import type {
   PlanView,
   ProgressView,
   RolloutView,
+  SettingsView,
   SnapshotView,
   TimersView,
   StoreStatusView,
@@ -36,6 +37,13 @@ const strings = z.array(text);
 const words = z.record(text, text);
 const desired = z.enum(["inactive", "loaded", "launched"]);
 
+const amounts = z.looseObject({ memoryBytes: z.number(), cpus: z.number() });
+const settings = z.looseObject({
+  revision: z.number(),
+  autoRebalance: z.boolean(),
+  overcommit: z.looseObject({ memory: z.number(), cpu: z.number() }),
+});
+
 const machine = z.looseObject({
   id: text,
   name: text,
@@ -49,6 +57,9 @@ const machine = z.looseObject({
   keeldVersion: text,
   metadata: words,
   capacity: z.nullable(z.looseObject({ cpus: z.number(), memoryBytes: z.number(), unenforced: strings })),
+  allocatable: z.nullable(amounts),
+  room: z.nullable(amounts),
+  requested: amounts,
   instances: z.number(),
   cordoned: z.optional(z.literal(true)),
   drain: z.optional(z.looseObject({ since: z.number(), deadline: z.optional(z.number()), reason: text })),
@@ -76,6 +87,7 @@ const instance = z.looseObject({
   placed: z.nullable(z.number()),
   steps: z.record(text, z.number()),
   companion: z.boolean(),
+  unenforced: z.optional(strings),
 });
 
 const unit = z.looseObject({
@@ -162,7 +174,11 @@ const plan = z.looseObject({
   forecast: z.optional(forecast),
 });
 
-const operation = z.looseObject({ ...operationSummary.shape, changes: z.array(change) });
+const operation = z.looseObject({
+  ...operationSummary.shape,
+  changes: z.array(change),
+  notes: z.optional(strings),
+});
 
 const rolloutState = z.enum(rolloutStates);
 
@@ -469,6 +485,7 @@ export const answers = {
       operations: z.array(operationSummary),
     }),
   ),
+  settings: answer<SettingsView>(settings),
   plan: answer<PlanView>(plan),
   operation: answer<OperationView>(operation),
   rollouts: answer<{ rollouts: readonly RolloutView[] }>(z.looseObject({ rollouts: z.array(rollout) })),

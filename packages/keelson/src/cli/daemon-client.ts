@@ -18,6 +18,7 @@ import type {
   PlanView,
   ProgressView,
   RolloutView,
+  SettingsView,
   SnapshotView,
   SurvivabilityView,
   TimelineView,
@@ -177,6 +178,11 @@ export class DaemonClient {
   /** Whether the cluster can lose any one machine, as far as it is known now. */
   survivability(): Promise<SurvivabilityView> {
     return this.#get("/v1/survivability", answers.survivability);
+  }
+
+  /** Settings of the whole cluster. */
+  settings(): Promise<SettingsView> {
+    return this.#get("/v1/settings", answers.settings);
   }
 
   timeline(unit: string): Promise<TimelineView> {

@@ -4,6 +4,7 @@ import { Agent } from "../agent/agent.ts";
 import { networkProof } from "../agent/proof.ts";
 import { Identity } from "../authority/identity.ts";
 import type { Lifetime } from "../base/lifetime.ts";
+import { allocatableOf, withinLimits } from "../host/allocatable.ts";
 import { LinuxHost } from "../host/linux-host.ts";
 import type { HostFacts } from "../host/host.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
@@ -34,6 +35,7 @@ export async function openAgent(
   options: AgentRoleOptions,
 ): Promise<{ readonly host: LinuxHost; readonly agent: Agent; readonly session: MachineSession }> {
   const { configuration, facts, clock, random, lifetime, store, bodies } = options;
+  const capacity = withinLimits(facts.capacity, configuration);
   const { address, runtimeDir, stateDir, leaseSeconds } = configuration;
   const log = options.log.with({ role: "agent" });
   const host = await LinuxHost.open({ runtimeDir, stateDir, clock, log, signal: lifetime.signal });
@@ -48,7 +50,8 @@ export async function openAgent(
       apiPort: options.apiPort,
       bootId: facts.bootId,
       metadata: configuration.metadata,
-      capacity: facts.capacity,
+      capacity,
+      allocatable: allocatableOf(capacity, configuration),
       os: facts.os,
       keeldVersion: options.version,
       leaseSeconds,

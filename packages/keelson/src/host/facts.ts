@@ -10,6 +10,9 @@ export interface FactSources {
   readonly bootId: string;
   readonly osRelease: string;
   readonly controllers: string;
+  /** The limits of the control group at whose root the machine stands; a container's. Absent on a host of its own. */
+  readonly memoryLimits: readonly string[];
+  readonly cpuLimit: string;
 }
 
 const sources: FactSources = {
@@ -17,6 +20,8 @@ const sources: FactSources = {
   bootId: "/proc/sys/kernel/random/boot_id",
   osRelease: "/etc/os-release",
   controllers: "/sys/fs/cgroup/cgroup.controllers",
+  memoryLimits: ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"],
+  cpuLimit: "/sys/fs/cgroup/cpu.max",
 };
 
 /** Rejects with KEEL-106 when the machine has no machine id. */
@@ -28,14 +33,15 @@ export async function readFacts(from: FactSources = sources): Promise<HostFacts>
     });
   }
   const os = parseOsRelease((await readIfThere(from.osRelease)) ?? "");
+  const limits = await Promise.all(from.memoryLimits.map(async (path) => (await readIfThere(path)) ?? ""));
   const bootId = (await readIfThere(from.bootId))?.trim() ?? "";
   return {
     machineId,
     bootId,
     hostname: hostname(),
     capacity: {
-      cpus: availableParallelism(),
-      memoryBytes: totalmem(),
+      cpus: Math.min(availableParallelism(), cpuLimit((await readIfThere(from.cpuLimit)) ?? "")),
+      memoryBytes: Math.min(totalmem(), ...limits.map(memoryLimit)),
       unenforced: unenforcedLimits((await readIfThere(from.controllers)) ?? ""),
     },
     os: { id: os["ID"] ?? "linux", version: os["VERSION_ID"] ?? "", kernel: release() },
@@ -46,6 +52,16 @@ export async function readFacts(from: FactSources = sources): Promise<HostFacts>
 export function unenforcedLimits(controllers: string): string[] {
   const present = new Set(controllers.trim().split(/\s+/));
   return ["memory", "cpu", "pids"].filter((limit) => !present.has(limit));
+}
+
+/** memory.max of cgroup v2, or what v1 says: bytes, or no limit. */
+export const memoryLimit = (text: string): number =>
+  /^\d{1,19}$/.test(text.trim()) ? Number(text.trim()) : Infinity;
+
+/** cpu.max of cgroup v2: microseconds of processor time, and of the period in which they may be used. */
+export function cpuLimit(text: string): number {
+  const match = /^(\d{1,15}) (\d{1,15})$/.exec(text.trim());
+  return match === null || Number(match[2]) === 0 ? Infinity : Number(match[1]) / Number(match[2]);
 }
 
 /** os-release(5): assignments as a shell reads them; only quotes are looked at. */

@@ -6,7 +6,8 @@ import { KeelError } from "../base/errors.ts";
 import type { Change, Intent } from "../model/operation.ts";
 import { type PlacementRules, readPlacement } from "../model/placement/read-placement.ts";
 import { type DesiredState, desiredStates, maxBodyBytes, type Unit } from "../model/unit.ts";
-import { isTemplate, readUnitName } from "../model/unit-name.ts";
+import { unenforcedLimits } from "../model/placement/rules.ts";
+import { compareNames, isTemplate, readUnitName } from "../model/unit-name.ts";
 import { refuseTemplate, withDesired } from "./desired-state.ts";
 import { changed, type Draft, listNames, type PlanInput } from "./draft.ts";
 
@@ -143,6 +144,25 @@ function refuseEmptyTemplate({ name, replicas }: Unit, intent: Submit): void {
   if (isTemplate(name) && replicas === 0 && intent.replicas === undefined) refuseTemplate(name);
 }
 
+/** Limits that some machine's kernel does not hold. */
+function limitNotes({ name, rules }: SubmittedFile, { machines }: PlanInput["snapshot"]): string[] {
+  const byLimits = new Map<string, string[]>();
+  for (const machine of machines.values()) {
+    const limits = unenforcedLimits(rules, machine.capacity).join(", ");
+    if (limits !== "") byLimits.set(limits, [...(byLimits.get(limits) ?? []), machine.name]);
+  }
+  return [...byLimits].map(([limits, names]) => {
+    const who = names.length === machines.size ? "no machine" : listNames(names.sort(compareNames));
+    const verb =
+      names.length === machines.size
+        ? "enforces"
+        : names.length === 1
+          ? "does not enforce"
+          : "do not enforce";
+    return `${name}: ${who} ${verb} its limits on ${limits}`;
+  });
+}
+
 function notesOn(file: SubmittedFile, files: readonly SubmittedFile[], { snapshot }: PlanInput): string[] {
   const isKnown = (name: string): boolean =>
     snapshot.units.has(name) || files.some((one) => one.name === name);
@@ -152,6 +172,7 @@ function notesOn(file: SubmittedFile, files: readonly SubmittedFile[], { snapsho
     (name) => !isKnown(name) && !isKnown(name.replace(/@.*(?=\.)/, "@")),
   );
   return [
+    ...limitNotes(file, snapshot),
     ...missing.map((name) => `${file.name} refers to ${name}, which the cluster does not have`),
     ...peers.map((name) => `${file.name} waits for ${name}, which the cluster does not have`),
     ...lintQuadlet(file.name, UnitFile.parse(file.text)).map(

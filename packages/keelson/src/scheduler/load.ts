@@ -2,7 +2,7 @@
 import { KeelError } from "../base/errors.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
-import { isSupporting } from "../model/unit-name.ts";
+import { isSupporting, templateName } from "../model/unit-name.ts";
 import { type Amounts, needOf, nothing, plus } from "./room.ts";
 
 export interface MachineLoad {
@@ -18,7 +18,7 @@ export const noLoad: MachineLoad = { instances: 0, memoryBytes: 0, cpus: 0 };
 
 /** By machine id, machines with orders only. */
 export function loadsOf(
-  { schedule, machines }: ClusterSnapshot,
+  { schedule, machines, units }: ClusterSnapshot,
   placements: PlacementSource,
 ): ReadonlyMap<string, MachineLoad> {
   const loads = new Map<string, MachineLoad>();
@@ -29,7 +29,10 @@ export function loadsOf(
     for (const { unit, hash, companion } of entries.values()) {
       if (companion) continue;
       if (!isSupporting(unit)) instances += 1;
-      const rules = placements.rulesOf(hash, unit);
+      const ordered = placements.rulesOf(hash, unit);
+      const now = units.get(unit) ?? units.get(templateName(unit) ?? "");
+      // The file of an earlier version may not be at hand.
+      const rules = ordered === "missing" && now ? placements.rulesOf(now.hash, unit) : ordered;
       if (rules === "missing" || rules instanceof KeelError) continue;
       taken = plus(taken, needOf(rules.resources, there));
     }

@@ -103,6 +103,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const facts = (snapshot: ClusterSnapshot): PlacementFacts => ({
   wanted: (unit) => (snapshot.units.has(unit) ? 1 : 0),
+  requested: () => ({ memoryBytes: snapshot.units.size, cpus: 1 }),
+  unenforced: (instance) => (instance.startsWith("c") ? ["memory"] : []),
   waiting: new Map(
     [...snapshot.units.keys()]
       .filter((unit) => unit.startsWith("b"))

@@ -12,6 +12,9 @@ import { run } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { fill, runApi } from "../api/running-api.ts";
 import type { RunningApi } from "../api/running-api.ts";
+import { keys } from "../../src/model/keys.ts";
+import { machineCodec } from "../../src/model/machine.ts";
+import { machineRecord } from "../registry/records.ts";
 import { recordingTerminal } from "./recording-terminal.ts";
 
 interface Ran {
@@ -221,6 +224,67 @@ describe("commands against the API", () => {
     assert.equal((await keel("why", "m1", "-o", "json")).json.has[0].instance, "a.service");
     assert.equal((await keel("why", "none")).code, 7);
   });
+
+  withApi(
+    "settings of the cluster: shown, changed, taken back, and refused when they make no sense",
+    async () => {
+      assert.match(
+        (await keel("settings")).stdout,
+        /^auto-rebalance +off .*\novercommit-memory +1 .*\novercommit-cpu +1 /,
+      );
+      const { code, stderr } = await keel(
+        "settings",
+        "overcommit-memory=1.5",
+        "overcommit-cpu=4",
+        "auto-rebalance=on",
+      );
+      assert.equal(code, 0, stderr);
+      const { json } = await keel("settings", "-o", "json");
+      assert.deepEqual([json.autoRebalance, json.overcommit], [true, { memory: 1.5, cpu: 4 }]);
+      assert.equal((await keel("undo")).code, 0);
+      assert.match((await keel("settings")).stdout, /^overcommit-memory +1 /m);
+      for (const wrong of [
+        "overcommit-memory=0.5",
+        "overcommit-cpu=x",
+        "auto-rebalance=1",
+        "nonsense=1",
+        "auto-rebalance",
+      ])
+        assert.equal((await keel("settings", wrong)).code, 2, wrong);
+    },
+  );
+
+  withApi(
+    "what a machine has for units, what they ask for, and limits that its kernel does not hold",
+    async () => {
+      const records = fill(running.store);
+      records.machine(1);
+      const record = machineRecord(1, {
+        capacity: { cpus: 2, memoryBytes: 2 ** 30, unenforced: ["memory"] },
+        allocatable: { cpus: 2, memoryBytes: 3 * 2 ** 28 },
+      });
+      running.put(keys.machine(record.id), machineCodec.encode(record));
+      const file = "[Service]\nExecStart=/bin/true\nMemoryMax=256M\nCPUQuota=50%\n";
+      await writeFile(join(folder, "a.service"), file);
+      const submitted = await keel("start", "a.service", "--no-wait");
+      assert.match(
+        submitted.stdout + submitted.stderr,
+        /a\.service: no machine enforces its limits on memory/,
+      );
+      const [unit] = (await keel("list-unit-files", "-o", "json")).json.units;
+      records.order(1, "a.service", { hash: unit.hash });
+      records.status(1, "a.service", { hash: unit.hash });
+      const machines = await keel(
+        "list-machines",
+        "--fields=name,allocatable,requested,free,unenforced",
+        "--no-legend",
+      );
+      assert.equal(machines.stdout, "m1  768 MiB, 2 CPU  256 MiB, 0.5 CPU  512 MiB, 1.5 CPU  memory\n");
+      assert.match((await keel("why", "a")).stdout, /does not enforce its limits on memory/);
+      const units = await keel("list-units", "--fields=unit,unenforced", "--no-legend");
+      assert.equal(units.stdout, "a.service  memory\n");
+    },
+  );
 
   withApi("waiting for what does not come: exit 5, with the operation", async () => {
     await writeFile(join(folder, "a.service"), "[Service]\nExecStart=/bin/true\n");

@@ -111,6 +111,9 @@ describe("doctor's checks", () => {
     keeldVersion: "0.1.0",
     metadata: {},
     capacity: { cpus: 1, memoryBytes: 1, unenforced: [] },
+    allocatable: { cpus: 1, memoryBytes: 1 },
+    room: { cpus: 1, memoryBytes: 1 },
+    requested: { cpus: 0, memoryBytes: 0 },
     instances: 0,
   });
   const snapshot = (more: Partial<SnapshotView> = {}): SnapshotView => ({

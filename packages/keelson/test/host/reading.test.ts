@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimulatedClock } from "../../src/base/simulated-clock.ts";
-import { parseOsRelease, unenforcedLimits } from "../../src/host/facts.ts";
+import { allocatableOf, withinLimits } from "../../src/host/allocatable.ts";
+import { cpuLimit, memoryLimit, parseOsRelease, unenforcedLimits } from "../../src/host/facts.ts";
 import { failureReason, jobProblem } from "../../src/host/failure-reason.ts";
 import { readContainers } from "../../src/host/podman.ts";
 import { readLoadProblem, readProblem } from "../../src/host/quadlet-problem.ts";
@@ -19,6 +20,34 @@ test("os-release is read as a shell reads it", () => {
 test("limits without a controller are not enforced", () => {
   assert.deepEqual(unenforcedLimits("cpuset cpu io memory pids\n"), []);
   assert.deepEqual(unenforcedLimits("\n"), ["memory", "cpu", "pids"]);
+});
+
+test("a container has what its control group lets it have", () => {
+  assert.deepEqual(["536870912\n", "max\n", "", "garbage"].map(memoryLimit), [
+    2 ** 29,
+    Infinity,
+    Infinity,
+    Infinity,
+  ]);
+  assert.deepEqual(["150000 100000\n", "max 100000\n", "", "5 0", "x y"].map(cpuLimit), [
+    1.5,
+    Infinity,
+    Infinity,
+    Infinity,
+    Infinity,
+  ]);
+});
+
+test("what the system needs is kept from units, as much as was said or a usual amount", () => {
+  const GiB = 2 ** 30;
+  const machine = (memoryBytes: number) => ({ cpus: 4, memoryBytes, unenforced: [] });
+  assert.deepEqual(allocatableOf(machine(GiB / 4), {}), { cpus: 4, memoryBytes: GiB / 8 });
+  assert.deepEqual(allocatableOf(machine(50 * GiB), {}), { cpus: 4, memoryBytes: 48.75 * GiB });
+  const reserve = { memoryBytes: 2 * GiB, cpus: 0.5 };
+  assert.deepEqual(allocatableOf(machine(GiB), { reserve }), { cpus: 3.5, memoryBytes: 0 });
+  const capacity = { memoryBytes: GiB };
+  assert.deepEqual(withinLimits(machine(4 * GiB), { capacity }), machine(GiB));
+  assert.deepEqual(withinLimits(machine(GiB), { capacity: { memoryBytes: 4 * GiB, cpus: 9 } }), machine(GiB));
 });
 
 test("why a unit failed, in words", () => {

@@ -3,13 +3,20 @@ import { KeelError } from "../../base/errors.ts";
 import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import type { SnapshotView } from "../wire.ts";
+import type { SettingsView, SnapshotView } from "../wire.ts";
 
 export function clusterRoutes(routes: ApiRoutes, context: ApiContext): void {
   const view = (): Promise<SnapshotView> =>
     withCluster(context, async (_snapshot, view) => (await context.reader.read(view)).view);
 
   routes.get("/v1/snapshot", async () => jsonAnswer(await view()));
+
+  routes.get("/v1/settings", async () =>
+    withCluster(context, (snapshot) => {
+      const answer: SettingsView = { revision: snapshot.revision, ...snapshot.settings };
+      return Promise.resolve(jsonAnswer(answer));
+    }),
+  );
 
   routes.get("/v1/machines", async () => {
     const { revision, machines } = await view();

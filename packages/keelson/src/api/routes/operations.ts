@@ -29,17 +29,19 @@ export function operationRoutes(routes: ApiRoutes, context: ApiContext, changes:
   routes.post("/v1/operations", async (c) => {
     const request = await read(c.env);
     using _slot = context.changes.take();
-    const { operation, isIdle } = await withCluster(context, (_snapshot, view) =>
+    const { operation, isIdle, notes } = await withCluster(context, (_snapshot, view) =>
       changes.apply(request, view),
     );
-    if (isIdle) return jsonAnswer(operationView(operation));
+    if (isIdle) return jsonAnswer({ ...operationView(operation), notes });
     context.options.log.info("operation", {
       id: operation.id,
       summary: operation.summary,
       who: operation.who,
       via: operation.via,
     });
-    return jsonAnswer(operationView(operation), 201, { location: `/v1/operations/${operation.id}` });
+    return jsonAnswer({ ...operationView(operation), notes }, 201, {
+      location: `/v1/operations/${operation.id}`,
+    });
   });
 
   routes.get("/v1/operations", async () => {

@@ -4,6 +4,7 @@ import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
 import type {
+  AmountsView,
   InstanceView,
   LeaderView,
   MachineView,
@@ -23,6 +24,10 @@ import { ViewMemory } from "./view-memory.ts";
 export interface PlacementFacts {
   /** How many instances a unit should have now. */
   wanted(unit: string): number;
+  /** What the orders of a machine ask for. */
+  requested(machine: string): AmountsView;
+  /** Limits of the instance's file that the machine's kernel does not hold. */
+  unenforced(instance: string, machine: string): readonly string[];
   /** Instances that should run and have no order, with the reason, if there is one. */
   readonly waiting: ReadonlyMap<
     string,
@@ -55,7 +60,7 @@ export class ClusterProjection {
       cluster: this.#cluster,
       at,
       leader: leaderView(snapshot),
-      machines: this.#projectMachines(snapshot, counts),
+      machines: this.#projectMachines(snapshot, counts, facts),
       units: this.#projectUnits(snapshot, byUnit, facts),
       instances,
       alarms: Object.fromEntries(snapshot.alarms),
@@ -68,8 +73,9 @@ export class ClusterProjection {
       const { name, unit, machine, machineName, isUp, entry, status } = sources;
       const waiting = facts.waiting.get(name);
       const held = waiting?.isHeld === true && entry?.desired === "loaded" ? waiting.reason : undefined;
-      const from = [unit, machineName, isUp, entry, status, held];
-      this.#instances.keep(`${machine}/${name}`, from, () => instanceOn(sources, held));
+      const unenforced = facts.unenforced(name, machine);
+      const from = [unit, machineName, isUp, entry, status, held, unenforced.join()];
+      this.#instances.keep(`${machine}/${name}`, from, () => instanceOn(sources, { held, unenforced }));
     }
     for (const [name, { unit, reason, isHeld }] of facts.waiting) {
       const record = snapshot.units.get(unit);
@@ -83,15 +89,24 @@ export class ClusterProjection {
     return this.#instances.finish();
   }
 
-  #projectMachines(snapshot: ClusterSnapshot, counts: ReadonlyMap<string, number>): MachineView[] {
+  #projectMachines(
+    snapshot: ClusterSnapshot,
+    counts: ReadonlyMap<string, number>,
+    facts: PlacementFacts,
+  ): MachineView[] {
+    const { overcommit } = snapshot.settings;
     for (const id of new Set([...snapshot.members.keys(), ...snapshot.machines.keys()])) {
       const machine = snapshot.machines.get(id);
       const member = snapshot.members.get(id);
       const settings = snapshot.machineSettings.get(id);
       const isLeader = snapshot.leader === id;
       const instances = counts.get(id) ?? 0;
-      const make = (): MachineView => machineView(id, { machine, member, settings, isLeader, instances });
-      this.#machines.keep(id, [machine, member, settings, isLeader, instances], make);
+      const requested = facts.requested(id);
+      const from = { machine, member, settings, isLeader, instances };
+      const make = (): MachineView => machineView(id, { ...from, requested, overcommit });
+      const { memoryBytes, cpus } = requested;
+      const { memory, cpu } = overcommit;
+      this.#machines.keep(id, [...Object.values(from), memoryBytes, cpus, memory, cpu], make);
     }
     return this.#machines.finish();
   }

@@ -20,7 +20,10 @@ export interface InstanceSources {
 }
 
 /** An instance that has an order, or that still shows on a machine without one. `held`: why it may not start there yet. */
-export function instanceOn(sources: InstanceSources, held?: string): InstanceView {
+export function instanceOn(
+  sources: InstanceSources,
+  { held, unenforced }: { readonly held: string | undefined; readonly unenforced: readonly string[] },
+): InstanceView {
   const { name, unit, machine, machineName, entry, status } = sources;
   const { state, reason } =
     held === undefined ? outcome(sources) : ({ state: "waiting", reason: held } as const);
@@ -47,6 +50,7 @@ export function instanceOn(sources: InstanceSources, held?: string): InstanceVie
     placed: entry?.placed ?? null,
     steps: status?.steps ?? {},
     companion: entry?.companion ?? false,
+    ...(unenforced.length === 0 ? {} : { unenforced }),
   };
 }
 

@@ -1,5 +1,6 @@
-import type { MachineView } from "../../api/wire.ts";
+import type { AmountsView, MachineView } from "../../api/wire.ts";
 import { formatBytes } from "../../local/progress.ts";
+import { cpusInWords, memoryInWords } from "../../scheduler/room.ts";
 import { formatAge } from "../duration.ts";
 import { fleetMachineColumns, fleetMachineFields, readFleetMachines } from "../fleet-lists.ts";
 import type { Invocation, Register } from "../invocation.ts";
@@ -31,6 +32,10 @@ const columns = (now: number): readonly Column<MachineView>[] => [
     name: "memory",
     cell: (machine) => (machine.capacity === null ? "" : formatBytes(machine.capacity.memoryBytes)),
   },
+  { name: "allocatable", cell: (machine) => amountsCell(machine.allocatable) },
+  { name: "requested", cell: (machine) => amountsCell(machine.requested) },
+  { name: "free", cell: (machine) => amountsCell(machine.room && left(machine.room, machine.requested)) },
+  { name: "unenforced", cell: (machine) => machine.capacity?.unenforced.join(",") ?? "" },
 ];
 
 /** `up`, `up, cordoned`, `up, draining`. */
@@ -38,6 +43,17 @@ function stateWords({ state, cordoned, drain }: MachineView): string {
   if (drain !== undefined) return `${state}, draining`;
   return cordoned === true ? `${state}, cordoned` : state;
 }
+
+/** `1.7 GiB, 2 CPU`. */
+const amountsCell = (amounts: AmountsView | null): string =>
+  amounts === null
+    ? ""
+    : `${memoryInWords(amounts.memoryBytes)}, ${cpusInWords(Math.round(amounts.cpus * 1000))} CPU`;
+
+const left = (room: AmountsView, taken: AmountsView): AmountsView => ({
+  memoryBytes: room.memoryBytes - taken.memoryBytes,
+  cpus: room.cpus - taken.cpus,
+});
 
 const standard = ["machine", "name", "ip", "state", "instances", "metadata"];
 

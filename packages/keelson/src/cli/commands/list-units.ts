@@ -19,6 +19,7 @@ const columns = (now: number): readonly Column<InstanceView>[] => [
   { name: "addresses", cell: (instance) => instance.addresses.join(",") },
   { name: "since", cell: (instance) => (instance.since === null ? "" : formatAge(instance.since, now)) },
   { name: "reason", cell: (instance) => withNextTry(instance.reason, instance.failures, now) },
+  { name: "unenforced", cell: ({ unenforced }) => unenforced?.join(",") ?? "" },
   { name: "failures", cell: ({ failures }) => (failures === null ? "" : String(failures.count)) },
   { name: "because", cell: (instance) => instance.because },
   { name: "hash", cell: (instance, look) => shortHash(instance.hash, look) },

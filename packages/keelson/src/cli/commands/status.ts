@@ -37,6 +37,7 @@ export const register: Register = (program, act) => {
           machine: machine.name,
           service,
           reason: withNextTry(instance.reason, instance.failures, snapshot.at),
+          unenforced: instance.unenforced ?? [],
           code: result.code,
           text: result.stdout || result.stderr,
         };
@@ -48,9 +49,11 @@ export const register: Register = (program, act) => {
       items: views,
       text: () =>
         views
-          .map(({ unit, machine, reason, text }) => {
+          .map(({ unit, machine, reason, unenforced, text }) => {
             const heading = keel.paint("bold", `${unit} on ${machine}`);
-            return `${heading}${reason === "" ? "" : `: ${reason}`}\n${text}`;
+            const limits = `${machine} does not enforce its limits on ${unenforced.join(", ")}`;
+            const notes = [reason, unenforced.length === 0 ? "" : limits].filter((note) => note !== "");
+            return `${heading}${notes.length === 0 ? "" : `: ${notes.join("; ")}`}\n${text}`;
           })
           .join("\n"),
     });
