@@ -6,6 +6,7 @@ import { SimulatedClock } from "../../src/base/simulated-clock.ts";
 import { keys, prefixes } from "../../src/model/keys.ts";
 import { operationCodec } from "../../src/model/operation.ts";
 import type { Change } from "../../src/model/operation.ts";
+import type { RecordChange } from "../../src/model/record-kinds.ts";
 import { unitCodec } from "../../src/model/unit.ts";
 import { applyOperation, resumeOperation } from "../../src/registry/apply-operation.ts";
 import { SimulatedStore } from "../../src/registry/simulated-store.ts";
@@ -129,5 +130,39 @@ describe("applyOperation", () => {
     assert.equal(operationIn(store, "op1")?.changes.length, 99);
     const kept = store.values.find(({ key }) => key === keys.unit("u7.service"));
     assert.equal(kept && unitCodec.decode(kept.key, kept.value).generation, 9);
+  });
+
+  test("writes many records before the units, in several transactions, and carries them on", async () => {
+    const { store, client } = stage();
+    const changes = created(40);
+    const records = changes.flatMap(({ unit }) =>
+      ["move", "machine-settings"].map((kind): RecordChange => {
+        if (kind === "move")
+          return { kind: "move", name: unit, after: { instance: unit, from: "m1", because: "test", at: 1 } };
+        return {
+          kind: "machine-settings",
+          name: unit,
+          after: { machine: unit, cordoned: true, metadata: {} },
+        };
+      }),
+    );
+    const operation = { ...operationRecord("op1", changes), records };
+    // Bodies, the operation with its first records, and then the power goes.
+    let left = 2;
+    const dying: StoreClient = Object.assign(Object.create(client) as StoreClient, {
+      range: client.range.bind(client),
+      getAll: client.getAll.bind(client),
+      txn: (txn: Txn) => (left-- > 0 ? client.txn(txn) : Promise.reject(new Error("power is gone"))),
+    });
+    await assert.rejects(applyOperation(dying, operation, bodiesOf(changes)), /power is gone/);
+    assert.equal(unitsIn(store).length, 0, "units come after all records");
+    const begun = operationIn(store, "op1");
+    assert.equal(begun?.state, "applying");
+    await resumeOperation(client, begun);
+    await resumeOperation(client, begun);
+    assert.equal(unitsIn(store).length, 40);
+    const written = store.values.filter(({ key }) => /\/(moves|settings)\//.test(key));
+    assert.equal(written.length, 80);
+    assert.equal(operationIn(store, "op1")?.state, "applied");
   });
 });
