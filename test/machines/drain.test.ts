@@ -145,4 +145,49 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     assert.notEqual(snapshot.machines.find(({ name }) => name === "m3")?.since, boot);
     await isReady(replicas + singles.length);
   });
+
+  test("a rebalancing brings units back, as few at a time as a drain", async () => {
+    const { stdout } = await cluster.keel(["rebalance", "--dry-run"]);
+    assert.match(stdout, /m[12] → m[23] +rebalance: m[12] has \d/);
+    const doubles = new DoubleWatch(cluster.name);
+    const count = new Count();
+    await cluster.keel(["rebalance"]);
+    await doubles.stop();
+    await count.stop();
+    assert.deepEqual(
+      doubles.doubles.filter(({ unit }) => !isReplica(unit)),
+      [],
+    );
+    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
+    await isReady(replicas + singles.length);
+    const sizes = ["m1", "m2", "m3"].map((name) => on(name).length);
+    assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, sizes.join());
+    assert.match((await cluster.keel(["rebalance"])).stdout, /no change/);
+    assert.match((await cluster.keel(["rebalance", "--auto", "on"])).stdout, /change settings/);
+    assert.match((await cluster.keel(["undo"])).stdout, /undo/);
+  });
+
+  test("one replica restarts alone, and none stops alone", async () => {
+    const before = runningProbes(cluster.name).filter(({ unit }) => isReplica(unit));
+    const { stdout } = await cluster.keel(["restart", "web@2"]);
+    assert.match(stdout, /^web@2\.service +m[123] +[0-9a-f]{12} → [0-9a-f]{12}\n$/);
+    const now = runningProbes(cluster.name).filter(({ unit }) => isReplica(unit));
+    const changed = now.filter(({ pid }) => !before.some((probe) => probe.pid === pid));
+    assert.deepEqual(
+      changed.map(({ unit }) => unit),
+      ["web@2.service"],
+    );
+    const refused = await cluster.keel(["stop", "web@2"], { expect: 2 });
+    assert.match(refused.stderr, /keel scale web@\.service/);
+  });
+
+  test("a machine is removed when its units are elsewhere", async () => {
+    const count = new Count();
+    await cluster.keel(["machine", "rm", "m3"]);
+    await count.stop();
+    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
+    await isReady(replicas + singles.length);
+    const { machines } = await cluster.snapshot();
+    assert.deepEqual(machines.map(({ name }) => name).toSorted(), ["m1", "m2"]);
+  });
 });

@@ -1,15 +1,9 @@
-// What a change would move, worked out from the scheduler's own passes, pass by pass, so that others are answered in
-// between.
-import { setImmediate } from "node:timers/promises";
-import { KeelError } from "../base/errors.ts";
-import { deciders } from "../leader/deciders.ts";
+// What a change would move, worked out by the scheduler's own functions.
 import { moveSchema } from "../model/move.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import { type OperationPlan, withForecast } from "../safeguards/operation-plan.ts";
 import { forecastDrain, forecastMoves } from "../scheduler/moving/forecast.ts";
 import type { ApiContext } from "./context.ts";
-
-const patienceMs = 20_000;
 
 /** A member of the store is no unit: a drain leaves it where it is. */
 async function memberNotes(
@@ -30,11 +24,11 @@ async function memberNotes(
   }
 }
 
-/** The plan with its forecast, if it moves anything. Throws KEEL-571 when it cannot be worked out in time. */
+/** The plan with its forecast, if it moves anything. */
 export async function foretell(
   planned: OperationPlan,
   view: ClusterView,
-  { reader, options, signal }: ApiContext,
+  { reader, options }: ApiContext,
 ): Promise<OperationPlan> {
   const { records = [], moves = [] } = planned.operation;
   const [record] = records;
@@ -45,16 +39,7 @@ export async function foretell(
     const made = records.flatMap(({ after }) => moveSchema.safeParse(after).data ?? []);
     return withForecast(planned, forecastMoves(snapshot, made, { placements: reader.placements, facts }));
   }
-  const steps = forecastDrain(snapshot, record.name, { placements: reader.placements, facts, deciders });
-  const deadline = options.clock.now() + patienceMs;
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) {
-      const notes = [...planned.notes, ...(await memberNotes(record.name, options))];
-      return withForecast({ ...planned, notes }, value);
-    }
-    if (options.clock.now() > deadline)
-      throw new KeelError("KEEL-571", `not worked out within ${patienceMs / 1000} s`);
-    await setImmediate(undefined, { signal });
-  }
+  const forecast = forecastDrain(snapshot, record.name, { placements: reader.placements, facts });
+  const notes = [...planned.notes, ...(await memberNotes(record.name, options))];
+  return withForecast({ ...planned, notes }, forecast);
 }

@@ -43,11 +43,12 @@ export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, 
   const scene = { snapshot, placements, facts, wanted, departures, ledger, unplaced, gates };
   const incumbents = new Incumbents(scene);
   incumbents.judge();
+  const newcomers = new Newcomers(scene, incumbents);
+  newcomers.place();
+  // Who has no place goes before who wants another one.
   const moves = new Moves(scene, incumbents);
   moves.begin();
   incumbents.renew();
-  const newcomers = new Newcomers(scene, incumbents);
-  newcomers.place();
   gates.explain(unplaced);
   planCompanions(scene, incumbents.board);
   const ends = [departures.againMs, incumbents.againMs, moves.againMs].filter((ms) => ms !== undefined);

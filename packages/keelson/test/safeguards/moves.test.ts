@@ -16,12 +16,8 @@ function planDrain(cluster: Sketch, machine: string): OperationPlan {
     placements: cluster.placements,
     context: { who: "ada", via: "test", nowMs: cluster.wallMs(), newId: () => `op${(ids += 1)}` },
   });
-  const options = { placements: cluster.placements, facts: cluster.facts(), deciders: [] };
-  const steps = forecastDrain(cluster.snapshot(), idOf(machine), options);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return withForecast(planned, value);
-  }
+  const options = { placements: cluster.placements, facts: cluster.facts() };
+  return withForecast(planned, forecastDrain(cluster.snapshot(), idOf(machine), options));
 }
 
 const refusalOf = (planned: OperationPlan, confirm: Confirmation = {}): string | undefined =>
@@ -62,7 +58,7 @@ describe("the plan of a drain", () => {
     );
     const refused = guard(planned, {}, "demo");
     assert.equal(refused?.code, "KEEL-531");
-    assert.match(refused.message, /a\.service \(fits nowhere else: .*m2, m3 is not the machine m1\)/);
+    assert.match(refused.message, /a\.service \(.*m2, m3 is not the machine m1\)/);
     assert.equal(refusalOf(planned, { stranded: true }), undefined);
     cluster.close("m2").lose("m3");
     assert.equal(refusalOf(planDrain(cluster, "m1"), { stranded: true }), "KEEL-532");

@@ -1,52 +1,65 @@
-// Where everything on a machine would go if it were drained: the drain is played to its end. And what planned moves
-// would mean. Pure.
+// Where everything on a machine would go if it were drained, and what planned moves would mean: from the board of a
+// pass, by the functions that place units. Pure, and nothing is changed.
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Forecast, ForetoldMove } from "../../model/forecast.ts";
-import type { MachineSettings } from "../../model/machine-settings.ts";
 import type { Move } from "../../model/move.ts";
+import type { PlacementSource } from "../../model/placement/cache.ts";
 import { amountOf } from "../../model/placement/rules.ts";
-import type { ScheduleEntry } from "../../model/schedule.ts";
 import { compareNames, templateName } from "../../model/unit-name.ts";
+import { choose } from "../choice.ts";
+import { byDependence, followersOf } from "../company.ts";
 import { type Placeable, wantedInstances } from "../placeable.ts";
-import { Play, type PlayOptions } from "../play.ts";
+import type { SchedulerFacts } from "../plan.ts";
+import { runPass } from "../schedule.ts";
+import { summarise } from "../words.ts";
 
-/** Yields between passes, so that a long one can be spread. */
-export function* forecastDrain(
+export interface ForecastOptions {
+  readonly placements: PlacementSource;
+  readonly facts: SchedulerFacts;
+}
+
+export function forecastDrain(
   snapshot: ClusterSnapshot,
   machine: string,
-  options: PlayOptions,
-): Generator<undefined, Forecast> {
-  const { facts, placements } = options;
-  const continuousSinceMs = Math.min(facts.continuousSinceMs ?? facts.nowMs, facts.nowMs - facts.leaseMs);
-  const settings: MachineSettings = {
-    ...(snapshot.machineSettings.get(machine) ?? { machine, metadata: {} }),
-    cordoned: true,
-    drain: { since: facts.wallMs, reason: "" },
-  };
-  const machineSettings = new Map([...snapshot.machineSettings, [machine, settings]]);
-  const play = new Play(
-    { ...snapshot, machineSettings },
-    { ...options, facts: { ...facts, continuousSinceMs } },
-  );
-  while (play.step()) yield;
-  const wanted = wantedInstances(snapshot, placements, facts.wallMs).placeables;
-  const totals = totalsOf(wanted);
+  { placements, facts }: ForecastOptions,
+): Forecast {
+  const { board, wanted } = runPass(snapshot, placements, facts);
+  const { placeables } = wanted;
+  const followers = followersOf(placeables);
+  const totals = totalsOf(placeables);
   const moves: ForetoldMove[] = [];
   const stranded: { instance: string; from: string; reason: string }[] = [];
+  const leaving: Placeable[] = [];
   for (const { unit: instance, companion } of snapshot.schedule.get(machine)?.values() ?? []) {
-    if (companion) continue;
-    const unit = wanted.get(instance);
-    const stays = play.plan?.stays.get(instance) ?? play.plan?.unplaced.get(instance)?.reason;
-    const isStill = play.snapshot.schedule.get(machine)?.has(instance) === true;
-    const [to, entry] = newPlace(instance, machine, play.snapshot) ?? [];
-    if (unit?.rules.global === true) {
-      moves.push({ instance, from: machine, because: "runs on every machine that fits", isDown: false });
-    } else if (unit?.run !== undefined && isStill) {
-      moves.push({ instance, from: machine, because: "runs to its end here first", isDown: false });
-    } else if (to === undefined || entry === undefined) {
-      stranded.push({ instance, from: machine, reason: stays ?? "no machine takes it" });
+    const unit = placeables.get(instance);
+    if (companion || unit === undefined) continue;
+    const stays = { instance, from: machine, isDown: false };
+    if (unit.rules.global) moves.push({ ...stays, because: "runs on every machine that fits" });
+    else if (unit.run !== undefined) moves.push({ ...stays, because: "runs to its end here first" });
+    else leaving.push(unit);
+  }
+  for (const unit of leaving) if (board.site(machine)?.units.has(unit.name)) board.take(machine, unit);
+  const inOrder = byDependence(
+    leaving.toSorted((a, b) => compareNames(a.name, b.name)),
+    placeables,
+  );
+  for (const unit of inOrder) {
+    const { name: instance } = unit;
+    const shuns = new Map([...(unit.shuns ?? []), [machine, "is being drained"]]);
+    const choice = choose({ ...unit, shuns }, board, followers.get(instance) ?? []);
+    if ("site" in choice) {
+      const to = choice.site.machine.id;
+      moves.push({ instance, from: machine, to, because: choice.because, isDown: isDown(unit, totals) });
+      board.put(to, unit);
     } else {
-      moves.push({ instance, from: machine, to, because: entry.because, isDown: isDown(unit, totals) });
+      const others = new Map([...choice.rejections].filter(([id]) => id !== machine));
+      const { reason } = summarise(others, snapshot);
+      stranded.push({
+        instance,
+        from: machine,
+        reason: others.size === 0 ? "there is no other machine" : reason,
+      });
+      if (board.site(machine) !== undefined) board.put(machine, unit);
     }
   }
   return {
@@ -63,7 +76,7 @@ export function* forecastDrain(
 export function forecastMoves(
   snapshot: ClusterSnapshot,
   moves: readonly Move[],
-  { placements, facts }: Pick<PlayOptions, "placements" | "facts">,
+  { placements, facts }: ForecastOptions,
 ): Forecast {
   const wanted = wantedInstances(snapshot, placements, facts.wallMs).placeables;
   const totals = totalsOf(wanted);
@@ -83,19 +96,6 @@ export function forecastMoves(
 
 const machineNames = ({ members }: ClusterSnapshot): Record<string, string> =>
   Object.fromEntries([...members.values()].map(({ id, name }) => [id, name]));
-
-/** The machine that it is on afterwards, with its order there. */
-function newPlace(
-  instance: string,
-  from: string,
-  { schedule }: ClusterSnapshot,
-): readonly [string, ScheduleEntry] | undefined {
-  for (const [machine, entries] of schedule) {
-    const entry = entries.get(instance);
-    if (machine !== from && entry !== undefined && !entry.companion) return [machine, entry];
-  }
-  return undefined;
-}
 
 const groupOf = (name: string): string => templateName(name) ?? name;
 

@@ -23,6 +23,8 @@ export class Moves {
   readonly #scene: Scene;
   readonly #incumbents: Incumbents;
   #pace: Pace | undefined;
+  /** Places of units that are on their way there, while the others are looked at. */
+  readonly #kept: { readonly machine: string; readonly unit: Placeable }[] = [];
   #followers: ReadonlyMap<string, readonly Placeable[]> = new Map();
 
   constructor(scene: Scene, incumbents: Incumbents) {
@@ -43,8 +45,26 @@ export class Moves {
     }
     this.#pace = new Pace(this.#scene, this.#incumbents);
     this.#followers = followersOf(wanted.placeables);
+    this.#keepPlaces();
     for (const wish of wishes.toSorted(inTurn)) this.#carryOut(wish, this.#pace);
+    for (const { machine, unit } of this.#kept.splice(0)) this.#incumbents.board.take(machine, unit);
     this.#incumbents.dismissTheLonely();
+  }
+
+  /** Where units go that have yet to stop, nobody else who leaves counts on. */
+  #keepPlaces(): void {
+    const { board, stopping } = this.#incumbents;
+    for (const name of stopping.keys()) {
+      const unit = this.#scene.wanted.placeables.get(name);
+      if (unit === undefined || unit.rules.global || board.machinesOf(name).length > 0) continue;
+      const choice = choose(unit, board, this.#followers.get(name) ?? []);
+      if ("site" in choice) this.#keepPlace(choice.site, unit);
+    }
+  }
+
+  #keepPlace({ machine }: Site, unit: Placeable): void {
+    this.#incumbents.board.put(machine.id, unit);
+    this.#kept.push({ machine: machine.id, unit });
   }
 
   #heldBack(): string | undefined {
@@ -67,7 +87,7 @@ export class Moves {
     const handover = this.#incumbents.handovers.get(unit.name);
     if (wish.isOverdue) {
       if (handover?.to === site.machine.id) return this.#stay(wish, "it is taking over here");
-      this.#incumbents.release(standing, `${because}; the time for that is up`);
+      this.#release(wish, `${because}; the time for that is up`);
       return pace.stops(unit);
     }
     if (handover !== undefined) {
@@ -112,7 +132,8 @@ export class Moves {
       this.#handOver(standing, target.site, `${because}; ${target.because}`);
     } else {
       pace.stops(unit);
-      this.#incumbents.release(standing, because);
+      this.#release(wish, because);
+      this.#keepPlace(target.site, unit);
     }
     this.awaitsReports = true;
   }
@@ -124,6 +145,14 @@ export class Moves {
     this.awaitsReports = true;
     if (objection === undefined) pace.stops(unit);
     else this.#stay(wish, objection);
+  }
+
+  #release({ standing }: Wish, because: string): void {
+    const { site, unit } = standing;
+    this.#incumbents.release(standing, because);
+    if (this.#incumbents.board.machinesOf(unit.name).length > 0) return;
+    const reason = `waits until ${site.machine.name} has stopped it`;
+    this.#scene.unplaced.set(unit.name, { reason, final: false });
   }
 
   #handOver({ site, unit }: Standing, to: Site, because: string): void {

@@ -66,6 +66,23 @@ describe("a drain", () => {
     assert.deepEqual(cluster.where("a.service"), ["m1"]);
   });
 
+  test("two do not leave for one place", () => {
+    const need = "[Service]\nExecStart=/bin/true\n[X-Keelson]\nMemoryRequest=600M\n";
+    const cluster = new Sketch().machine("m1").machine("m2").unit("a.service", need).unit("b.service", need);
+    cluster.run();
+    assert.notDeepEqual(cluster.where("a.service"), cluster.where("b.service"));
+    cluster.obey().machine("m3").drain("m1").drain("m2");
+    for (let round = 0; round < 6; round++) {
+      const homes = ["a.service", "b.service"].map((unit) => cluster.where(unit).length);
+      assert.ok(Math.max(...homes) === 1, "one at least has its place");
+      cluster.run(1000);
+      cluster.obey();
+    }
+    assert.deepEqual(cluster.where("a.service"), ["m3"]);
+    assert.equal(cluster.where("b.service").length, 1, "the other stays");
+    assert.match(cluster.run().stays.get("b.service") ?? "", /^fits nowhere else/);
+  });
+
   test("global units leave last", () => {
     const cluster = threeMachines().unit("all.service", "Global=yes").unit("a.service");
     cluster.run();
