@@ -183,7 +183,8 @@ export class Fleetctl {
         {
           ...this.#options.endpoint,
           method,
-          path: `/fleet/v1/${path.replaceAll("@", "%40")}${separator}alt=json`,
+          // Google's library writes the whole URL into the request line.
+          path: `http://domain-sock/fleet/v1/${path.replaceAll("@", "%40")}${separator}alt=json`,
           headers: { ...headers, "user-agent": "google-api-go-client/0.5" },
           agent: false,
         },

@@ -45,7 +45,12 @@ export function hostOf(header: string): string {
   return header.replace(/:\d+$/, "").toLowerCase();
 }
 
-/** The path that was asked for, without its query. */
+/** The path that was asked for, without its query; of a whole URL too, which Go's clients of fleet's API send. */
 export function pathOf(incoming: IncomingMessage): string {
-  return (incoming.url ?? "/").split("?", 1)[0]?.slice(0, 200) ?? "/";
+  return (
+    (incoming.url ?? "/")
+      .replace(/^https?:\/\/[^/?]*/, "")
+      .split("?", 1)[0]
+      ?.slice(0, 200) ?? "/"
+  );
 }

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { errorAnswer, errorBodyOf } from "./answer.ts";
 import type { ApiContext, ApiRoutes } from "./context.ts";
 import type { Answerer, Bindings } from "./listener.ts";
+import { pathOf } from "./access.ts";
 import { ChangeQueue } from "./change-queue.ts";
 import { FleetApi } from "./fleet/fleet-api.ts";
 import { fleetOnlyRoutes, fleetRoutes } from "./fleet/routes.ts";
@@ -36,16 +37,16 @@ export function createRoutes(context: ApiContext): Routes {
   const fleet = new FleetApi(context, changes);
   const own = ownRoutes(context, changes, fleet);
   const door = fleetDoor(context, fleet);
-  const isOurs = (url: string | undefined, { entrance }: Bindings): boolean =>
-    entrance === "socket" ? url?.startsWith("/v1/") === true : unitWork.test(url ?? "");
+  const isOurs = ({ incoming, entrance }: Bindings): boolean =>
+    entrance === "socket" ? pathOf(incoming).startsWith("/v1/") : unitWork.test(pathOf(incoming));
   return {
     own,
-    fleet: (request, bindings) => (isOurs(bindings.incoming.url, bindings) ? own : door)(request, bindings),
+    fleet: (request, bindings) => (isOurs(bindings) ? own : door)(request, bindings),
   };
 }
 
 /** What `keel` asks to show and to change units, the same that fleet's API lets do. */
-const unitWork = /^\/v1\/(?:health|snapshot|units|machines|instances|why|plan|operations)(?:[/?]|$)/;
+const unitWork = /^\/v1\/(?:health|snapshot|units|machines|instances|why|plan|operations)(?:\/|$)/;
 
 function fleetDoor(context: ApiContext, fleet: FleetApi): Answerer {
   const routes = surroundedRoutes(context);

@@ -183,8 +183,10 @@ export class FleetApi {
   }
 
   async #unitsOf(view: ClusterView): Promise<FleetUnits> {
+    const { snapshot } = view;
+    if (this.#units?.snapshot === snapshot) return this.#units;
     const { reader } = this.#context;
-    const { snapshot } = await reader.read(view);
+    await reader.loadPlacements(snapshot);
     if (this.#units?.snapshot !== snapshot) this.#units = new FleetUnits(snapshot, reader.placements);
     return this.#units;
   }

@@ -158,7 +158,7 @@ export class FleetUnits {
 
   /** Where the unit runs, or else where it shall run, or else where it still shows. */
   #placeOf({ name }: FleetUnit): Place | undefined {
-    const places = this.#byName().get(name) ?? [];
+    const places = this.#places?.get(name) ?? [...placesOf(name, this.snapshot)];
     return (
       places.find(({ entry, status }) => entry !== undefined && status?.active === "active") ??
       places.find(({ entry }) => entry !== undefined) ??
@@ -187,6 +187,19 @@ export const stateKey = ({ name, machine }: Pick<FleetState, "name" | "machine">
   `${name}/${machine}`;
 
 const suffixOf = (name: string): string => name.slice(name.lastIndexOf("."));
+
+/** Without an index over everything, which most questions do not need. */
+function* placesOf(name: string, { schedule, statuses }: ClusterSnapshot): Generator<Place> {
+  for (const [machine, entries] of schedule) {
+    const entry = entries.get(name);
+    if (entry?.companion === false) yield { machine, entry, status: statuses.get(machine)?.get(name) };
+  }
+  for (const [machine, reported] of statuses) {
+    const status = reported.get(name);
+    const isOrdered = schedule.get(machine)?.has(name) === true;
+    if (status !== undefined && !isOrdered) yield { machine, entry: undefined, status };
+  }
+}
 
 function placesByName({ schedule, statuses }: ClusterSnapshot): ReadonlyMap<string, readonly Place[]> {
   const places = new Map<string, Place[]>();

@@ -14,6 +14,8 @@ describe("fleet’s own doors", () => {
     assert.equal((await stat(socket)).mode & 0o777, 0o600);
     assert.equal((await running.ask({ method: "PUT", path, socket, json: { options } })).status, 201);
     assert.equal((await running.ask({ path: "/v1-alpha/units", socket })).json.units.length, 1);
+    const whole = `http://domain-sock${path}?alt=json`;
+    assert.equal((await running.ask({ path: whole, socket })).json.name, "a.service");
     assert.match((await running.ask({ path: "/metrics", socket })).bytes.toString(), /keelson_api_requests/);
     for (const [asked, status] of [
       ["/", 405],
@@ -47,6 +49,9 @@ describe("fleet’s own doors", () => {
     }
     assert.equal((await running.ask({ path: "/fleet/v1/units" })).json.units, undefined);
     assert.equal((await put({})).status, 201);
+    const whole = { method: "PUT", path: `http://evil.example${path}`, port, json: { options } };
+    const refused = await running.ask({ ...whole, headers: { host: "evil.example" } });
+    assert.equal(refused.json.error.code, 403);
     const preflight = await running.ask({
       method: "OPTIONS",
       path,
