@@ -9,7 +9,7 @@ import { EtcdStore } from "../packages/keelson/src/registry/etcd-store.ts";
 import { plan } from "../packages/keelson/src/safeguards/plan.ts";
 import { Programs, type MeasuredCluster, type StoreKind } from "./cluster/processes.ts";
 import { type Shape, unitFile } from "./cluster/shape.ts";
-import type { BenchOptions, BenchResult, BenchRow } from "./result.ts";
+import { type BenchOptions, type BenchResult, type BenchRow, renderText } from "./result.ts";
 import { median, percentile } from "./statistics.ts";
 
 const full: Shape = { machines: 1000, units: 20_000 };
@@ -29,6 +29,7 @@ export async function run({ only }: BenchOptions): Promise<BenchResult> {
       console.error(name);
       const measured = await measure(programs, { kind, shape, name });
       rows.push(...measured.rows);
+      console.error(renderText({ name, how: "as measured now", rows: measured.rows }));
       costs.push(measured.costs);
     }
     if (costs.length > 1) rows.push(...growth(kind, costs));

@@ -16,6 +16,7 @@ export type StoreKind = "embedded" | "etcd";
 
 const clockTicks = 100;
 const machinesPerProcess = 500;
+const keeldUnit = join(import.meta.dirname, "../../os/root/usr/lib/systemd/system/keeld.service");
 
 /** The programs, bundled as they are for machines, in a directory that goes with them. */
 export class Programs implements AsyncDisposable {
@@ -59,9 +60,16 @@ export class Programs implements AsyncDisposable {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
+  /** As on a machine, and those of whoever measures, such as --cpu-prof. */
+  get #leaderFlags(): readonly string[] {
+    const unit = readFileSync(keeldUnit, "utf8");
+    const shipped = /^ExecStart=\S+ (.*) \S+$/m.exec(unit)?.[1] ?? "";
+    const more = process.env["KEELSON_BENCH_NODE_FLAGS"] ?? "";
+    return `${shipped} ${more}`.split(" ").filter((flag) => flag !== "");
+  }
+
   #spawn(name: string, argv: readonly string[]): ChildProcess {
-    const flags = (process.env["KEELSON_BENCH_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
-    const own = name === "leader-main" ? flags : [];
+    const own = name === "leader-main" ? this.#leaderFlags : [];
     return spawnBound([process.execPath, ...own, join(this.#directory, `${name}.mjs`), ...argv], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
