@@ -90,11 +90,15 @@ export class Reign {
       machines.onChange(() => this.#impulse.give()),
     ];
     this.#impulse.give();
+    let endedMs = clock.now();
     try {
       while (!over.aborted) {
+        const restedMs = clock.now() - endedMs;
         const againMs = await this.#pass();
-        // Under a storm of changes passes take at most a third of the processor's time.
-        await clock.sleep(2 * this.#lastPassMs, over);
+        endedMs = clock.now();
+        // Under a storm of changes passes take at most a third of the processor's time. Whoever has rested enough
+        // answers at once.
+        await clock.sleep(Math.max(0, 2 * this.#lastPassMs - restedMs), over);
         await this.#impulse.taken({ byMs: againMs, signal: over });
         await clock.sleep(swarmMs, over);
       }

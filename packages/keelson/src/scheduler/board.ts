@@ -23,6 +23,8 @@ interface MutableSite extends Site {
   readonly leavers: Map<string, Amounts>;
   /** Room that is kept for units, by name. */
   readonly kept: Map<string, Amounts>;
+  /** Its own id, for all that are nowhere else. */
+  readonly alone: readonly string[];
 }
 
 export class Board implements Sites {
@@ -34,7 +36,7 @@ export class Board implements Sites {
   readonly relieved: Site[] = [];
   readonly #queues = new Map<string, SiteQueue>();
   readonly #beingRelieved = new Set<Site>();
-  readonly #where = new Map<string, string[]>();
+  readonly #where = new Map<string, readonly string[]>();
 
   /** @param closed by machine id, why it takes no new units */
   constructor(
@@ -58,6 +60,7 @@ export class Board implements Sites {
         leaving: nothing,
         leavers: new Map(),
         kept: new Map(),
+        alone: [machine.id],
         closed: closed.get(machine.id),
       });
     }
@@ -105,7 +108,8 @@ export class Board implements Sites {
   put(machine: string, unit: Placeable): void {
     const site = this.#mutable(machine);
     site.units.set(unit.name, unit);
-    this.#where.set(unit.name, [...this.machinesOf(unit.name), machine]);
+    const elsewhere = this.machinesOf(unit.name);
+    this.#where.set(unit.name, elsewhere.length > 0 ? [...elsewhere, machine] : site.alone);
     site.taken = plus(site.taken, needOf(unit.rules.resources, site.machine));
     this.#noteLeaver(site, unit.name, nothing);
     const { rules, ports } = unit;

@@ -132,9 +132,15 @@ export class Incumbents {
   #judgeSite(site: Site, entries: ScheduleEntry[]): void {
     const { wanted } = this.#scene;
     const { placeables, problems } = wanted;
-    const present = entries.flatMap(({ unit, companion }) => (companion ? [] : (placeables.get(unit) ?? [])));
-    const replacers = present.filter(({ rules }) => rules.replaces.length > 0);
-    if (present.some(isChoosy)) entries.sort(bySeniority);
+    const replacers: Placeable[] = [];
+    let choosy = false;
+    for (const { unit, companion } of entries) {
+      const present = companion ? undefined : placeables.get(unit);
+      if (present === undefined) continue;
+      if (present.rules.replaces.length > 0) replacers.push(present);
+      choosy ||= isChoosy(present);
+    }
+    if (choosy) entries.sort(bySeniority);
     for (const entry of entries) {
       if (entry.companion) continue;
       const wantedUnit = placeables.get(entry.unit);

@@ -37,15 +37,21 @@ export function roomOf(
   return { memoryBytes: Math.floor(memoryBytes * memory), milliCpus: Math.floor(cpus * 1000 * cpu) };
 }
 
-export const plus = (one: Amounts, other: Amounts): Amounts => ({
-  memoryBytes: one.memoryBytes + other.memoryBytes,
-  milliCpus: one.milliCpus + other.milliCpus,
-});
+export const plus = (one: Amounts, other: Amounts): Amounts =>
+  other === nothing
+    ? one
+    : {
+        memoryBytes: one.memoryBytes + other.memoryBytes,
+        milliCpus: one.milliCpus + other.milliCpus,
+      };
 
-export const minus = (one: Amounts, other: Amounts): Amounts => ({
-  memoryBytes: one.memoryBytes - other.memoryBytes,
-  milliCpus: one.milliCpus - other.milliCpus,
-});
+export const minus = (one: Amounts, other: Amounts): Amounts =>
+  other === nothing
+    ? one
+    : {
+        memoryBytes: one.memoryBytes - other.memoryBytes,
+        milliCpus: one.milliCpus - other.milliCpus,
+      };
 
 /** What requests may still take. Below zero where they took more than there is. */
 export const freeOn = ({ room, taken }: { readonly room: Amounts; readonly taken: Amounts }): Amounts =>

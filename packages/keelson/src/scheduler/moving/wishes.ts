@@ -33,6 +33,8 @@ export function wishesOf({ snapshot, facts }: Scene, standing: readonly Standing
     const drain = machineSettings.get(id)?.drain;
     const move = moves.get(unit.name);
     const isRenewal = isRenewedElsewhere(one);
+    // As of nearly all, in nearly every pass.
+    if (drain === undefined && move === undefined && !isRenewal) continue;
     const wish = { standing: one, isRenewal, orElse: "stay" } as const;
     if (drain !== undefined) {
       const isOverdue = drain.deadline !== undefined && drain.deadline <= facts.wallMs;
@@ -52,8 +54,9 @@ export function wishesOf({ snapshot, facts }: Scene, standing: readonly Standing
 
 /** Whether the unit runs here by another file than it is to have, and may be started elsewhere first. */
 function isRenewedElsewhere({ unit, entry }: Standing): boolean {
+  if (entry.hash === unit.hash || unit.rules.global) return false;
   const { maxSurge } = unit.rules.update;
   const surges = "count" in maxSurge ? maxSurge.count > 0 : maxSurge.percent > 0;
-  if (!surges || unit.rules.global || entry.hash === unit.hash) return false;
+  if (!surges) return false;
   return entry.desired === "launched" && unit.instance.desired === "launched";
 }
