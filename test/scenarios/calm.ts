@@ -50,7 +50,8 @@ function allThatFitsRuns(cluster: SimulatedCluster, { name, desired, unit, resta
   if (on.length === 0) {
     const fitting = reasons?.machines.filter(({ fits }) => fits) ?? [];
     const words = reasons?.machines.map((it) => `${it.name} ${it.reasons.join(", ")}`).join("; ");
-    const isExplained = reasons?.waitsFor.startsWith("no machine fits") === true && fitting.length === 0;
+    const waitsFor = reasons?.waitsFor ?? "";
+    const isExplained = waitsFor.startsWith("no machine fits") ? fitting.length === 0 : isHeld(waitsFor);
     if (!isExplained)
       cluster.violated("all-that-fits-runs", `${name} runs nowhere: ${reasons?.waitsFor}: ${words}`);
     return;
@@ -68,6 +69,12 @@ function allThatFitsRuns(cluster: SimulatedCluster, { name, desired, unit, resta
       );
   }
 }
+
+/** Whether it waits for another unit that does not run either, and that for a reason. */
+const isHeld = (waitsFor: string): boolean =>
+  /^(waits for|requires) .*(which (nobody|the cluster|has no|may not)|\((no machine fits|it waits|it requires))/.test(
+    waitsFor,
+  ) || waitsFor.startsWith("waits for itself");
 
 function nothingUnwantedRuns(cluster: SimulatedCluster): void {
   const wanted = allInstances(cluster.snapshot.units);

@@ -29,7 +29,8 @@ export const invariants = {
 /** When it has been calm for a while. */
 export const calmInvariants = {
   "one-leader": "one machine leads, and no alarm stands",
-  "all-that-fits-runs": "each instance that is wanted runs, in its present version, or no machine fits",
+  "all-that-fits-runs":
+    "each instance that is wanted runs, in its present version, or no machine fits, or what it depends on does not run",
   "nothing-unwanted-runs": "what nobody wants runs nowhere",
   "statuses-are-true": "the store says of each unit what is so on its machine, and of no other",
   "calm-is-still": "no order and no unit changes when nothing else does",

@@ -15,6 +15,8 @@ const constraints = [
   "Conflicts=a.service",
   "MachineOf=b.service",
   "MachineID=m5",
+  "AfterUnit=a.service",
+  "RequiresUnit=b.service",
 ];
 
 /** What stays the same of a unit: one that becomes a singleton while a machine is away may still run there. */
@@ -22,9 +24,9 @@ const natures: Readonly<Record<string, string>> = {
   "a.service": "",
   "b.service": "",
   "c.service": "",
-  "d.service": "[X-Keelson]\nMaxSurge=1",
+  "d.service": "[X-Keelson]\nMaxSurge=1\nHealthTCP=:1\nHealthInterval=2",
   "e.service": "Global=yes",
-  "f.service": "[X-Keelson]\nOnPartition=keep",
+  "f.service": "[X-Keelson]\nOnPartition=keep\nHealthTCP=:1\nHealthInterval=2\nHealthRetries=1",
   "web@.service": "[X-Keelson]\nSpreadOver=zone\nMaxSurge=1",
 };
 const unitNames = Object.keys(natures);
@@ -82,6 +84,7 @@ export class Storm implements AsyncDisposable {
       if (machine.state === "off") await machine.start();
       else if (!machine.hasDaemon) await machine.startDaemon();
     }
+    for (const unit of unitNames) cluster.ail(unit, undefined);
     this.#say("the storm is over");
     await cluster.run(calmMs);
   }
@@ -140,8 +143,13 @@ export class Storm implements AsyncDisposable {
       "kill-keeld",
       "stop-keeld",
       "jump",
+      "fail",
+      "ail",
+      "recover",
     ] as const);
-    if (what !== "slow" && what !== "jump") this.#say(`${what} ${name}`);
+    const unit = this.#pick(unitNames);
+    const isOfUnit = what === "fail" || what === "ail" || what === "recover";
+    if (what !== "slow" && what !== "jump") this.#say(`${what} ${isOfUnit ? unit : name}`);
     switch (what) {
       case "crash":
         return machine.losePower();
@@ -155,6 +163,12 @@ export class Storm implements AsyncDisposable {
         return machine.killDaemon();
       case "stop-keeld":
         return machine.stopDaemon();
+      case "fail":
+        return machine.host.end(unit);
+      case "ail":
+        return this.cluster.ail(unit, "TCP :1: connection refused");
+      case "recover":
+        return this.cluster.ail(unit, undefined);
       case "slow": {
         const ms = Math.round(100 + 900 * this.#random.next());
         this.#say(`slow ${name} by ${ms} ms`);
@@ -247,7 +261,8 @@ export class Storm implements AsyncDisposable {
   #file(name: string, version: string): { name: string; body: string } {
     const nature = natures[name] ?? "";
     const constraint = nature === "" ? this.#pick(constraints) : "";
-    const rules = nature.startsWith("[") ? nature : `[X-Fleet]\n${nature}${constraint}`;
+    const section = constraint.includes("Unit=") ? "X-Keelson" : "X-Fleet";
+    const rules = nature.startsWith("[") ? nature : `[${section}]\n${nature}${constraint}`;
     const text = `# version ${version}\n[Service]\nExecStart=/bin/sleep infinity\n${rules}\n[X-Keelson]\n${pace}\n`;
     return fileOf(name, text);
   }
