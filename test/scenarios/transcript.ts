@@ -297,6 +297,8 @@ function intentOf(verb: string, words: readonly string[], file: readonly string[
       return { kind: "rollout", unit: name, action: verb };
     case "undo":
       return name === "" ? { kind: "undo" } : { kind: "undo", operation: name };
+    case "settings":
+      return { kind: "configure", overcommit: { memory: Number(name.split("=")[1]) } };
     case "remove-machine":
       return { kind: "remove-machine", machine: name };
     case "cordon":
