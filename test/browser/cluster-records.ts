@@ -1,7 +1,10 @@
 // Writes into a store what machines and the leader of a small cluster would write.
 import { keys } from "../../packages/keelson/src/model/keys.ts";
 import { machineCodec, memberCodec } from "../../packages/keelson/src/model/machine.ts";
+import { machineSettingsCodec } from "../../packages/keelson/src/model/machine-settings.ts";
 import { operationCodec } from "../../packages/keelson/src/model/operation.ts";
+import { rolloutCodec } from "../../packages/keelson/src/model/rollout.ts";
+import type { Rollout } from "../../packages/keelson/src/model/rollout.ts";
 import { scheduleCodec, statusCodec } from "../../packages/keelson/src/model/schedule.ts";
 import type { UnitStatus } from "../../packages/keelson/src/model/schedule.ts";
 import { unitCodec } from "../../packages/keelson/src/model/unit.ts";
@@ -47,6 +50,32 @@ export class ClusterRecords {
 
   async leader(number: number): Promise<void> {
     await this.#put("/keelson/leader/1", machineId(number));
+  }
+
+  /** What a person has said of the machine: a drain, or nothing any more. */
+  async drain(number: number, reason: string): Promise<void> {
+    const machine = machineId(number);
+    const settings = { machine, cordoned: true, drain: { since: Date.now(), reason }, metadata: {} };
+    await this.#put(keys.machineSettings(machine), machineSettingsCodec.encode(settings));
+  }
+
+  async rollout(unit: string, state: Rollout["state"], updated: string[], reason = ""): Promise<void> {
+    const hash = hashBody("x");
+    const record: Rollout = {
+      unit,
+      operation: "01jd0000000000b2",
+      from: hash,
+      to: hash,
+      state,
+      returnable: true,
+      updated,
+      batch: updated,
+      batchSince: minutesAgo(2),
+      reason,
+      started: minutesAgo(3),
+      changed: minutesAgo(1),
+    };
+    await this.#put(keys.rollout(unit), rolloutCodec.encode(record));
   }
 
   async alarm(name: string, words: string): Promise<void> {

@@ -138,6 +138,50 @@ describe("dashboard", { skip: missing ?? false }, () => {
     assert.deepEqual(it.complaints, []);
   });
 
+  test("says whether the cluster can lose a machine, and which one it cannot", async () => {
+    await using it = await visit();
+    const losses = it.page.getByTestId("losses");
+    await losses.filter({ hasText: "the cluster can lose any one machine." }).waitFor();
+    const pinned = "[Service]\nExecStart=/bin/true\n[X-Fleet]\nMachineID=m2\n";
+    await it.records.unit("pinned.service", {}, pinned);
+    await it.records.instance("pinned.service", 2, {}, pinned);
+    await losses.filter({ hasText: "the cluster cannot lose m2: pinned.service would be nowhere" }).waitFor();
+    await axeFinds(it.page, "a machine that cannot be lost");
+    assert.deepEqual(it.complaints, []);
+  });
+
+  test("a unit tells why it is as it is, and the way to it", async () => {
+    await using it = await visit();
+    await it.records.instance("db.container", 2, {
+      health: "failed",
+      active: "failed",
+      reason: "exit status 127: not found",
+      failures: { count: 3, since: Date.now() - 60_000, last: Date.now() - 5000 },
+    });
+    await it.page.getByRole("button", { name: "db.container", exact: true }).click();
+    const told = it.page.locator('[data-reasons="db.container"]');
+    await told.getByText(/it failed on m2 .+ \(the program was not found\)\./).waitFor();
+    await told.getByText(/it failed 3 times on m2/).waitFor();
+    await told.getByText(/^\+.+ active$/).waitFor();
+    await it.page.locator('[data-instance="db.container"]').getByText("failed 3 times here").waitFor();
+    await axeFinds(it.page, "reasons");
+    assert.deepEqual(it.complaints, []);
+  });
+
+  test("shows machines that are drained and rollouts that wait", async () => {
+    await using it = await visit();
+    await it.records.drain(3, "kernel update");
+    await it.page.locator('[data-machine="m3"]').getByText("being drained").waitFor();
+    await it.page.locator('[data-machine="m3"]').getByText("kernel update").waitFor();
+    await it.records.rollout("web@.container", "paused", ["web@1.container"], "by ada");
+    await it.page
+      .locator('[data-unit="web@.container"]')
+      .getByText("rollout paused, 1 of 3 updated: by ada")
+      .waitFor();
+    await axeFinds(it.page, "drained");
+    assert.deepEqual(it.complaints, []);
+  });
+
   test("says when it is old, and resumes where it was", async () => {
     await using it = await visit();
     const revision = Number(await it.page.getByTestId("revision").textContent());

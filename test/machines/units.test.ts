@@ -306,6 +306,48 @@ describe("units", { skip, timeout: 300_000 }, () => {
     assert.match(exited?.reason ?? "", /exit status 4/);
   });
 
+  test("a start can be told step by step, by whom it was asked for, and what a loss would do", async () => {
+    await start({
+      "timely.container": hello(),
+      "broken.service": "[Service]\nExecStart=/usr/bin/does-not-exist\n",
+    }).catch(() => undefined);
+    const timeline = JSON.parse((await cluster.keel(["timeline", "timely", "-o", "json"])).stdout)
+      .instances[0];
+    const kinds = timeline.steps.map(({ kind }: { readonly kind: string }) => kind);
+    const order = ["operation", "placed", "received", "image", "written", "started", "active", "healthy"];
+    assert.deepEqual(
+      kinds.filter((kind: string) => kind !== "image"),
+      order.filter((kind) => kind !== "image"),
+    );
+    const times = timeline.steps.map(({ at }: { readonly at: number }) => at);
+    assert.deepEqual(
+      times,
+      times.toSorted((a: number, b: number) => a - b),
+    );
+    assert.equal(timeline.isDone, true);
+    assert.equal(timeline.totalMs, times.at(-1) - times[0]);
+    const told = (await cluster.keel(["events", "timely", "-o", "ndjson"])).stdout.trim().split("\n");
+    const events = told.map((line) => JSON.parse(line));
+    assert.deepEqual(
+      events.filter(({ kind }) => kinds.includes(kind)).map(({ kind }) => kind),
+      kinds,
+    );
+    const healthy = events.find(({ kind }) => kind === "healthy");
+    assert.deepEqual([healthy.operation, healthy.afterMs], [timeline.operation.id, timeline.totalMs]);
+    const { stdout: why } = await cluster.keel(["why", "broken"]);
+    assert.match(why, /exit status 203: .+ \(the program is not there or cannot be run\)/);
+    const home = (await machineOf("timely.container")) ?? "";
+    const outcome = JSON.parse((await cluster.keel(["what-if", "lose", home, "-o", "json"])).stdout);
+    assert.ok(outcome.fits);
+    assert.ok(
+      outcome.moves.some(({ instance }: { readonly instance: string }) => instance === "timely.container"),
+    );
+    const { survivability } = JSON.parse(
+      (await cluster.keel(["status", "-o", "json"], { expect: 1 })).stdout,
+    );
+    assert.ok(survivability.answer === "yes" || !survivability.isCurrent, survivability.words);
+  });
+
   test("a file that podman cannot read hides no other of its machine", async () => {
     const mark = "\uFEFF";
     const bom = await cluster.keel(["start", ...(await files({ "bom.container": `${mark}${hello()}` }))], {

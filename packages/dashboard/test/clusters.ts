@@ -12,6 +12,8 @@ export const machine = (name: string, changes: Partial<Machine> = {}): Machine =
   keeldVersion: "0.1.0",
   capacity: { cpus: 2, memoryBytes: 2 ** 30 },
   instances: 0,
+  cordoned: false,
+  drain: null,
   ...changes,
 });
 
@@ -24,6 +26,9 @@ export const unit = (name: string, changes: Partial<Unit> = {}): Unit => ({
   healthy: 1,
   owner: "",
   changed: 1,
+  rollout: null,
+  timer: null,
+  run: null,
   ...changes,
 });
 
@@ -39,6 +44,7 @@ export const instance = (name: string, changes: Partial<Instance> = {}): Instanc
   sub: "running",
   since: 1,
   reason: "",
+  failures: null,
   because: "",
   addresses: [],
   placed: 1,

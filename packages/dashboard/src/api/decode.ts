@@ -5,11 +5,14 @@ import type {
   Cluster,
   Heartbeat,
   Instance,
+  InstanceReasons,
   InstanceState,
+  InstanceTimeline,
   Leader,
   Machine,
   MachineState,
   Operation,
+  Survivability,
   Unit,
   UnitState,
 } from "./records.ts";
@@ -105,6 +108,11 @@ const machine: Decode<Machine> = (value, place) => {
       return { cpus: number(cpus, at), memoryBytes: number(memoryBytes, at) };
     })(it.capacity, `${place}.capacity`),
     instances: number(it.instances, `${place}.instances`),
+    cordoned: flag(it.cordoned ?? false, `${place}.cordoned`),
+    drain: nullable((drain, at) => ({ reason: text(object(drain, at).reason, at) }))(
+      it.drain,
+      `${place}.drain`,
+    ),
   };
 };
 
@@ -122,11 +130,40 @@ const instance: Decode<Instance> = (value, place) => {
     sub: text(it.sub, `${place}.sub`),
     since: nullable(number)(it.since, `${place}.since`),
     reason: text(it.reason, `${place}.reason`),
+    failures: nullable((failures, at) => ({ count: number(object(failures, at).count, at) }))(
+      it.failures,
+      `${place}.failures`,
+    ),
     because: text(it.because, `${place}.because`),
     addresses: list(text)(it.addresses, `${place}.addresses`),
     placed: nullable(number)(it.placed, `${place}.placed`),
     steps: record(number)(it.steps, `${place}.steps`),
     companion: flag(it.companion, `${place}.companion`),
+  };
+};
+
+const rollout: Decode<NonNullable<Unit["rollout"]>> = (value, place) => {
+  const { state, updated, reason } = object(value, place);
+  return { state: text(state, place), updated: number(updated, place), reason: text(reason, place) };
+};
+
+const timer: Decode<NonNullable<Unit["timer"]>> = (value, place) => {
+  const { next, last, outcome, reason } = object(value, place);
+  return {
+    next: number(next, place),
+    last: number(last, place),
+    outcome: text(outcome, place),
+    reason: text(reason, place),
+  };
+};
+
+const run: Decode<NonNullable<Unit["run"]>> = (value, place) => {
+  const it = object(value, place);
+  return {
+    number: number(it.number, place),
+    state: text(it.state, place),
+    ended: number(it.ended, place),
+    reason: text(it.reason, place),
   };
 };
 
@@ -141,6 +178,9 @@ const unit: Decode<Unit> = (value, place) => {
     healthy: number(it.healthy, `${place}.healthy`),
     owner: text(it.owner, `${place}.owner`),
     changed: number(it.changed, `${place}.changed`),
+    rollout: nullable(rollout)(it.rollout, `${place}.rollout`),
+    timer: nullable(timer)(it.timer, `${place}.timer`),
+    run: nullable(run)(it.run, `${place}.run`),
   };
 };
 
@@ -211,4 +251,58 @@ export function decodeHeartbeat(value: unknown): Heartbeat {
     ? null
     : (nullable(number)(contact.ageMs, "contact.ageMs") ?? 0);
   return { revision: number(it.revision, "revision"), at: number(it.at, "at"), silentMs: silent };
+}
+
+/** @throws FormError */
+export function decodeSurvivability(value: unknown): Survivability {
+  const it = object(value, "survivability");
+  return {
+    answer: nullable(text)(it.answer, "answer"),
+    isCurrent: flag(it.isCurrent, "isCurrent"),
+    at: nullable(number)(it.at, "at"),
+    words: text(it.words, "words"),
+  };
+}
+
+/** @throws FormError */
+export function decodeWhy(value: unknown): readonly InstanceReasons[] {
+  const reason: Decode<InstanceReasons["reasons"][number]> = (one, place) => {
+    const it = object(one, place);
+    return { topic: text(it.topic, place), text: text(it.text, place) };
+  };
+  const instance: Decode<InstanceReasons> = (one, place) => {
+    const it = object(one, place);
+    return {
+      name: text(it.name, `${place}.name`),
+      waitsFor: text(it.waitsFor, `${place}.waitsFor`),
+      reasons: list(reason)(it.reasons, `${place}.reasons`),
+    };
+  };
+  return list(instance)(object(value, "why").instances, "why.instances");
+}
+
+/** @throws FormError */
+export function decodeTimeline(value: unknown): readonly InstanceTimeline[] {
+  const step: Decode<InstanceTimeline["steps"][number]> = (one, place) => {
+    const it = object(one, place);
+    return {
+      kind: text(it.kind, `${place}.kind`),
+      at: number(it.at, `${place}.at`),
+      afterMs: number(it.afterMs, `${place}.afterMs`),
+      tookMs: number(it.tookMs, `${place}.tookMs`),
+      text: text(it.text, `${place}.text`),
+      why: text(it.why, `${place}.why`),
+    };
+  };
+  const instance: Decode<InstanceTimeline> = (one, place) => {
+    const it = object(one, place);
+    return {
+      name: text(it.name, `${place}.name`),
+      machineName: text(it.machineName, `${place}.machineName`),
+      steps: list(step)(it.steps, `${place}.steps`),
+      totalMs: number(it.totalMs, `${place}.totalMs`),
+      isDone: flag(it.isDone, `${place}.isDone`),
+    };
+  };
+  return list(instance)(object(value, "timeline").instances, "timeline.instances");
 }

@@ -14,6 +14,10 @@ export interface Machine {
   readonly keeldVersion: string;
   readonly capacity: { readonly cpus: number; readonly memoryBytes: number } | null;
   readonly instances: number;
+  /** It takes no new units. */
+  readonly cordoned: boolean;
+  /** Its units are on their way elsewhere. */
+  readonly drain: { readonly reason: string } | null;
 }
 
 export type InstanceState =
@@ -41,6 +45,8 @@ export interface Instance {
   readonly sub: string;
   readonly since: number | null;
   readonly reason: string;
+  /** Lately, on its machine. */
+  readonly failures: { readonly count: number } | null;
   readonly because: string;
   readonly addresses: readonly string[];
   readonly placed: number | null;
@@ -68,6 +74,26 @@ export interface Unit {
   readonly healthy: number;
   readonly owner: string;
   readonly changed: number;
+  /** The latest one, unless it is done. */
+  readonly rollout: {
+    readonly state: string;
+    readonly updated: number;
+    readonly reason: string;
+  } | null;
+  /** Of a timer; 0 for never. */
+  readonly timer: {
+    readonly next: number;
+    readonly last: number;
+    readonly outcome: string;
+    readonly reason: string;
+  } | null;
+  /** The latest run of a unit that runs to its end. */
+  readonly run: {
+    readonly number: number;
+    readonly state: string;
+    readonly ended: number;
+    readonly reason: string;
+  } | null;
 }
 
 export interface Operation {
@@ -118,4 +144,36 @@ export interface Heartbeat {
   readonly at: number;
   /** Since the daemon heard from the store; null while it hears it. */
   readonly silentMs: number | null;
+}
+
+/** Whether the cluster can lose any one machine. */
+export interface Survivability {
+  readonly answer: string | null;
+  readonly isCurrent: boolean;
+  /** When this was so. */
+  readonly at: number | null;
+  readonly words: string;
+}
+
+/** Why an instance is how it is, as sentences. */
+export interface InstanceReasons {
+  readonly name: string;
+  readonly waitsFor: string;
+  readonly reasons: readonly { readonly topic: string; readonly text: string }[];
+}
+
+/** The way of an instance from its latest change to how it is. */
+export interface InstanceTimeline {
+  readonly name: string;
+  readonly machineName: string;
+  readonly steps: readonly {
+    readonly kind: string;
+    readonly at: number;
+    readonly afterMs: number;
+    readonly tookMs: number;
+    readonly text: string;
+    readonly why: string;
+  }[];
+  readonly totalMs: number;
+  readonly isDone: boolean;
 }

@@ -1,6 +1,7 @@
 import { Title } from "@mantine/core";
 import type { Cluster } from "../api/records.ts";
 import { ToneIcon } from "../element/state-mark.tsx";
+import { Losses } from "./losses.tsx";
 import type { Headline } from "./headline.ts";
 
 /** The one sentence in large type, and from where and when it is. */
@@ -18,6 +19,7 @@ export function Hero({ headline, cluster }: { readonly headline: Headline; reado
           {leader === null ? "no leader" : `led by ${leader.name ?? leader.machine.slice(0, 8)}`} · revision{" "}
           <span data-testid="revision">{cluster.revision}</span>
         </p>
+        <Losses cluster={cluster} />
       </div>
     </div>
   );

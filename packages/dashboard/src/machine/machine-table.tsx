@@ -2,6 +2,7 @@ import type { Machine } from "../api/records.ts";
 import { Ago } from "../element/ago.tsx";
 import { Cell, DataTable, HeadCell } from "../element/data-table.tsx";
 import { StateMark } from "../element/state-mark.tsx";
+import { machineLook } from "./machine-words.ts";
 import "./machine-table.css";
 
 const columns = ["Machine", "State", "Address", "System", "Units", "Since"];
@@ -25,7 +26,12 @@ function MachineRow({ machine }: { readonly machine: Machine }) {
         {machine.leader ? <span className="leader-tag">leader</span> : null}
       </HeadCell>
       <Cell label="State">
-        <StateMark tone={isUp ? "good" : "bad"} word={isUp ? "healthy" : "lost"} />
+        <span className="unit-state">
+          <StateMark {...machineLook(machine)} />
+          {machine.drain === null || machine.drain.reason === "" ? null : (
+            <span className="reason">{machine.drain.reason}</span>
+          )}
+        </span>
       </Cell>
       <Cell label="Address">
         <span className="mono">{machine.address}</span>

@@ -33,6 +33,9 @@ function InstanceRow({ instance }: { readonly instance: Instance }) {
         <span className="unit-state">
           <StateMark tone={tone} word={word} />
           {instance.reason === "" ? null : <span className="reason">{instance.reason}</span>}
+          {instance.failures === null || instance.failures.count < 2 ? null : (
+            <span className="reason">failed {instance.failures.count} times here</span>
+          )}
         </span>
       </Cell>
       <Cell label="Machine">{instance.machineName ?? "–"}</Cell>

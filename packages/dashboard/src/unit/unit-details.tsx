@@ -1,6 +1,7 @@
 import type { Instance, Unit } from "../api/records.ts";
 import { CommandLine } from "../element/command-line.tsx";
 import { InstanceTable } from "./instance-table.tsx";
+import { UnitReasons } from "./unit-reasons.tsx";
 import { isAsDesired } from "./unit-words.ts";
 import "./unit-details.css";
 
@@ -15,6 +16,7 @@ export function UnitDetails({
   return (
     <>
       {instances.length > 0 ? <InstanceTable unit={unit.name} instances={instances} /> : null}
+      <UnitReasons unit={unit.name} version={versionOf(instances)} />
       <p className="unit-commands">
         {commandsFor(unit, instances).map((command) => (
           <CommandLine key={command} command={command} />
@@ -23,6 +25,10 @@ export function UnitDetails({
     </>
   );
 }
+
+/** Changes when there is something new to be told. */
+const versionOf = (instances: readonly Instance[]): string =>
+  instances.map(({ key, state, since, placed }) => `${key} ${state} ${since} ${placed}`).join();
 
 function commandsFor(unit: Unit, instances: readonly Instance[]): string[] {
   if (unit.state === "inactive") return [`keel start ${unit.name}`, `keel cat ${unit.name}`];

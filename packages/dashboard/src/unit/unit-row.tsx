@@ -1,12 +1,13 @@
 import { UnstyledButton } from "@mantine/core";
-import { useId, useState } from "react";
+import { useContext, useId, useState } from "react";
 import type { Instance, Unit } from "../api/records.ts";
+import { DaemonTime } from "../element/ago.tsx";
 import { Cell, HeadCell } from "../element/data-table.tsx";
 import { StateMark } from "../element/state-mark.tsx";
 import { Addresses } from "./addresses.tsx";
 import { HealthBar } from "./health-bar.tsx";
 import { UnitDetails } from "./unit-details.tsx";
-import { unitLook } from "./unit-words.ts";
+import { courseWords, unitLook } from "./unit-words.ts";
 import "./unit-row.css";
 
 const shownPlaces = 4;
@@ -49,6 +50,7 @@ export function UnitRow({
           <span className="unit-state">
             <StateMark tone={tone} word={word} />
             {unit.reason === "" ? null : <span className="reason">{unit.reason}</span>}
+            <Course unit={unit} />
           </span>
         </Cell>
         <Cell label="Healthy">
@@ -65,6 +67,12 @@ export function UnitRow({
       </tr>
     </>
   );
+}
+
+/** Its rollout, its next time, its last run; nothing for most units. */
+function Course({ unit }: { readonly unit: Unit }) {
+  const words = courseWords(unit, useContext(DaemonTime));
+  return words === "" ? null : <span className="reason">{words}</span>;
 }
 
 /** The machines that the unit is on, each with its addresses. */

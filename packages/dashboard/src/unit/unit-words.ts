@@ -44,6 +44,48 @@ export function isAsDesired({ state }: Pick<Unit, "state">): boolean {
   return ["healthy", "loaded", "inactive", "succeeded"].includes(state);
 }
 
+/**
+ * What goes on with the unit over a longer time, in a line: its rollout, its next time, its last run. Empty for most.
+ * @param now the daemon's time
+ */
+export function courseWords(
+  { rollout, timer, run, wanted }: Pick<Unit, "rollout" | "timer" | "run" | "wanted">,
+  now: number,
+): string {
+  const parts: string[] = [];
+  if (rollout !== null) {
+    const words: Readonly<Record<string, string>> = {
+      running: "rolling out",
+      paused: "rollout paused",
+      reverting: "going back to the version before",
+      reverted: "went back to the version before",
+      aborted: "rollout stopped",
+    };
+    const total = Math.max(wanted, rollout.updated);
+    const count = rollout.state.startsWith("revert") ? "" : `, ${rollout.updated} of ${total} updated`;
+    parts.push(`${words[rollout.state] ?? rollout.state}${count}${because(rollout.reason)}`);
+  }
+  if (timer !== null) {
+    const last = timer.last === 0 ? "" : `, last ${span(now - timer.last)} ago: ${timer.outcome}`;
+    const next = timer.next === 0 ? "does not fire" : `next in ${span(timer.next - now)}`;
+    parts.push(`${next}${because(timer.reason)}${last}`);
+  }
+  if (run !== null) {
+    const ended = run.ended === 0 ? "" : ` ${span(now - run.ended)} ago`;
+    parts.push(`run ${run.number} ${run.state}${ended}${because(run.reason)}`);
+  }
+  return parts.join("; ");
+}
+
+const because = (reason: string): string => (reason === "" ? "" : `: ${reason}`);
+
+function span(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 100) return `${seconds} s`;
+  if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
+}
+
 /** From its placing to each step, in the order in which they came: `image 1.2 s · started 1.4 s`. */
 export function stepWords({ placed, steps }: Pick<Instance, "placed" | "steps">): string {
   if (placed === null) return "";
@@ -54,5 +96,5 @@ export function stepWords({ placed, steps }: Pick<Instance, "placed" | "steps">)
     .join(" · ");
 }
 
-const milliseconds = (ms: number): string =>
+export const milliseconds = (ms: number): string =>
   ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;

@@ -1,5 +1,7 @@
 // What the API sends, as JSON. The command line and the dashboard read exactly this; the store's records
 // stay behind it. Times are Unix milliseconds, sizes bytes, revisions the store's.
+import type { JobRun } from "../model/job.ts";
+import type { RolloutState } from "../model/rollout.ts";
 import type { DesiredState } from "../model/unit.ts";
 import type { healthStates, UnitStatus } from "../model/schedule.ts";
 import type { ErrorBody } from "../base/errors.ts";
@@ -158,6 +160,28 @@ export interface UnitView {
   readonly owner: string;
   readonly created: number;
   readonly changed: number;
+  /** The latest one, unless it is done; `updated` instances have the new file. */
+  readonly rollout: {
+    readonly state: RolloutState;
+    readonly updated: number;
+    readonly reason: string;
+    readonly changed: number;
+  } | null;
+  /** Of a timer of the cluster; 0 for never. */
+  readonly timer: {
+    readonly next: number;
+    readonly last: number;
+    readonly outcome: string;
+    readonly reason: string;
+  } | null;
+  /** The latest run of a unit that runs to its end; of a template and a global unit none is shown here. */
+  readonly run: {
+    readonly number: number;
+    readonly state: JobRun["state"];
+    readonly ended: number;
+    readonly notBefore: number;
+    readonly reason: string;
+  } | null;
 }
 
 /** One run of a unit that runs to its end. Times are Unix milliseconds, null for what has not happened. */

@@ -187,8 +187,9 @@ export class EtcdStore implements StoreClient, AsyncDisposable {
         const settings = { startRevision: from, progressNotify: true, askProgressMs, signal: until };
         const batches = client.watch(selector, settings);
         for await (const batch of batches) {
-          if (batch.revision < from) continue;
-          from = batch.revision + 1;
+          const tellsProgress = askProgressMs !== undefined && batch.events.length === 0;
+          if (batch.revision < from && !tellsProgress) continue;
+          from = Math.max(from, batch.revision + 1);
           yield toBatch(batch);
         }
       } catch (error) {

@@ -119,7 +119,11 @@ export class ClusterProjection {
     for (const [name, unit] of snapshot.units) {
       const instances = byUnit.get(name) ?? [];
       const wanted = facts.wanted(name);
-      this.#units.keep(name, [unit, wanted, ...instances], () => unitView(unit, instances, wanted));
+      const [rollout, timer] = [snapshot.rollouts.get(name), snapshot.timers.get(name)];
+      const job = snapshot.jobs.get(name);
+      const sources = { wanted, rollout, timer, job };
+      const from = [unit, wanted, rollout, timer, job, ...instances];
+      this.#units.keep(name, from, () => unitView(unit, instances, sources));
     }
     return this.#units.finish();
   }

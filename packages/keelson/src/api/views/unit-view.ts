@@ -1,4 +1,6 @@
 // One unit: what is wanted of it, how much of that is there, and its worst trouble.
+import type { Job, TimerRecord } from "../../model/job.ts";
+import type { Rollout } from "../../model/rollout.ts";
 import type { Unit } from "../../model/unit.ts";
 import type { InstanceState, InstanceView, UnitState, UnitView } from "../wire.ts";
 import { isAsDesired } from "./instance-view.ts";
@@ -15,8 +17,20 @@ const gravity: readonly InstanceState[] = [
   "running",
 ];
 
-/** `instances` are the unit's own, without companions; `wanted` how many there should be. */
-export function unitView(unit: Unit, instances: readonly InstanceView[], wanted: number): UnitView {
+export interface UnitSources {
+  /** How many instances there should be. */
+  readonly wanted: number;
+  readonly rollout: Rollout | undefined;
+  readonly timer: TimerRecord | undefined;
+  readonly job: Job | undefined;
+}
+
+/** `instances` are the unit's own, without companions. */
+export function unitView(
+  unit: Unit,
+  instances: readonly InstanceView[],
+  { wanted, rollout, timer, job }: UnitSources,
+): UnitView {
   const ordered = instances.filter(({ desired }) => desired !== "inactive");
   const healthy = ordered.filter(isAsDesired).length;
   const worst = ordered
@@ -40,7 +54,25 @@ export function unitView(unit: Unit, instances: readonly InstanceView[], wanted:
     owner: unit.owner,
     created: unit.created,
     changed: unit.changed,
+    rollout: rollout === undefined || rollout.state === "done" ? null : rolloutOf(rollout),
+    timer: timer === undefined ? null : timerOf(timer),
+    run: runOf(job),
   };
+}
+
+function rolloutOf({ state, updated, reason, changed }: Rollout): NonNullable<UnitView["rollout"]> {
+  return { state, updated: updated.length, reason, changed };
+}
+
+function timerOf({ next, last, outcome, reason }: TimerRecord): NonNullable<UnitView["timer"]> {
+  return { next, last, outcome, reason };
+}
+
+function runOf(job: Job | undefined): UnitView["run"] {
+  const last = job?.runs.at(-1);
+  if (last === undefined) return null;
+  const { number, state, ended, notBefore, reason } = last;
+  return { number, state, ended, notBefore, reason };
 }
 
 function stateOf(
