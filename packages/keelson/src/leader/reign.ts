@@ -68,6 +68,7 @@ export class Reign {
   readonly #garbage: GarbageCollector;
   readonly #abandoned: Abandoned;
   #awaitsReports = false;
+  #unplaced: Plan["unplaced"] = new Map();
   #lastPassMs = 0;
   #garbageAtMs: number;
 
@@ -137,6 +138,7 @@ export class Reign {
       const facts = this.#facts();
       plan = schedule(snapshot, this.#files.placements, facts);
       this.#lastPassMs = clock.now() - started;
+      this.#unplaced = plan.unplaced;
       metrics.passed(this.#lastPassMs, plan.unplaced.size);
       this.#awaitsReports = plan.awaitsReports || decided.awaitsReports;
       if (!decided.hasWritten && !this.#awaitsReports) this.#echo.expect(plan);
@@ -166,7 +168,8 @@ export class Reign {
       const { snapshot } = view;
       const wallMs = clock.wall();
       const newId = (): string => timeOrderedId(wallMs, random);
-      const scene = { snapshot, placements: this.#files.placements, nowMs: clock.now(), wallMs, newId };
+      const placements = this.#files.placements;
+      const scene = { snapshot, placements, nowMs: clock.now(), wallMs, newId, unplaced: this.#unplaced };
       const decision = decider.decide(scene);
       awaitsReports ||= decision.awaitsReports;
       againMs = Math.min(againMs ?? Infinity, decision.againMs ?? Infinity);

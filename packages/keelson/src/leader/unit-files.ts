@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { openRun } from "../model/job.ts";
 import type { Rollout } from "../model/rollout.ts";
+import { isOpen } from "../model/version-of.ts";
 import { machineAndUnit, nameIn, prefixes } from "../model/keys.ts";
 import { PlacementCache } from "../model/placement/cache.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
@@ -119,11 +120,9 @@ function hashesOfRecord(key: string, { rollouts, jobs }: ClusterSnapshot): reado
   return run === undefined ? [] : [run.hash];
 }
 
-const hashesOfRollout = ({ from, to, others = {} }: Rollout): readonly string[] => [
-  from,
-  to,
-  ...Object.values(others),
-];
+/** One that is over asks for no file but the unit's own. */
+const hashesOfRollout = ({ from, to, others = {}, state }: Rollout): readonly string[] =>
+  isOpen(state) ? [from, to, ...Object.values(others)] : [];
 
 /** Files of units, and those that machines still run. */
 function hashesOf(snapshot: ClusterSnapshot): Set<string> {

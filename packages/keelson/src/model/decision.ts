@@ -12,6 +12,8 @@ export interface DeciderScene {
   readonly nowMs: number;
   /** Unix milliseconds. */
   readonly wallMs: number;
+  /** By instance, why the pass before found no machine for it; `final` when only a change helps. */
+  readonly unplaced?: ReadonlyMap<string, { readonly reason: string; readonly final: boolean }>;
   /** A new identity that sorts by time, for operations. */
   readonly newId: () => string;
 }

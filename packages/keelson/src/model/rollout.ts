@@ -34,6 +34,8 @@ export const rolloutCodec = recordCodec(
     batch: z.array(z.string()),
     /** Instances that an earlier rollout, which did not come to its end, gave a third version; all others have `from`. */
     others: z.optional(z.record(z.string(), hash)),
+    /** Instances that no machine took already when their batch began: nobody waits for them. */
+    homeless: z.optional(z.array(z.string())),
     /** Unix milliseconds at which the last batch began. */
     batchSince: z.number(),
     /** Since when all of `updated` are healthy, Unix milliseconds, and a digest of the runs that are. */

@@ -52,7 +52,8 @@ function decideOne(
       ? { ...nothingToDo, operations: [returnOperation(rollout, unit, scene)] }
       : end(rollout, snapshot, wallMs);
   }
-  const sources = { snapshot, places, versions: versionsIn(rollout), isGlobal: rules.global };
+  const { unplaced } = scene;
+  const sources = { snapshot, unplaced, places, versions: versionsIn(rollout), isGlobal: rules.global };
   const members = membersOf(unit, sources);
   const step = nextStep(rollout, { members, rules: rules.update, wallMs });
   switch (step.kind) {

@@ -1,5 +1,6 @@
 // One instance of a unit in a rollout: which version it is to have, and how it is doing with it.
 import type { ClusterSnapshot } from "../model/cluster.ts";
+import type { DeciderScene } from "../model/decision.ts";
 import { instancesOf } from "../model/instances.ts";
 import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
 import type { Unit } from "../model/unit.ts";
@@ -8,9 +9,9 @@ import { rolloutKey, type VersionReader } from "../model/version-of.ts";
 
 /**
  * `underway`: the machine has yet to answer its order, or does not report: it may be running as it was.
- * `down`: it does not run as ordered, and is not on its way to.
+ * `down`: it does not run as ordered, and is not on its way to. `homeless`: it has no machine.
  */
-export type Condition = "healthy" | "starting" | "failed" | "down" | "underway";
+export type Condition = "healthy" | "starting" | "failed" | "down" | "homeless" | "underway";
 
 export interface Member {
   /** As the rollout names it. */
@@ -24,6 +25,8 @@ export interface Member {
   readonly invocation: string;
   /** Unix milliseconds of its machine, since when it is so. */
   readonly since: number;
+  /** Of one without a machine: that none takes it as things stand. */
+  readonly isRefused?: boolean;
 }
 
 export interface Place {
@@ -52,6 +55,7 @@ export function placesOf(
 
 interface MemberSources {
   readonly snapshot: ClusterSnapshot;
+  readonly unplaced: DeciderScene["unplaced"];
   readonly places: ReadonlyMap<string, readonly Place[]>;
   readonly versions: VersionReader;
   readonly isGlobal: boolean;
@@ -59,14 +63,15 @@ interface MemberSources {
 
 /** The instances that are wanted, in the order of their numbers; of a global unit, one for each machine that reports. */
 export function membersOf(unit: Unit, sources: MemberSources): Member[] {
-  const { snapshot, places, versions, isGlobal } = sources;
+  const { places, versions, isGlobal } = sources;
+  const { snapshot } = sources;
   const names = instancesOf(unit, snapshot.units).map(({ name }) => name);
   if (!isGlobal) {
     return names.map((name) => {
       const found = places.get(name) ?? [];
       const taker = found.length > 1 ? found.find(({ entry }) => entry.takesOver !== undefined) : undefined;
       if (taker !== undefined) return handedOver(name, { taker, version: versions(name) }, snapshot);
-      return member({ name, key: name, place: found[0] }, versions(name), snapshot);
+      return member({ name, key: name, place: found[0] }, versions(name), sources);
     });
   }
   const machineName = (id: string): string => snapshot.machines.get(id)?.name ?? id;
@@ -75,11 +80,7 @@ export function membersOf(unit: Unit, sources: MemberSources): Member[] {
       .filter(({ machine }) => snapshot.machines.has(machine))
       .toSorted((a, b) => compareNames(machineName(a.machine), machineName(b.machine)))
       .map((place) =>
-        member(
-          { name, key: rolloutKey(name, place.machine), place },
-          versions(name, place.machine),
-          snapshot,
-        ),
+        member({ name, key: rolloutKey(name, place.machine), place }, versions(name, place.machine), sources),
       ),
   );
 }
@@ -87,7 +88,7 @@ export function membersOf(unit: Unit, sources: MemberSources): Member[] {
 function member(
   { name, key, place }: { readonly name: string; readonly key: string; readonly place: Place | undefined },
   version: string,
-  { machines }: ClusterSnapshot,
+  { snapshot: { machines }, unplaced }: MemberSources,
 ): Member {
   const as = (condition: Condition, trouble: string): Member => ({
     key,
@@ -97,7 +98,11 @@ function member(
     invocation: place?.status?.invocation ?? "",
     since: place?.status?.since ?? 0,
   });
-  if (place === undefined) return as("down", `${name} has no machine`);
+  if (place === undefined) {
+    const refused = unplaced?.get(name);
+    const why = refused?.final === true ? `: ${refused.reason}` : "";
+    return { ...as("homeless", `${name} has no machine${why}`), isRefused: refused?.final === true };
+  }
   const { machine, entry, status } = place;
   const where = machines.get(machine)?.name;
   if (where === undefined) return as("underway", `${name}: its machine does not report`);

@@ -27,6 +27,8 @@ export type Step =
 /** What has failed says why a moment later: its last line is read then. */
 const lastWordsMs = 300;
 
+const soonMs = 500;
+
 export function nextStep(rollout: Rollout, input: StepInput): Step {
   switch (rollout.state) {
     case "running":
@@ -42,10 +44,14 @@ export function nextStep(rollout: Rollout, input: StepInput): Step {
 }
 
 function forward(rollout: Rollout, { members, rules, wallMs }: StepInput): Step {
-  const updated = members.filter(({ version }) => version === rollout.to);
+  const homeless = new Set(rollout.homeless);
+  const updated = members.filter(
+    ({ key, version, condition }) =>
+      version === rollout.to && !(condition === "homeless" && homeless.has(key)),
+  );
   // What had the new version before the first batch, from a rollout that this one follows, proves nothing.
   if (rollout.batch.length === 0) return begin(rollout, updated, { members, rules, wallMs });
-  const failed = updated.find(({ condition }) => condition === "failed");
+  const failed = updated.find(({ condition, isRefused }) => condition === "failed" || isRefused === true);
   if (failed !== undefined) {
     const untilMs = failed.since + lastWordsMs;
     if (failed.since <= wallMs && wallMs < untilMs) return { kind: "wait", untilMs };
@@ -57,7 +63,9 @@ function forward(rollout: Rollout, { members, rules, wallMs }: StepInput): Step 
     if (wallMs >= deadline) return fail(rollout, late(laggard, rules), { rules, wallMs });
     const { healthy, ...rest } = rollout;
     if (healthy !== undefined) return { kind: "write", rollout: { ...rest, changed: wallMs } };
-    return { kind: "wait", untilMs: deadline };
+    // The next look says whether any machine takes it.
+    const soon = laggard.condition === "homeless" ? wallMs + soonMs : deadline;
+    return { kind: "wait", untilMs: Math.min(soon, deadline) };
   }
   const proof = prove(rollout, updated, { rules, wallMs });
   if (proof !== "proven") return proof;
@@ -138,7 +146,9 @@ function backward(rollout: Rollout, { members, rules, wallMs }: StepInput): Step
 }
 
 const countBroken = (members: readonly Member[]): number =>
-  members.filter(({ condition }) => condition === "failed" || condition === "down").length;
+  members.filter(
+    ({ condition }) => condition === "failed" || condition === "down" || condition === "homeless",
+  ).length;
 
 /** What may exist twice is started elsewhere first: the scheduler hands over as many at once as MaxSurge= allows. */
 const batchSize = (members: readonly Member[], rules: UpdateRules): number =>
@@ -162,7 +172,10 @@ function withBatch(rollout: Rollout, batch: readonly Member[], wallMs: number): 
   const { healthy: _, ...rest } = rollout;
   const keys = batch.map(({ key }) => key);
   const updated = [...rollout.updated, ...keys];
-  return { ...rest, updated, batch: keys, batchSince: wallMs, reason: "", changed: wallMs };
+  const left = batch.flatMap(({ key, condition }) => (condition === "homeless" ? [key] : []));
+  const homeless = [...(rollout.homeless ?? []), ...left];
+  const none = homeless.length === 0 ? {} : { homeless };
+  return { ...rest, ...none, updated, batch: keys, batchSince: wallMs, reason: "", changed: wallMs };
 }
 
 function withReturned(rollout: Rollout, batch: readonly Member[], wallMs: number): Rollout {
