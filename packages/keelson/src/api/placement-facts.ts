@@ -85,17 +85,19 @@ function withoutOrder(
   const missing = new Map<string, { readonly unit: string; readonly isHeld: boolean }>();
   const held = heldOrders(snapshot);
   for (const unit of snapshot.units.values()) {
-    if (unit.desired === "inactive" || isPlacedForRuns(unit, placements)) continue;
-    for (const { name } of instancesOf(unit, snapshot.units)) {
-      if (isClusterTimer(name, unit, { snapshot, placements })) continue;
-      if (!orders.has(name)) missing.set(name, { unit: unit.name, isHeld: false });
-      else if (unit.desired === "launched" && held.has(name))
-        missing.set(name, { unit: unit.name, isHeld: true });
+    if (unit.desired === "inactive") continue;
+    const isHeld = (name: string): boolean => unit.desired === "launched" && held.has(name);
+    const open = instancesOf(unit, snapshot.units).filter(({ name }) => !orders.has(name) || isHeld(name));
+    if (open.length === 0 || isPlacedForRuns(unit, placements)) continue;
+    for (const { name } of open) {
+      if (!isClusterTimer(name, unit, { snapshot, placements }))
+        missing.set(name, { unit: unit.name, isHeld: orders.has(name) });
     }
   }
   for (const job of snapshot.jobs.values()) {
-    if (dueRun(job) !== undefined && !orders.has(job.instance))
-      missing.set(job.instance, { unit: job.unit, isHeld: false });
+    const isPlaced = orders.has(job.instance);
+    if (dueRun(job) !== undefined && (!isPlaced || held.has(job.instance)))
+      missing.set(job.instance, { unit: job.unit, isHeld: isPlaced });
   }
   return missing;
 }

@@ -29,8 +29,12 @@ export function jobRulesOf(unit: Unit, placements: PlacementSource): PlacementRu
 /** By the record's name. */
 export function* wantedJobs(snapshot: ClusterSnapshot, placements: PlacementSource): Generator<WantedJob> {
   let machines: readonly Machine[] | undefined;
+  // Most files are no jobs: each is looked at once in a pass, and not for every unit that has it.
+  const others = new Set<string>();
   for (const unit of snapshot.units.values()) {
+    if (others.has(unit.hash)) continue;
     const rules = jobRulesOf(unit, placements);
+    if (rules === undefined) others.add(unit.hash);
     if (rules?.batch === undefined) continue;
     machines ??= effectiveMachines(snapshot);
     yield* jobsOf(unit, rules, { snapshot, machines });

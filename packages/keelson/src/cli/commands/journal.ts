@@ -6,6 +6,7 @@ import { formatMoment, parseDuration } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { mergeLive, mergeOrdered } from "../journal-merge.ts";
 import { JournalSources } from "../journal-sources.ts";
+import { openRunJournal } from "../run-journal.ts";
 import type { PlacedEntry, Reach } from "../journal-sources.ts";
 import { placedInstances, portOf, runOnMachine, serviceOf } from "../machine-access.ts";
 import { formats, journalModes } from "../output.ts";
@@ -15,6 +16,7 @@ interface JournalOptions {
   readonly lines?: string;
   readonly since?: string;
   readonly until?: string;
+  readonly run?: string;
   readonly sudo?: boolean;
   readonly sshPort?: string;
   readonly output?: string;
@@ -30,6 +32,7 @@ export const register: Register = (program, act) => {
     .option("-n, --lines <number>", "the latest entries of each machine (10; all with --since)")
     .option("--since <when>", "3h (ago) or a date: 2026-11-03T14:00")
     .option("--until <when>", "the same")
+    .option("--run <number>", "what this run wrote, of a unit that runs to its end; or `last`")
     .addOption(
       new Option(
         "-o, --output <format>",
@@ -42,6 +45,7 @@ export const register: Register = (program, act) => {
   act<JournalOptions>(command, async (keel, words, options) => {
     const query = queryFor(options, keel.clock.wall());
     const reach = { port: portOf(options), sudo: options.sudo === true };
+    if (options.run !== undefined) return showRun(keel, words, { ...options, reach });
     if (journalModes.has(options.output ?? "")) return plainJournal(keel, words, { ...options, reach });
     const sources = new JournalSources(keel, await keel.daemon(), { words, query, reach });
     const merged: AsyncIterable<PlacedEntry> =
@@ -85,6 +89,26 @@ async function plainJournal(
     );
   }
   return worst;
+}
+
+/** All that one run wrote, unless the number of lines is given. */
+async function showRun(
+  keel: Invocation,
+  words: readonly string[],
+  options: JournalOptions & { readonly reach: Reach },
+): Promise<void> {
+  const { run: which = "last", follow, output = "", reach } = options;
+  if (follow === true || journalModes.has(output)) {
+    throw new KeelError("KEEL-104", "--run goes with neither --follow nor journalctl’s own formats", {
+      hint: "Leave --run out: then the journal of the unit is shown, whatever the run.",
+    });
+  }
+  const query = queryFor({ ...options, lines: options.lines ?? "all" }, keel.clock.wall());
+  const { streams, width } = await openRunJournal(keel, await keel.daemon(), { words, which, query, reach });
+  for await (const entry of mergeOrdered(streams)) {
+    if (keel.signal.aborted) return;
+    keel.output.event("entry", entryDocument(entry), () => entryText(entry, width, keel));
+  }
 }
 
 /** The entries that the options ask for. Throws KEEL-104. */
