@@ -6,18 +6,20 @@ import { isTemplate, templateName } from "./unit-name.ts";
 /** Instances by the names that dependencies use: their own, and their template's for all of a template's. */
 export class NamedInstances {
   readonly #instances: ReadonlyMap<string, Instance>;
-  readonly #byTemplate: ReadonlyMap<string | undefined, readonly Instance[]>;
+  /** Made when it is asked for. */
+  #byTemplate: ReadonlyMap<string | undefined, readonly Instance[]> | undefined;
 
   constructor(instances: ReadonlyMap<string, Instance>) {
     this.#instances = instances;
-    this.#byTemplate = Map.groupBy(instances.values(), ({ name }) => templateName(name));
   }
 
   /** Empty for a name that means none. */
   get(name: string): readonly Instance[] {
     const own = this.#instances.get(name);
     if (own !== undefined) return [own];
-    return isTemplate(name) ? (this.#byTemplate.get(name) ?? []) : [];
+    if (!isTemplate(name)) return [];
+    this.#byTemplate ??= Map.groupBy(this.#instances.values(), (one) => templateName(one.name));
+    return this.#byTemplate.get(name) ?? [];
   }
 }
 
