@@ -14,7 +14,7 @@ import { nameIn, prefixes, root } from "../model/keys.ts";
 import { SnapshotBuilder } from "./snapshot-builder.ts";
 import type { KeyChange } from "./snapshot-builder.ts";
 import { prefixEnd, storeErrorCode } from "./store-client.ts";
-import type { StoreClient, StoredValue, WatchBatch } from "./store-client.ts";
+import type { StoreClient, WatchBatch } from "./store-client.ts";
 
 /** `machines`: only leader/, machines/ and members/, for those who stand by. Both are one range of keys. */
 export type ViewScope = "all" | "machines";
@@ -179,23 +179,29 @@ export class ClusterView implements AsyncDisposable {
   }
 
   async #load(signal: AbortSignal): Promise<void> {
-    const records: StoredValue[] = [];
+    let parts: ReturnType<SnapshotBuilder["startOver"]> | undefined;
     let { key, end } = ranges[this.#options.scope];
     let revision: number | undefined;
     for (;;) {
       const request = { key, end, limit: pageSize, ...(revision === undefined ? {} : { revision }) };
       const page = await this.#client.range(request, { signal, timeoutMs: 10_000 });
       revision ??= page.revision;
-      records.push(...page.values);
+      parts ??= this.#startOver(revision);
+      // Made sense of at once: the bytes of a large cluster need not be held all together.
+      parts.add(page.values);
       const last = page.values.at(-1);
       if (!page.more || last === undefined) break;
       key = `${last.key}\0`;
     }
-    this.#damaged.clear();
-    const snapshot = this.#builder.reset(revision, records);
+    const snapshot = parts.finish();
     this.#synced = true;
     this.#noteGone(snapshot, [...snapshot.members.keys(), ...this.#goneSince.keys()]);
     this.#emit({ snapshot, keys: [], reset: true });
+  }
+
+  #startOver(revision: number): ReturnType<SnapshotBuilder["startOver"]> {
+    this.#damaged.clear();
+    return this.#builder.startOver(revision);
   }
 
   #take({ revision, events }: WatchBatch): void {

@@ -70,15 +70,42 @@ export class SnapshotBuilder {
 
   /** Starts over with exactly these records. */
   reset(revision: number, records: Iterable<KeyChange>): ClusterSnapshot {
-    this.#snapshot = emptyCluster;
-    this.#candidates = new Map();
-    return this.apply(revision, records);
+    const parts = this.startOver(revision);
+    parts.add(records);
+    return parts.finish();
+  }
+
+  /** Starts over: `add` takes records, part by part; the snapshot changes only when `finish` puts them together. */
+  startOver(revision: number): {
+    readonly add: (records: Iterable<KeyChange>) => void;
+    readonly finish: () => ClusterSnapshot;
+  } {
+    const sink = newSink();
+    const former = this.#candidates;
+    let candidates: typeof former = new Map();
+    return {
+      add: (records) => {
+        this.#candidates = candidates;
+        for (const record of records) this.#take(sink, record);
+        candidates = this.#candidates;
+        this.#candidates = former;
+      },
+      finish: () => {
+        this.#snapshot = emptyCluster;
+        this.#candidates = candidates;
+        return this.#merge(revision, sink);
+      },
+    };
   }
 
   /** The snapshot after these changes; those of one key must be in order. */
   apply(revision: number, changes: Iterable<KeyChange>): ClusterSnapshot {
     const sink = newSink();
     for (const change of changes) this.#take(sink, change);
+    return this.#merge(revision, sink);
+  }
+
+  #merge(revision: number, sink: Sink): ClusterSnapshot {
     const before = this.#snapshot;
     this.#snapshot = {
       revision,
