@@ -98,7 +98,8 @@ export class Moves {
     if (unit.rules.global) return this.#leaveLast(wish);
     const leader = leadersOf(unit).find((name) => this.#isLedHere(name, site));
     if (leader !== undefined) return this.#stay(wish, `goes with ${leader}`);
-    if (this.#incumbents.stopping.has(unit.name)) {
+    // Its order still says that it takes over: this very pass says so no more.
+    if (this.#incumbents.stopping.has(unit.name) || entry.takesOver !== undefined) {
       this.awaitsReports = true;
       return this.#stay(wish, "waits until another machine has stopped it");
     }

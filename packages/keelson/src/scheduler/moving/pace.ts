@@ -35,7 +35,7 @@ export class Pace {
       const group = this.#group(unit);
       group.total += 1;
       if (!ready.has(unit.name)) group.down.add(unit.name);
-      if (incumbents.handovers.has(unit.name)) group.surging += 1;
+      if (isTwice(unit.name, incumbents)) group.surging += 1;
     }
     const leaving = [...incumbents.stopping.keys()].filter((name) => wanted.placeables.has(name));
     this.#underWay = leaving.length + incumbents.handovers.size;
@@ -98,5 +98,9 @@ export class Pace {
     return group;
   }
 }
+
+/** Whether it may run on two machines now: it is being handed over, or one of the two has yet to stop it. */
+const isTwice = (name: string, { handovers, stopping, board }: Incumbents): boolean =>
+  handovers.has(name) || (stopping.has(name) && board.machinesOf(name).length > 0);
 
 const groupOf = ({ template, name }: Placeable): string => template ?? name;

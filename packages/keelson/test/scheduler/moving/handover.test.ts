@@ -119,6 +119,14 @@ describe("a handover", () => {
     assert.equal(orderOn(cluster, "m2")?.takesOver, undefined);
   });
 
+  test("the machine that has just taken over is drained, too: it goes on from there", () => {
+    const cluster = begun();
+    cluster.obey("m2").reopen("m1").drain("m2").close("m3").run();
+    for (let round = 0; round < 8; round++) cluster.obey().run();
+    assert.deepEqual(cluster.where("a.service"), ["m1"]);
+    assert.equal(orderOn(cluster, "m1")?.takesOver, undefined);
+  });
+
   test("it is stopped meanwhile: both stop", () => {
     const cluster = begun();
     cluster.obey().desire("a.service", "inactive").run();
@@ -139,6 +147,9 @@ describe("a handover", () => {
     );
     const wanted = cluster.units.get("web@.service")?.hash;
     assert.equal(hashes.find(([unit]) => unit === "web@1.service")?.[1], wanted);
+    assert.deepEqual(cluster.where("web@2.service"), ["m2"], "m1 has yet to stop web@1");
+    cluster.obey().run();
+    cluster.run();
     assert.deepEqual(cluster.where("web@2.service").length, 2);
   });
 
