@@ -74,6 +74,8 @@ export async function resolveWithFiles(
     readonly replace: boolean;
     /** The cluster's unit file, for templates and comparisons. */
     readonly unitFile: (name: string) => Promise<Uint8Array>;
+    /** A path means the cluster's unit of its last part first, as fleetctl had it, and not the file. */
+    readonly pathsAreNames?: boolean;
   },
 ): Promise<ResolvedArguments> {
   const names = allNames(known);
@@ -82,12 +84,16 @@ export async function resolveWithFiles(
   const warnings: string[] = [];
   for (const word of words) {
     const isPath = word.includes("/");
-    const registered = isPath
-      ? undefined
-      : isPattern(word)
-        ? resolveUnits([word], known)
-        : lookUp(word, names);
+    const name = isPath && place.pathsAreNames === true ? basename(word) : word;
     const file = await findFile(resolve(place.cwd, word));
+    // What the cluster could make of its template comes after a file of that name.
+    const among = file === undefined ? lookUp : lookUpKnown;
+    const registered =
+      isPath && place.pathsAreNames !== true
+        ? undefined
+        : isPattern(name)
+          ? resolveUnits([name], known)
+          : among(name, names);
     if (registered !== undefined && !(file && place.replace)) {
       existing.push(...(typeof registered === "string" ? [registered] : registered));
       if (file && typeof registered === "string" && known.units.some((unit) => unit.name === registered)) {
@@ -139,9 +145,14 @@ async function readUnitFile(path: string): Promise<Uint8Array | undefined> {
 }
 
 function lookUp(word: string, names: readonly string[]): string | undefined {
+  return lookUpKnown(word, names) ?? ofTemplate(word, names);
+}
+
+/** A name that the cluster has; not one that it could make of a template. */
+function lookUpKnown(word: string, names: readonly string[]): string | undefined {
   if (names.includes(word)) return word;
   const fitting = names.filter((name) => stemOf(name) === word);
-  if (fitting.length === 0) return ofTemplate(word, names);
+  if (fitting.length === 0) return undefined;
   if (fitting.length === 1) return fitting[0];
   const service = fitting.find((name) => name.endsWith(".service"));
   if (service !== undefined) return service;

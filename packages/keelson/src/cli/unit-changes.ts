@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { SnapshotView } from "../api/wire.ts";
 import { KeelError, exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
+import { templateName } from "../model/unit-name.ts";
 import { desiredStates } from "../model/unit.ts";
 import type { DesiredState } from "../model/unit.ts";
 import type { Intent } from "../model/operation.ts";
@@ -44,11 +45,13 @@ export async function bringTo(
   const client = await keel.daemon();
   const snapshot = await client.snapshot();
   const replicas = options.replicas === undefined ? undefined : parseReplicas(options.replicas);
-  const found = await resolveWithFiles(words, snapshot, {
+  const asked = await resolveWithFiles(words, snapshot, {
     cwd: keel.terminal.cwd,
     replace: options.replace === true,
     unitFile: (name) => client.unitFile(name),
+    pathsAreNames: keel.style === "fleetctl",
   });
+  const found = keel.style === "fleetctl" ? withoutHigher(asked, snapshot, desired) : asked;
   for (const warning of found.warnings) keel.progress.note(`warning: ${warning}`);
   const unitFile = (name: string): Promise<Uint8Array> => client.unitFile(name);
   const replace = options.replace === true;
@@ -61,6 +64,29 @@ export async function bringTo(
   let worst: ExitCode = exitCode.done;
   for (const intent of intents) worst = Math.max(worst, await change(keel, intent, options)) as ExitCode;
   return worst;
+}
+
+/** As fleetctl: `submit --replace` leaves alone what is loaded or started, `load --replace` what is started. */
+function withoutHigher(
+  found: ResolvedArguments,
+  { units }: SnapshotView,
+  desired: DesiredState,
+): ResolvedArguments {
+  const states = new Map(units.map((unit) => [unit.name, unit.desired]));
+  const isHigher = ({ name }: { readonly name: string }): boolean =>
+    desiredStates.indexOf(states.get(name) ?? "inactive") > desiredStates.indexOf(desired);
+  const left = found.files.filter(isHigher);
+  if (left.length === 0) return found;
+  return {
+    files: found.files.filter((file) => !isHigher(file)),
+    existing: [...found.existing, ...left.map(({ name }) => name)],
+    warnings: [
+      ...found.warnings,
+      ...left.map(
+        ({ name }) => `${name} is ${states.get(name)}, and is not replaced: \`start --replace\` does that`,
+      ),
+    ],
+  };
 }
 
 export interface Wish {
@@ -76,7 +102,16 @@ export async function intentsFor(found: ResolvedArguments, wish: Wish): Promise<
   const { snapshot, unitFile, desired, replace, replicas } = wish;
   const files = found.files.map(({ name, bytes }) => fileOf(name, bytes));
   const records = new Map(snapshot.units.map((unit) => [unit.name, unit.desired]));
-  const lower = found.existing.filter((name) => !isAtLeast(records.get(name), desired));
+  const isThere = (name: string): boolean =>
+    records.has(name) || snapshot.instances.some((instance) => instance.name === name);
+  // Handing in an instance of the cluster's template makes a unit of it, as fleetctl did.
+  const fresh = desired === "inactive" ? found.existing.filter((name) => !isThere(name)) : [];
+  for (const name of fresh) files.push(fileOf(name, await unitFile(templateName(name) ?? name)));
+  const others = found.existing.filter((name) => !fresh.includes(name));
+  // A replica is what its template is.
+  const stateOf = (name: string): DesiredState | undefined =>
+    records.get(name) ?? (isThere(name) ? records.get(templateName(name) ?? "") : undefined);
+  const lower = others.filter((name) => !isAtLeast(stateOf(name), desired));
   // One change when all of it can be one: what has a record of its own goes in with its own file.
   const together = files.length > 0 && desired === "launched" && lower.every((name) => records.has(name));
   if (together) for (const name of lower) files.push(fileOf(name, await unitFile(name)));

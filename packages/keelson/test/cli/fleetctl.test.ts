@@ -248,6 +248,31 @@ describe("fleetctl's commands", () => {
     assert.equal(stuck.code, 5, stuck.stderr);
   });
 
+  test("a path is the unit of that name first, and --replace leaves what is higher", async () => {
+    const path = join(folder, "hello.service");
+    await writeFile(path, text.replace("1d", "2d"));
+    const again = await fleetctl("submit", path);
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stderr, /warning: .* differs from the cluster's hello\.service/);
+    const higher = await fleetctl("submit", "--replace", path);
+    assert.equal(higher.code, 0, higher.stderr);
+    assert.match(higher.stderr, /warning: hello\.service is launched, and is not replaced/);
+    assert.equal((await fleetctl("cat", "hello")).stdout, text);
+    await writeFile(path, text);
+  });
+
+  test("submit makes a unit of a template's instance, and leaves a replica alone", async () => {
+    await writeFile(join(folder, "tool@.service"), text);
+    assert.equal((await fleetctl("submit", "tool@.service")).code, 0);
+    const made = await fleetctl("submit", "tool@7.service");
+    assert.equal(made.code, 0, made.stderr);
+    assert.equal((await running.ask({ path: "/v1/units/tool@7.service" })).json.unit.desired, "inactive");
+    assert.equal((await keel("scale", "tool@", "1", "--no-wait")).code, 0);
+    const replica = await fleetctl("submit", "tool@1.service");
+    assert.equal(replica.code, 0, replica.stderr);
+    assert.equal((await running.ask({ path: "/v1/units/tool@1.service" })).status, 404);
+  });
+
   test("verify reads a file as submitting it would", async () => {
     await writeFile(join(folder, "bad.service"), "[Service]\nExecStart=/bin/true\n[X-Fleet]\nMemory=2G\n");
     await writeFile(join(folder, "odd.container"), "[Container]\nImage=x\nImgae=y\n");
