@@ -18,12 +18,17 @@ export interface KeelResult {
 /** Runs `keel` and waits for it; never throws for an exit code. */
 export function keel(
   args: readonly string[],
-  options: { readonly input?: string | Uint8Array; readonly timeoutMs?: number } = {},
+  options: {
+    readonly input?: string | Uint8Array;
+    readonly timeoutMs?: number;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<KeelResult> {
   return new Promise((done, fail) => {
     const started = performance.now();
     const child = spawn(process.execPath, [main, ...args], {
       cwd: root,
+      env: { ...process.env, ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
       timeout: options.timeoutMs ?? 300_000,
     });

@@ -1,8 +1,12 @@
 // client, fleetctl, machines and tunnel of the original's list: the command and the HTTP API.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { spawnSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { LocalCluster } from "../../../packages/keelson/src/local/cluster.ts";
 import { keel } from "../../support/cluster.ts";
-import { machines, type Stage } from "./stage.ts";
+import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
+import { homesOf, machines, sleeper, type Stage } from "./stage.ts";
 
 interface FleetMachine {
   readonly id: string;
@@ -88,5 +92,75 @@ export function clientChecks(stage: Stage): void {
       assert.equal(status, 400, JSON.stringify(operations));
       assert.ok((body as { error: { message: string } }).error.message.length > 0);
     }
+  });
+
+  test("FleetctlWithEnv", async () => {
+    const env = { FLEETCTL_ENDPOINT: `unix://${cluster.socket}` };
+    const { status, stdout } = await keel(["list-machines", "--no-legend"], { env });
+    assert.equal(status, 0);
+    assert.equal(stdout.trim().split("\n").length, machines.length);
+    const nobody = await keel(["list-machines"], { env: { FLEETCTL_ENDPOINT: "unix:///nonexistent.sock" } });
+    assert.notEqual(nobody.status, 0);
+  });
+
+  describe("over ssh", () => sshChecks(stage));
+}
+
+/** Through a machine, with the cluster's key in an agent, as people have theirs. */
+function sshChecks(stage: Stage): void {
+  const { cluster } = stage;
+  const local = new LocalCluster(cluster.name);
+  const env: Record<string, string> = {};
+  let agent: ReturnType<typeof spawnBound> | undefined;
+  let host = "";
+
+  before(async () => {
+    env["SSH_AUTH_SOCK"] = stage.path("agent.sock");
+    agent = spawnBound(["ssh-agent", "-D", "-a", env["SSH_AUTH_SOCK"]], { stdio: "ignore" });
+    const add = (): number | null =>
+      spawnSync("ssh-add", ["-q", local.sshIdentity], { env: { ...process.env, ...env } }).status;
+    for (let tries = 0; add() !== 0; tries++) {
+      assert.ok(tries < 50, "the agent takes the key");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const { machines: all } = await cluster.snapshot();
+    host = all.find(({ name }) => name === "m1")?.address ?? "";
+  });
+  after(() => agent?.kill("SIGTERM"));
+
+  const through = (knownHosts: string, ...args: string[]): ReturnType<typeof keel> =>
+    keel(["--tunnel", host, "--known-hosts-file", knownHosts, ...args], { env });
+
+  /** What a person who has seen the machine before has in the file. */
+  async function knownHosts(): Promise<string> {
+    const { stdout } = spawnSync("ssh-keyscan", ["-T", "5", host], { encoding: "utf8" });
+    assert.match(stdout, /ssh-/);
+    await writeFile(stage.path("known_hosts"), stdout);
+    return stage.path("known_hosts");
+  }
+
+  test("KnownHostsVerification", async () => {
+    const known = await knownHosts();
+    const first = await through(known, "list-machines", "--no-legend");
+    assert.equal(first.status, 0, first.stderr);
+    const other = (await readFile(`${local.sshIdentity}.pub`, "utf8")).split(" ").slice(0, 2).join(" ");
+    await writeFile(known, `${host} ${other}\n`);
+    const refused = await through(known, "list-machines", "--no-legend");
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.stderr, /host key|identification/i);
+    const careless = await through(known, "--strict-host-key-checking=false", "list-machines", "--no-legend");
+    assert.equal(careless.status, 0, careless.stderr);
+  });
+
+  test("TunnelScheduleBatchUnits", async () => {
+    const known = await knownHosts();
+    const names = Array.from({ length: 8 }, (_, number) => `batch-${number}.service`);
+    const paths = await stage.files(Object.fromEntries(names.map((name) => [name, sleeper()])));
+    const started = await through(known, "start", ...paths);
+    assert.equal(started.status, 0, started.stderr);
+    const { snapshot } = await cluster.until("all run", (now) =>
+      names.every((name) => homesOf(now)[name] !== undefined),
+    );
+    assert.equal(new Set(Object.values(homesOf(snapshot))).size, machines.length, "on all machines");
   });
 }
