@@ -272,6 +272,25 @@ describe("units", { skip, timeout: 300_000 }, () => {
     assert.match(lost.stderr, /refers to gone\.volume, which the cluster does not have/);
   });
 
+  test("memory that is not there keeps a unit out, and a more important one gets it; limits nobody holds are named", async () => {
+    const asks = (...lines: string[]): string =>
+      sleeper(`MemoryMax=64M\n[X-Keelson]\nMemoryRequest=60%\n${lines.join("\n")}\n`);
+    await cluster.keel(["start", "-n", "3", ...(await files({ "fill@.service": asks("SpreadOver=zone") }))]);
+    assert.deepEqual(await homes("fill@1.service", "fill@2.service", "fill@3.service"), machines);
+    const late = await cluster.keel(["start", ...(await files({ "late.service": asks() }))], { expect: 1 });
+    assert.match(late.stderr, /no machine fits: m\d has [\d.]+ .iB of [\d.]+ .iB free, it needs/);
+    await start({ "urgent.service": asks("Priority=10", "Preempt=yes") });
+    const { instances, machines: all } = await cluster.snapshot();
+    const { machineName: home, unenforced } = await instance("urgent.service");
+    const stayed = instances.filter(({ unit, machine }) => unit === "fill@.service" && machine !== null);
+    assert.equal(stayed.length, 2, "one of three gave way");
+    assert.ok(stayed.every(({ machineName }) => machineName !== home));
+    const holds = all[0]?.capacity?.unenforced.includes("memory") === false;
+    assert.deepEqual(unenforced, holds ? undefined : ["memory"]);
+    const limit = "cat /sys/fs/cgroup/system.slice/urgent.service/memory.max 2>&1 || true";
+    await shows(home ?? "", limit, holds ? /^67108864$/m : /No such file/);
+  });
+
   test("what fails is shown as failed, with its reason, at once", async () => {
     const cases: Readonly<Record<string, readonly [string, RegExp]>> = {
       "absent.service": ["[Service]\nExecStart=/usr/bin/does-not-exist\n", /exit status 203: .*No such file/],

@@ -1,5 +1,4 @@
 import type { AmountsView, MachineView } from "../../api/wire.ts";
-import { formatBytes } from "../../local/progress.ts";
 import { cpusInWords, memoryInWords } from "../../scheduler/room.ts";
 import { formatAge } from "../duration.ts";
 import { fleetMachineColumns, fleetMachineFields, readFleetMachines } from "../fleet-lists.ts";
@@ -30,7 +29,7 @@ const columns = (now: number): readonly Column<MachineView>[] => [
   { name: "cpus", cell: (machine) => String(machine.capacity?.cpus ?? "") },
   {
     name: "memory",
-    cell: (machine) => (machine.capacity === null ? "" : formatBytes(machine.capacity.memoryBytes)),
+    cell: (machine) => (machine.capacity === null ? "" : memoryInWords(machine.capacity.memoryBytes)),
   },
   { name: "allocatable", cell: (machine) => amountsCell(machine.allocatable) },
   { name: "requested", cell: (machine) => amountsCell(machine.requested) },
