@@ -1,5 +1,6 @@
 // A cluster in memory: the real leader, scheduler, safeguards, registry and agents on simulated machines and a
 // simulated store, on one clock. What happens is written down; what must never happen throws.
+import { foretellers } from "../../packages/keelson/src/api/foretellers.ts";
 import { describeError, KeelError } from "../../packages/keelson/src/base/errors.ts";
 import { type Log, silentLog } from "../../packages/keelson/src/base/log.ts";
 import { type Random, seededRandom, timeOrderedId } from "../../packages/keelson/src/base/random.ts";
@@ -23,6 +24,7 @@ import type { OperationPlan } from "../../packages/keelson/src/safeguards/operat
 import { plan } from "../../packages/keelson/src/safeguards/plan.ts";
 import { planRebalance, type RebalancePlan } from "../../packages/keelson/src/scheduler/moving/rebalance.ts";
 import type { SchedulerFacts } from "../../packages/keelson/src/scheduler/plan.ts";
+import { type Supposition, type WhatIf, whatIf } from "../../packages/keelson/src/scheduler/what-if.ts";
 import { type InstanceReasons, why } from "../../packages/keelson/src/scheduler/why.ts";
 import { type InvariantName, Witness } from "./invariants.ts";
 import { PausableClock } from "./pausable-clock.ts";
@@ -204,6 +206,16 @@ export class SimulatedCluster implements AsyncDisposable {
     }
     await this.#answer(this.#view.waitFor(revision));
     return planned.operation;
+  }
+
+  /** What the API would foretell. */
+  foretell(supposition: Supposition): WhatIf {
+    const options = { placements: this.#placements, facts: this.#facts(), deciders: foretellers };
+    const work = whatIf(this.snapshot, supposition, options);
+    for (;;) {
+      const { done, value } = work.next();
+      if (done === true) return value;
+    }
   }
 
   why(unit: string): InstanceReasons[] {
