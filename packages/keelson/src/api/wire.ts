@@ -348,6 +348,8 @@ export interface WhyView {
   readonly revision: number;
   readonly unit: string;
   readonly instances: readonly InstanceReasons[];
+  /** Instances of the unit that are not among them, for they are too many: ask for one by its name. */
+  readonly leftOut: number;
 }
 
 /** Why a machine is as it is, what it has and what it refuses. */

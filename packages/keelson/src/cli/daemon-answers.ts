@@ -306,6 +306,7 @@ const whyMachine = z.looseObject({
 const why = z.looseObject({
   revision: z.number(),
   unit: text,
+  leftOut: z.number(),
   instances: z.array(
     z.looseObject({
       name: text,

@@ -10,7 +10,8 @@ export function whyText(why: WhyView, paint: Paint): string {
   if (why.instances.length === 0) {
     return `${paint("bold", why.unit)} has no instances: nothing asks for any. \`keel scale ${why.unit} 1\` does.\n`;
   }
-  return why.instances.map((instance) => explainedText(instance, paint)).join("\n");
+  const more = why.leftOut === 0 ? "" : `\n… and ${why.leftOut} more instances: ask for one by its name.\n`;
+  return `${why.instances.map((instance) => explainedText(instance, paint)).join("\n")}${more}`;
 }
 
 function explainedText(instance: Explained, paint: Paint): string {

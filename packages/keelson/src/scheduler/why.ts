@@ -43,7 +43,13 @@ export interface InstanceReasons {
   readonly machines: readonly MachineReason[];
 }
 
-/** One entry for each instance of the unit, or for the one instance of that name. Empty for a name that is not known. */
+/** Machines times instances: so many are explained at once. */
+const mostReasons = 10_000;
+
+/**
+ * One entry for each instance of the unit, or for the one instance of that name. Empty for a name that is not known.
+ * Of a unit with more instances than can be explained at once, those in trouble come first.
+ */
 export function why(
   snapshot: ClusterSnapshot,
   name: string,
@@ -54,8 +60,28 @@ export function why(
   const names = unit ? instancesOf(unit, snapshot.units).map((instance) => instance.name) : [];
   const known = pass.wanted.placeables.has(name) || pass.wanted.problems.has(name);
   const isOrdered = [...snapshot.schedule.values()].some((entries) => entries.get(name)?.companion === false);
-  const asked = names.length === 0 && (known || isOrdered) ? [name] : names;
-  return asked.map((instance) => explain(instance, { snapshot, wallMs: facts.wallMs }, pass));
+  const asked = names.length === 0 && (known || isOrdered) ? [name] : worstFirst(names, snapshot, pass);
+  const most = Math.max(1, Math.floor(mostReasons / Math.max(1, snapshot.members.size)));
+  return asked.slice(0, most).map((instance) => explain(instance, { snapshot, wallMs: facts.wallMs }, pass));
+}
+
+/** Those without a place, then those that are not well, then the rest, each in their order. */
+function worstFirst(names: readonly string[], { statuses, schedule }: ClusterSnapshot, pass: Pass): string[] {
+  if (names.length < 2) return [...names];
+  const unwell = new Set<string>();
+  const placed = new Set<string>();
+  for (const [machine, entries] of schedule) {
+    for (const name of entries.keys()) {
+      placed.add(name);
+      const status = statuses.get(machine)?.get(name);
+      if (status === undefined || status.health !== "healthy" || status.reason !== "") unwell.add(name);
+    }
+  }
+  const rank = (name: string): number =>
+    pass.plan.unplaced.has(name) || !placed.has(name) ? 0 : unwell.has(name) ? 1 : 2;
+  const ranked = names.map((name) => ({ name, rank: rank(name) }));
+  const isEven = ranked.every((one) => one.rank === ranked[0]?.rank);
+  return isEven ? [...names] : ranked.sort((a, b) => a.rank - b.rank).map(({ name }) => name);
 }
 
 function explain(

@@ -232,6 +232,21 @@ describe("reasons", () => {
   });
 });
 
+test("of more instances than can be explained at once those in trouble come first", () => {
+  const cluster = threeMachines();
+  for (let n = 4; n <= 1000; n++) cluster.machine(`m${n}`);
+  settle(cluster.unit("web@.service", "Conflicts=web@*.service", { replicas: 1003 }));
+  const all = why(cluster.snapshot(), "web@.service", {
+    placements: cluster.placements,
+    facts: cluster.facts(),
+  });
+  assert.equal(all.length, 10);
+  assert.deepEqual(
+    all.slice(0, 4).map(({ on }) => on.length),
+    [0, 0, 0, 1],
+  );
+});
+
 describe("why a machine", () => {
   const ask = (cluster: Sketch, name: string, also: Also = {}) =>
     whyMachine({ ...cluster.snapshot(), ...also }, idOf(name), {

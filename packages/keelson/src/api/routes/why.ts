@@ -1,5 +1,6 @@
 // Why a unit is where it is: each machine with its reasons. Why a machine is as it is.
 import { KeelError } from "../../base/errors.ts";
+import { instancesOf } from "../../model/instances.ts";
 import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
@@ -12,7 +13,10 @@ export function whyRoutes(routes: ApiRoutes, context: ApiContext): void {
     return await withCluster(context, async (_snapshot, view) => {
       const { revision, instances } = await context.reader.why(view, name);
       if (instances.length === 0 && !view.snapshot.units.has(name)) throw noSuchUnit(name);
-      const answer: WhyView = { revision, unit: name, instances };
+      const unit = view.snapshot.units.get(name);
+      const total = unit === undefined ? 0 : instancesOf(unit, view.snapshot.units).length;
+      const leftOut = Math.max(0, total - instances.length);
+      const answer: WhyView = { revision, unit: name, instances, leftOut };
       return jsonAnswer(answer);
     });
   });
