@@ -35,7 +35,7 @@ export function endOf({ outcome, state, ending, lastLine, needs, at }: EndEviden
 /** The note of an attempt that the machine itself ended because it lost the store. */
 export function cutShort(run: RunNote | undefined, at: number, reason: string): { readonly run?: RunNote } {
   if (run === undefined || run.ended !== undefined) return {};
-  return { run: { ...run, ended: { at, result: "failed", reason } } };
+  return { run: { ...run, ended: { at, result: "failed", reason, givenUp: true } } };
 }
 
 const hasFailed = ({ active }: UnitState): boolean => active === "failed";

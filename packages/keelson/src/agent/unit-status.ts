@@ -52,8 +52,10 @@ export function composeStatus(input: StatusInput): UnitStatus {
 
 function endedOf({ ended }: RunNote): Pick<UnitStatus, "ended"> {
   if (ended === undefined) return {};
-  const { at, result, status } = ended;
-  return { ended: { at, result, ...(status !== undefined && { status }) } };
+  const { at, result, status, givenUp } = ended;
+  return {
+    ended: { at, result, ...(status !== undefined && { status }), ...(givenUp === true && { givenUp }) },
+  };
 }
 
 function healthOf(input: StatusInput): (typeof healthStates)[number] {

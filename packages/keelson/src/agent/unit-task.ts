@@ -3,7 +3,7 @@
 import { Backoff } from "../base/backoff.ts";
 import type { Timer } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
-import type { JobOutcome, RunNote, UnitState, WrittenUnit } from "../host/host.ts";
+import type { Host, JobOutcome, RunNote, UnitState, WrittenUnit } from "../host/host.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 import { longestPauseMs } from "./health/failure-log.ts";
 import { type Remedy, UnitHealth } from "./health/unit-health.ts";
@@ -293,6 +293,7 @@ export class UnitTask {
     if (outcome?.done === false && (isRunning(state) || state.active === "deactivating")) {
       throw new Error(outcome.reason);
     }
+    if (outcome?.done !== true && (await isShuttingDown(host))) throw new Error("this machine shuts down");
     const ending = await host.startEnding(this.name, run.begun);
     const reference = outcome?.done === false && outcome.stuck === true;
     const needs = reference ? await this.#failedReference(signal) : undefined;
@@ -394,3 +395,6 @@ export class UnitTask {
     return this.#order;
   }
 }
+
+/** What systemd stops then has not failed: it goes on elsewhere. */
+const isShuttingDown = (host: Host): Promise<boolean> => host.isShuttingDown().catch(() => false);

@@ -26,6 +26,7 @@ export function beginRun(job: Job, { id, cause, hash, wallMs }: Beginning): Job 
     attempt: 1,
     failures: 0,
     losses: 0,
+    orders: 0,
     state: "waiting",
     machine: "",
     invocation: "",
@@ -78,6 +79,7 @@ export function follow(
   const { ended } = status;
   if (ended === undefined) return seen;
   const { status: code } = ended;
+  if (ended.givenUp === true) return again(lost(seen, wallMs), 0);
   const outcome = { ...seen, ended: ended.at, ...(code === undefined ? {} : { status: code }) };
   if (ended.result === "succeeded") return { ...outcome, state: "succeeded", reason: "" };
   return failed({ ...outcome, reason: status.reason || "failed" }, batch, wallMs);
@@ -86,20 +88,26 @@ export function follow(
 /** The order is on this machine: for the first time, or because another was lost. */
 function arrive(run: JobRun, { machine, placed }: Carrier): JobRun {
   if (run.state === "running" && run.machine === machine) return run;
-  const isLost = run.state === "running";
-  const losses = run.losses + (isLost ? 1 : 0);
-  const moved: JobRun = {
-    ...run,
-    state: "running",
-    machine,
-    losses,
-    attempt: run.failures + losses + 1,
-    started: placed,
-    invocation: "",
-  };
-  if (losses <= mostLosses) return moved;
+  const before = run.state === "running" ? lost(run, placed) : run;
+  return before.state === "failed"
+    ? before
+    : { ...before, state: "running", machine, started: placed, invocation: "" };
+}
+
+/** Its machine is gone, or gave it up. */
+function lost(run: JobRun, atMs: number): JobRun {
+  const losses = run.losses + 1;
+  const next = { ...run, losses, attempt: run.failures + losses + 1 };
+  if (losses <= mostLosses) return next;
   const reason = `${losses} machines were lost, or gave it up, while it ran there`;
-  return { ...moved, state: "failed", reason, ended: placed };
+  return { ...next, state: "failed", reason, ended: atMs };
+}
+
+/** Another attempt, by an order of its own. */
+function again(run: JobRun, notBefore: number): JobRun {
+  if (run.state === "failed") return run;
+  const { failures, losses, orders } = run;
+  return { ...run, orders: orders + 1, attempt: failures + losses + 1, state: "waiting", notBefore };
 }
 
 /** The run with its next attempt no later than that may be: a leader with a wrong clock may have said when. */
@@ -118,11 +126,5 @@ function failed(run: JobRun, { retries, retryDelayMs }: BatchRules, wallMs: numb
   const failures = run.failures + 1;
   if (failures > retries) return { ...run, failures, state: "failed" };
   const delayMs = delayAfter(failures, retryDelayMs);
-  return {
-    ...run,
-    failures,
-    attempt: failures + run.losses + 1,
-    state: "waiting",
-    notBefore: delayMs === 0 ? 0 : wallMs + delayMs,
-  };
+  return again({ ...run, failures }, delayMs === 0 ? 0 : wallMs + delayMs);
 }

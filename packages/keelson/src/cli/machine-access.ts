@@ -49,7 +49,10 @@ export function placedInstances(words: readonly string[], snapshot: SnapshotView
 }
 
 /** systemd's name of an instance on its machine: the service that podman makes of a Quadlet. */
-export async function serviceOf(instance: InstanceView, client: DaemonClient): Promise<string> {
+export async function serviceOf(
+  instance: Pick<InstanceView, "name" | "unit">,
+  client: DaemonClient,
+): Promise<string> {
   if (/\.(service|socket|timer|path|mount)$/.test(instance.name)) return instance.name;
   const file = await client.unitFile(instance.unit);
   return serviceNameOf(instance.name, UnitFile.parse(file));

@@ -1,12 +1,13 @@
-// What one run of a unit wrote: its last attempt, found by systemd's invocation in the journal of the machine that it
-// was on, also when the unit has been elsewhere since, or nowhere.
+// What one run of a unit wrote: its last attempt, in the journal of the machine that it was on, also when the unit has
+// been elsewhere since, or nowhere. It is found by its time there: the last lines of a process that ends at once lack
+// the invocation, since journald looks the process up too late.
 import { type JournalQuery, readJournal, SystemdError } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import type { JobView, MachineView, RunView } from "../api/wire.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import type { Invocation } from "./invocation.ts";
 import type { PlacedEntry, Reach } from "./journal-sources.ts";
-import { sshSpawner } from "./machine-access.ts";
+import { serviceOf, sshSpawner } from "./machine-access.ts";
 import { resolveUnits } from "./unit-arguments.ts";
 
 export interface RunJournal {
@@ -40,7 +41,7 @@ export async function openRunJournal(
     throw new KeelError("KEEL-104", `--run ${which}: no run`, { hint: "--run 3, or --run last" });
   }
   const found = await findRuns(client, words, which);
-  const streams = found.map((one) => entriesOf(one, { query, reach }, keel));
+  const streams = found.map((one) => entriesOf(one, { query, reach, client }, keel));
   const width = Math.max(...found.map(({ job, machine }) => machine.name.length + job.instance.length + 1));
   return { streams, width };
 }
@@ -63,7 +64,7 @@ async function findRuns(client: DaemonClient, words: readonly string[], which: s
   }
   const found = runs.flatMap(({ job, run }) => {
     const machine = snapshot.machines.find(({ id, state }) => id === run.machine && state === "up");
-    return machine === undefined || run.invocation === "" ? [] : [{ job, run, machine }];
+    return machine === undefined || run.started === null ? [] : [{ job, run, machine }];
   });
   if (found.length > 0) return found;
   const where = runs[0]?.run.machineName;
@@ -81,11 +82,12 @@ async function findRuns(client: DaemonClient, words: readonly string[], which: s
 
 async function* entriesOf(
   { job, run, machine }: Found,
-  { query, reach }: Pick<AskedRun, "query" | "reach">,
+  { query, reach, client }: Pick<AskedRun, "query" | "reach"> & { readonly client: DaemonClient },
   keel: Invocation,
 ): AsyncGenerator<PlacedEntry> {
   const spawn = await sshSpawner(keel, machine, reach);
-  const wanted = { ...query, invocationId: run.invocation };
+  const service = await serviceOf({ name: job.instance, unit: job.unit }, client);
+  const wanted = { ...query, units: [service], ...timesOf(run, query) };
   try {
     for await (const entry of readJournal(wanted, { spawn, signal: keel.signal }))
       yield { ...entry, machine: machine.name, instance: job.instance };
@@ -93,4 +95,14 @@ async function* entriesOf(
     if (!(error instanceof SystemdError) || error.code !== "journal-read") throw error;
     keel.progress.note(`warning: the journal of ${machine.name} cannot be read: ${error.reason}`);
   }
+}
+
+/** systemd tells of the end a moment after it. */
+const afterEndMs = 200;
+
+function timesOf({ started, ended }: RunView, { sinceUsec, untilUsec }: JournalQuery): JournalQuery {
+  const from = Math.floor(started ?? 0) * 1000;
+  const to = ended === null ? undefined : Math.ceil(ended + afterEndMs) * 1000;
+  const until = to === undefined ? untilUsec : Math.min(to, untilUsec ?? Infinity);
+  return { sinceUsec: Math.max(from, sinceUsec ?? 0), ...(until !== undefined && { untilUsec: until }) };
 }

@@ -61,6 +61,8 @@ export interface RunEnd {
   readonly status?: number;
   /** Why it failed, in words; empty for success. */
   readonly reason: string;
+  /** The machine itself stopped it, since it lost the store. */
+  readonly givenUp?: boolean;
 }
 
 /** How a start job ended, as systemd has noted it: it forgets the unit itself when that ended well. */

@@ -20,6 +20,8 @@ const run = z.object({
   failures: z.int(),
   /** Attempts whose machine was lost, or had to give the run up. */
   losses: z.int(),
+  /** Counts the orders that it was given anew: each has an identity of its own. */
+  orders: z.int(),
   state: z.enum(["waiting", "running", "succeeded", "failed"]),
   /** Machine id of the last attempt; empty before the first. */
   machine: z.string(),
@@ -74,7 +76,7 @@ export function dueRun(job: Job | undefined): JobRun | undefined {
 }
 
 /** What an order for the run's present attempt says. A machine begins one only once. */
-export const attemptOf = ({ id, failures }: JobRun): string => `${id}.${failures}`;
+export const attemptOf = ({ id, orders }: JobRun): string => `${id}.${orders}`;
 
 /** The reason of a timer that nobody has started. */
 export const timerStopped = "it is stopped";

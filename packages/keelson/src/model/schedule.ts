@@ -81,7 +81,13 @@ export const statusCodec = recordCodec(
     run: z.optional(z.string()),
     /** Of a unit that ran to its end: how. */
     ended: z.optional(
-      z.object({ at: z.number(), result: z.enum(["succeeded", "failed"]), status: z.optional(z.int()) }),
+      z.object({
+        at: z.number(),
+        result: z.enum(["succeeded", "failed"]),
+        status: z.optional(z.int()),
+        /** The machine itself stopped it, since it lost the store: the unit has not failed. */
+        givenUp: z.optional(z.boolean()),
+      }),
     ),
   }),
 );

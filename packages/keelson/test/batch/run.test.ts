@@ -19,7 +19,8 @@ const blank: Job = {
 const begin = (job: Job, wallMs: number): Job =>
   beginRun(job, { id: `r${wallMs}`, cause: "start a.service", hash, wallMs });
 
-function status(ended?: "succeeded" | "failed", at = 0): UnitStatus {
+function status(how?: "succeeded" | "failed" | "given-up", at = 0): UnitStatus {
+  const ended = how === "given-up" ? "failed" : how;
   return {
     unit: "a.service",
     hash,
@@ -33,13 +34,15 @@ function status(ended?: "succeeded" | "failed", at = 0): UnitStatus {
     reason: ended === "failed" ? "exit status 1" : "",
     addresses: [],
     steps: {},
-    ...(ended !== undefined && { ended: { at, result: ended } }),
+    ...(ended !== undefined && {
+      ended: { at, result: ended, ...(how === "given-up" && { givenUp: true }) },
+    }),
   };
 }
 
 const event = fc.record({
   machine: fc.constantFrom("m1", "m2", "m3"),
-  ended: fc.constantFrom(undefined, undefined, "succeeded" as const, "failed" as const),
+  ended: fc.constantFrom(undefined, undefined, "succeeded" as const, "failed" as const, "given-up" as const),
   hasReport: fc.boolean(),
   ms: fc.integer({ min: 1, max: 100_000 }),
 });
@@ -75,7 +78,7 @@ describe("a run", () => {
           assert.equal(after.id, run.id);
           if (after.state === "succeeded") assert.equal(after.reason, "");
           else if (after.state === "failed") assert.notEqual(after.reason, "");
-          if (after.failures > run.failures && after.state === "waiting") {
+          if (after.orders > run.orders) {
             assert.ok(!begun.has(attemptOf(after)), "an attempt has an identity of its own");
             begun.add(attemptOf(after));
             assert.ok(after.notBefore === 0 || after.notBefore > wallMs);
@@ -85,6 +88,24 @@ describe("a run", () => {
         assert.equal(job.runs.length, 1);
       }),
     );
+  });
+
+  test("a machine that gives it up takes nothing off its retries", () => {
+    const rules = { retries: 0, retryDelayMs: 10_000 };
+    let run = begin(blank, 0).runs[0] as JobRun;
+    for (let losses = 1; losses <= mostLosses + 1; losses++) {
+      const carrier = {
+        machine: "m1",
+        attempt: attemptOf(run),
+        placed: losses,
+        status: status("given-up", losses),
+      };
+      const after = follow(run, carrier, { batch: rules, wallMs: losses });
+      assert.deepEqual([after.losses, after.failures, after.notBefore], [losses, 0, 0]);
+      assert.equal(after.state, losses > mostLosses ? "failed" : "waiting");
+      if (after.state === "waiting") assert.notEqual(attemptOf(after), attemptOf(run));
+      run = after;
+    }
   });
 
   test("waits longer after each failure, up to an hour", () => {

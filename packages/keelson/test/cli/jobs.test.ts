@@ -22,6 +22,7 @@ const runOf = (number: number, changes: Partial<JobRun>): JobRun => ({
   attempt: 1,
   failures: 0,
   losses: 0,
+  orders: 0,
   state: "succeeded",
   machine: machineId(1),
   invocation: "b".repeat(32),

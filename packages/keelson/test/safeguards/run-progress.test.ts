@@ -14,6 +14,7 @@ const run: JobRun = {
   attempt: 1,
   failures: 0,
   losses: 0,
+  orders: 0,
   state: "running",
   machine: "1",
   invocation: "",

@@ -200,6 +200,7 @@ describe("reasons", () => {
       attempt: 2,
       failures: 1,
       losses: 0,
+      orders: 0,
       state: "waiting" as const,
       machine: "",
       invocation: "",
