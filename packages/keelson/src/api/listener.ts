@@ -22,6 +22,10 @@ const headersMs = 10_000;
 const tcpHeaderBytes = 16 << 10;
 /** Two of the store's longest keys, as base64 in a URL, and what else there is. */
 const socketHeaderBytes = 112 << 10;
+/** A connection without a request is closed after this long. */
+const readerIdleMs = 5000;
+/** Go's clients of fleet's API keep theirs, and take one that closes as they ask for a failure. */
+const clientIdleMs = 120_000;
 /** A whole request, its body included: an archive of 4 GiB at 10 MB/s takes 7 minutes. */
 const requestMs = 30 * 60_000;
 
@@ -110,7 +114,7 @@ function httpServer(entrance: Entrance, options: ListenerOptions): Server {
     {
       headersTimeout: headersMs,
       requestTimeout: requestMs,
-      keepAliveTimeout: 5000,
+      keepAliveTimeout: entrance === "tcp" ? readerIdleMs : clientIdleMs,
       maxHeaderSize: entrance === "socket" ? socketHeaderBytes : tcpHeaderBytes,
     },
     (incoming, outgoing) => void listener(incoming, outgoing),
