@@ -247,7 +247,8 @@ function wantedItems(
     const state = waiting?.final ? "failed" : "pending";
     const machine = ordered[0]?.machine;
     const reason = waiting?.reason ?? "waits for the leader";
-    return [{ ...common, machine, state, reason, ms: age(scene) }];
+    const verdict = outsideTurn(own, [instance], scene) ?? { state, reason };
+    return [{ ...common, machine, ...verdict, ms: age(scene) }];
   }
   return ordered.map((place) => {
     const { state, reason } =
