@@ -181,6 +181,23 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     assert.match(refused.stderr, /keel scale web@\.service/);
   });
 
+  test("a unit that fails again and again moves to where it runs", async () => {
+    for (const name of ["m1", "m3"]) await cluster.keel(["ssh", name, "--", "touch", "/run/spoilt"]);
+    const start = '/bin/sh -c "test -e /run/spoilt && exit 1; exec sleep infinity"';
+    const body = `[Service]\nExecStart=${start}\n[X-Keelson]\nMoveAfter=2\n`;
+    await cluster.start({ "restless.service": body });
+    const { snapshot } = await cluster.until(
+      "restless.service is healthy",
+      ({ instances }) =>
+        instances.some(({ name, state }) => name === "restless.service" && state === "healthy"),
+      120_000,
+    );
+    const found = snapshot.instances.find(({ name }) => name === "restless.service");
+    assert.equal(found?.machineName, "m2");
+    assert.match(found?.because ?? "", /^moved from m[13]: it failed there \d+ times|^fewest units/);
+    await cluster.destroy(["restless.service"]);
+  });
+
   test("a machine is removed when its units are elsewhere", async () => {
     const count = new Count();
     await cluster.keel(["machine", "rm", "m3"]);

@@ -110,7 +110,7 @@ export class Newcomers {
       this.#scene.unplaced.set(unit.name, { reason, final: false });
       return;
     }
-    const moved = departure && `moved from ${departure.name}: ${departure.cause}`;
+    const moved = departure ? `moved from ${departure.name}: ${departure.cause}` : this.#movedWords(unit);
     const because = moved === undefined ? outcome.because : `${moved}; ${outcome.because}`;
     this.#give(unit, outcome.site, because);
   }
@@ -202,6 +202,13 @@ export class Newcomers {
     return ledger.touches(machine.id, name) !== "remove";
   }
 
+  /** "moved from m1: it failed there 3 times in 40 s", when a record says so. */
+  #movedWords({ name }: Placeable): string | undefined {
+    const { moves, members } = this.#scene.snapshot;
+    const move = moves.get(name);
+    return move && `moved from ${members.get(move.from)?.name ?? move.from}: ${move.because}`;
+  }
+
   /** The machine that the record of its move names. */
   #planned(unit: Placeable): Found | undefined {
     const move = this.#scene.snapshot.moves.get(unit.name);
@@ -210,8 +217,7 @@ export class Newcomers {
     if (evictionsFrom(site, unit).length > 0 || rejection(unit, site, this.#board) !== undefined) {
       return undefined;
     }
-    const from = this.#scene.snapshot.members.get(move.from)?.name ?? move.from;
-    return { site, because: `moved from ${from}: ${move.because}`, evicts: [] };
+    return { site, because: "as planned", evicts: [] };
   }
 
   /** A machine that has yet to stop the unit may have it back; no other may have it meanwhile. */

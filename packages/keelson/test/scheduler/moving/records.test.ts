@@ -34,6 +34,7 @@ describe("repeated failure", () => {
     step(cluster);
     assert.deepEqual(cluster.where("a.service"), ["m2"]);
     const entry = cluster.schedule.get(idOf("m2"))?.get("a.service");
+    assert.match(entry?.because ?? "", /^moved from m1: it failed there 3 times in 40 s; fewest units/);
     assert.ok((entry?.avoids?.[idOf("m1")] ?? 0) > cluster.wallMs());
     cluster.obey();
     step(cluster);
