@@ -17,6 +17,8 @@ const constraints = [
   "MachineID=m5",
   "AfterUnit=a.service",
   "RequiresUnit=b.service",
+  "MemoryRequest=2500M",
+  "MemoryRequest=3G\nPriority=5\nPreempt=yes",
 ];
 
 /** What stays the same of a unit: one that becomes a singleton while a machine is away may still run there. */
@@ -261,7 +263,7 @@ export class Storm implements AsyncDisposable {
   #file(name: string, version: string): { name: string; body: string } {
     const nature = natures[name] ?? "";
     const constraint = nature === "" ? this.#pick(constraints) : "";
-    const section = constraint.includes("Unit=") ? "X-Keelson" : "X-Fleet";
+    const section = /Unit=|Request=/.test(constraint) ? "X-Keelson" : "X-Fleet";
     const rules = nature.startsWith("[") ? nature : `[${section}]\n${nature}${constraint}`;
     const text = `# version ${version}\n[Service]\nExecStart=/bin/sleep infinity\n${rules}\n[X-Keelson]\n${pace}\n`;
     return fileOf(name, text);
