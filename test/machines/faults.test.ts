@@ -4,9 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Cluster, DoubleWatch, probeUnit, processes, runningProbes, sleep } from "../support/cluster.ts";
 import { whyNoMachines } from "../support/machines.ts";
+import { RandomFaults } from "../support/random-faults.ts";
 
 const cluster = new Cluster(`t${process.pid}-faults`);
 const skip = whyNoMachines();
+/** How long faults come at random, and by which seed. */
+const stormSeconds = Number(process.env["KEELSON_FAULT_SECONDS"] ?? 45);
+const seed = Number(process.env["KEELSON_SEED"] ?? Date.now() % 1_000_000);
 const names = Array.from({ length: 6 }, (_, i) => `probe-${i + 1}.service`);
 
 /** Who runs what: unit → machine and pid, as the host sees it. */
@@ -144,6 +148,32 @@ describe("faults", { skip, timeout: 600_000 }, () => {
     for (const name of victims) await cluster.keel(["machine", "start", name]);
     await cluster.until("the alarm is over", ({ alarms }) => Object.keys(alarms).length === 0, 30_000);
     await allHealthy();
+  });
+
+  test("a machine is frozen and thaws: it stops what others have taken over", async () => {
+    const victim = (await leaderName()) === "m2" ? "m3" : "m2";
+    const faults = new RandomFaults(cluster, [victim], 1);
+    await faults.freeze(victim, 15);
+    await allHealthy();
+    assert.deepEqual(faults.overlaps, [], `in ${faults.samples} samples`);
+    assert.equal(Object.keys(running()).length, names.length);
+    assert.equal(runningProbes(cluster.name).length, names.length);
+  });
+
+  test(`all of it at random, for ${stormSeconds} s`, { timeout: (stormSeconds + 300) * 1000 }, async (t) => {
+    t.diagnostic(`KEELSON_SEED=${seed} KEELSON_FAULT_SECONDS=${stormSeconds} plays this again`);
+    const faults = new RandomFaults(cluster, ["m1", "m2", "m3"], seed);
+    await faults.rage(stormSeconds);
+    const told = `seed ${seed}\n${faults.told.join("\n")}`;
+    await cluster.until("the machines are back", ({ machines, alarms }) => {
+      return machines.every(({ state }) => state === "up") && Object.keys(alarms).length === 0;
+    });
+    await allHealthy();
+    await sleep(3000);
+    const longest = Math.max(0, ...faults.afterThaw);
+    t.diagnostic(`${faults.samples} samples; after a thaw two copies for up to ${longest.toFixed(0)} ms`);
+    assert.deepEqual(faults.overlaps, [], told);
+    assert.equal(runningProbes(cluster.name).length, names.length, told);
   });
 
   test("destroying everything leaves nothing in the store", async () => {
