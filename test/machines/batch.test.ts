@@ -194,10 +194,12 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
       const on = snapshot.instances.find(({ name }) => name === unit)?.machineName ?? "";
       killKeeld(on);
       const run = await ended(unit, 1);
-      assert.deepEqual([run.state, run.attempt, run.machineName, run.reason], ["succeeded", 1, on, ""]);
+      assert.deepEqual([run.state, run.failures, run.reason], ["succeeded", 0, ""]);
+      // Only a host so busy that keeld is not back within a lease moves it: then that is an attempt of its own.
+      if (run.losses === 0) assert.equal(run.machineName, on);
       assert.match(run.invocation, /^[0-9a-f]{32}$/);
       await sleep(1000);
-      assert.deepEqual([await count(unit, "begun"), await count(unit, "survived")], [1, 1], unit);
+      assert.deepEqual([await count(unit, "begun"), await count(unit, "survived")], [run.attempt, 1], unit);
     }
   });
 
@@ -230,8 +232,12 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
   test("nothing is left of what is destroyed", async () => {
     await cluster.keel(["destroy", "--all", "--confirm", cluster.name]);
     await cluster.until("everything gone", ({ instances }) => instances.length === 0, 20_000);
-    assert.deepEqual(await jobs(), []);
-    const { body } = await cluster.api("GET", "/v1/timers");
-    assert.deepEqual((body as TimersView).timers, []);
+    for (let tries = 0; ; tries++) {
+      const { body } = await cluster.api("GET", "/v1/timers");
+      const left = [...(await jobs()), ...(body as TimersView).timers].map(({ name }) => name);
+      if (left.length === 0) break;
+      assert.ok(tries < 50, `${left.join(", ")} is left`);
+      await sleep(200);
+    }
   });
 });

@@ -33,7 +33,7 @@ export function instanceOn(
     unit,
     machine,
     machineName,
-    desired: held === undefined ? (entry?.desired ?? "inactive") : "launched",
+    desired: held === undefined && !hasRun(sources) ? (entry?.desired ?? "inactive") : "launched",
     state,
     load: status?.load ?? "",
     active: status?.active ?? "",
@@ -103,6 +103,10 @@ export function isAsDesired(instance: InstanceView): boolean {
 function outcome(sources: InstanceSources): { readonly state: InstanceState; readonly reason: string } {
   const { entry, status, machineName } = sources;
   if (!sources.isUp) return { state: "unknown", reason: `${machineName} is lost` };
+  if (!entry && status?.ended !== undefined && hasRun(sources)) {
+    const { result } = status.ended;
+    return { state: result, reason: result === "failed" ? status.reason : "" };
+  }
   if (!entry) return { state: "stopped", reason: `being removed from ${machineName}` };
   if (!status) return { state: "placed", reason: `no word from ${machineName} yet` };
   if (status.hash !== entry.hash)
@@ -115,6 +119,10 @@ function outcome(sources: InstanceSources): { readonly state: InstanceState; rea
   const isWanted = ["healthy", "loaded", "running", "succeeded"].includes(state);
   return { state, reason: isWanted ? "" : status.reason || systemdWords(status) };
 }
+
+/** It ran to its end and is on its way out: that is how it is, and stays. */
+const hasRun = ({ entry, status }: Pick<InstanceSources, "entry" | "status">): boolean =>
+  entry === undefined && status?.ended !== undefined && status.ended.givenUp !== true;
 
 function stateOf(entry: ScheduleEntry, status: UnitStatus): InstanceState {
   if (entry.run !== undefined && entry.run === status.run) {
