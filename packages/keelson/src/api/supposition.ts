@@ -101,7 +101,7 @@ export function checkSupposable({ kind }: Intent): void {
 
 export function changing({ operation }: OperationPlan): PreparedSupposition {
   const { changes, records = [], summary } = operation;
-  return { supposition: { changes, records }, words: summary };
+  return { supposition: { changes, records }, words: `you ${summary}` };
 }
 
 /** The placement rules of files that are only supposed, before those of the cluster. */

@@ -11,7 +11,8 @@ export function eventText(event: EventView, paint: Paint): string {
   const time = `${formatMoment(at)}.${String(at % 1000).padStart(3, "0")}`;
   const subject =
     units.length === 0 ? machineName : units.length > 3 ? `${units.length} units` : units.join(", ");
-  const place = units.length === 0 || machineName === "" ? "" : ` on ${machineName}`;
+  const onto = kind === "withdrawn" ? " " : " on ";
+  const place = units.length === 0 || machineName === "" ? "" : `${onto}${machineName}`;
   const because = why === "" ? "" : `: ${why}`;
   const after = afterMs === null ? "" : `  +${formatDuration(afterMs)}`;
   const from =

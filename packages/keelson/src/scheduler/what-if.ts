@@ -176,7 +176,7 @@ function machinesOf({
       name,
       state: state(id),
       before: before.get(id) ?? noLoad,
-      after: after.get(id) ?? noLoad,
+      after: (lost.includes(id) ? undefined : after.get(id)) ?? noLoad,
     }))
     .sort((a, b) => compareNames(a.name, b.name));
 }

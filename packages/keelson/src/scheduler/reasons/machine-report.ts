@@ -45,12 +45,15 @@ function ofOrder({ machineName, entry, status }: PlacedOrder, wallMs: number): R
       text: `${machineName} says${words}${meaning}`,
     });
   if (failures !== undefined && failures.count > 0) {
-    const times = failures.count === 1 ? "once" : `${failures.count} times`;
     const next =
       failures.nextTry === undefined || failures.nextTry <= wallMs
         ? ""
         : `; it is tried again in ${spanWords(failures.nextTry - wallMs)}`;
-    const text = `it failed ${times} on ${machineName} within ${spanWords(failures.last - failures.since)}, last ${spanWords(wallMs - failures.last)} ago${next}`;
+    const last = `${spanWords(wallMs - failures.last)} ago`;
+    const text =
+      failures.count === 1
+        ? `it failed once on ${machineName}, ${last}${next}`
+        : `it failed ${failures.count} times on ${machineName} within ${spanWords(failures.last - failures.since)}, last ${last}${next}`;
     found.push({ topic: failures.count > 1 ? "crash-loop" : "failures", text });
   }
   return found;
