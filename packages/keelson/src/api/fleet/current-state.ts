@@ -21,8 +21,12 @@ export function currentState({ record, entry, status, job }: StateSources): Desi
   if (record.desired !== "launched") return running.has(status.active) ? "launched" : "loaded";
   if (entry?.desired !== "launched") return "loaded";
   const isNewest = entry.restarts >= record.restarts && status.hash === entry.hash;
-  return isNewest && status.restarts >= entry.restarts ? "launched" : "loaded";
+  return isNewest && status.restarts >= entry.restarts && wasStarted(status) ? "launched" : "loaded";
 }
+
+/** What is loaded and was asked to start a moment ago looks the same until its machine has begun. */
+const wasStarted = ({ active, health, steps }: UnitStatus): boolean =>
+  active !== "inactive" || health === "failed" || steps["started"] !== undefined;
 
 /** What runs to its end is launched from its first attempt on, and stays it. */
 function stateOfJob({ runs, restarts }: Job, record: StateSources["record"]): DesiredState {

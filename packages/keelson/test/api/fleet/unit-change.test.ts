@@ -88,7 +88,8 @@ describe("fleet’s current state", () => {
   test("launched when the order was carried out, whatever became of it", () => {
     assert.equal(state("launched", {}, {}), "launched");
     assert.equal(state("launched", {}, { active: "failed", health: "failed" }), "launched");
-    assert.equal(state("launched", {}, { active: "inactive" }), "launched");
+    assert.equal(state("launched", {}, { active: "inactive", steps: { started: 1 } }), "launched");
+    assert.equal(state("launched", {}, { active: "inactive", health: "stopped" }), "loaded", "not begun yet");
     assert.equal(state("launched", { restarts: 1 }, { restarts: 0 }), "loaded");
     assert.equal(state("launched", {}, { hash: "" }), "loaded");
     assert.equal(state("launched", {}, {}, { asked: 1 }), "loaded", "the leader has not ordered the restart");
