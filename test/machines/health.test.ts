@@ -217,6 +217,34 @@ describe("health", { skip, timeout: 300_000 }, () => {
     assert.notEqual((await healthy("web.service")).invocation, running.invocation);
   });
 
+  test("a lost machine: what moves together starts in its order, by podman’s own check too", async () => {
+    const check = "HealthCmd=test -e /dev/shm/ready\nHealthInterval=1s\n";
+    const db = `[Container]\nImage=localhost/hello:latest\nStopTimeout=1\n${check}`;
+    const web = `${sleeper}[X-Fleet]\nMachineOf=db.container\n[X-Keelson]\nRequiresUnit=db.container\n`;
+    const ready = async (): Promise<void> => {
+      await becomes(
+        "db.container",
+        "is starting",
+        ({ active, health }) => active === "active" && health === "starting",
+      );
+      const waiting = await becomes("web.service", "waits", ({ reason }) =>
+        /(^|is lost; )waits for db\.container/.test(reason),
+      );
+      assert.notEqual(waiting.state, "healthy");
+      await cluster.keel(["exec", "db.container", "--", "sh", "-c", "echo > /dev/shm/ready"]);
+    };
+    await cluster.start({ "db.container": db, "web.service": web });
+    await ready();
+    const first = await healthy("web.service");
+    await cluster.keel(["machine", "kill", first.machineName ?? ""]);
+    await becomes("db.container", "has moved", ({ machine }) => machine !== first.machine);
+    await ready();
+    const second = await healthy("web.service");
+    assert.notEqual(second.machine, first.machine);
+    assert.equal((await healthy("db.container")).machine, second.machine);
+    await cluster.keel(["machine", "start", first.machineName ?? ""]);
+  });
+
   test("nobody waits in silence: a circle and an unknown unit are named at once", async () => {
     const after = (unit: string): string => `${sleeper}[X-Keelson]\nAfterUnit=${unit}\n`;
     const files = {

@@ -7,7 +7,7 @@ import { dueRun } from "../model/job.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
 import { unenforcedLimits } from "../model/placement/rules.ts";
 import type { Unit } from "../model/unit.ts";
-import type { SchedulerFacts } from "../scheduler/plan.ts";
+import type { SchedulerFacts, Unplaced } from "../scheduler/plan.ts";
 import { loadsOf, noLoad } from "../scheduler/load.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import type { PlacementFacts } from "./views/cluster-projection.ts";
@@ -40,12 +40,16 @@ export function placementFacts(
   const plan = asks ? schedule(snapshot, placements, facts) : undefined;
   const unplaced = plan?.unplaced ?? new Map<string, never>();
   const waiting = new Map<string, WaitingInstance>();
+  // A machine that is lost may come back.
+  const isFinal = (name: string, why: Unplaced | undefined): boolean =>
+    why?.final === true && !lost.has(name);
+  const lost = lostOrders(snapshot);
   for (const [name, { unit, isHeld }] of missing) {
     const why = unplaced.get(name);
     if (isHeld && why === undefined) continue;
     const isEverywhere = isGlobal(snapshot, placements, unit);
     if (why || !isEverywhere)
-      waiting.set(name, { unit, reason: why?.reason ?? "", final: why?.final ?? false, isHeld });
+      waiting.set(name, { unit, reason: why?.reason ?? "", final: isFinal(name, why), isHeld });
   }
   const loads = loadsOf(snapshot, placements);
   return {
@@ -84,10 +88,15 @@ function withoutOrder(
 ): ReadonlyMap<string, { readonly unit: string; readonly isHeld: boolean }> {
   const missing = new Map<string, { readonly unit: string; readonly isHeld: boolean }>();
   const held = heldOrders(snapshot);
+  const lost = lostOrders(snapshot);
   for (const unit of snapshot.units.values()) {
     if (unit.desired === "inactive") continue;
     const isHeld = (name: string): boolean => unit.desired === "launched" && held.has(name);
-    const open = instancesOf(unit, snapshot.units).filter(({ name }) => !orders.has(name) || isHeld(name));
+    const isStranded = (name: string): boolean =>
+      lost.has(name) && !isGlobal(snapshot, placements, unit.name);
+    const open = instancesOf(unit, snapshot.units).filter(
+      ({ name }) => !orders.has(name) || isHeld(name) || isStranded(name),
+    );
     if (open.length === 0 || isPlacedForRuns(unit, placements)) continue;
     for (const { name } of open) {
       if (!isClusterTimer(name, unit, { snapshot, placements }))
@@ -134,6 +143,16 @@ function heldOrders(snapshot: ClusterSnapshot): ReadonlySet<string> {
       if (!companion && desired === "loaded") held.add(name);
   }
   return held;
+}
+
+/** Instances that have an order on a machine that does not report. */
+function lostOrders({ schedule, machines }: ClusterSnapshot): ReadonlySet<string> {
+  const lost = new Set<string>();
+  for (const [machine, entries] of schedule) {
+    if (machines.has(machine)) continue;
+    for (const [name, { companion }] of entries) if (!companion) lost.add(name);
+  }
+  return lost;
 }
 
 /** Orders by instance, companions left out. */

@@ -83,7 +83,7 @@ describe("views of the cluster", () => {
     const before = await running.ask({ path: "/v1/snapshot" });
     const a = before.json.instances.find(({ name }: { name: string }) => name === "a.service");
     assert.equal(a.state, "unknown");
-    assert.equal(a.reason, "m2 is lost");
+    assert.equal(a.reason, "m2 is lost; the leader has not watched the machines for a whole lease yet");
     running.store.txn({ compare: [], write: [{ delete: `/keelson/schedule/${machineId(1)}/b.service` }] });
     await running.operate(
       { kind: "set-desired", units: { names: ["b.service"] }, desired: "inactive" },

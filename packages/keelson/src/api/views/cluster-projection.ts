@@ -72,7 +72,8 @@ export class ClusterProjection {
     for (const sources of placed(snapshot)) {
       const { name, unit, machine, machineName, isUp, entry, status } = sources;
       const waiting = facts.waiting.get(name);
-      const held = waiting?.isHeld === true && entry?.desired === "loaded" ? waiting.reason : undefined;
+      const isHeld = waiting?.isHeld === true && (entry?.desired === "loaded" || !isUp);
+      const held = isHeld ? waiting.reason : undefined;
       const unenforced = facts.unenforced(name, machine);
       const from = [unit, machineName, isUp, entry, status, held, unenforced.join()];
       this.#instances.keep(`${machine}/${name}`, from, () => instanceOn(sources, { held, unenforced }));

@@ -19,14 +19,13 @@ export interface InstanceSources {
   readonly status: UnitStatus | undefined;
 }
 
-/** An instance that has an order, or that still shows on a machine without one. `held`: why it may not start there yet. */
+/** An instance that has an order, or that still shows on a machine without one. `held`: why it may not start there yet, or not move. */
 export function instanceOn(
   sources: InstanceSources,
   { held, unenforced }: { readonly held: string | undefined; readonly unenforced: readonly string[] },
 ): InstanceView {
   const { name, unit, machine, machineName, entry, status } = sources;
-  const { state, reason } =
-    held === undefined ? outcome(sources) : ({ state: "waiting", reason: held } as const);
+  const { state, reason } = held === undefined ? outcome(sources) : heldBack(sources, held);
   return {
     key: `${machine}/${name}`,
     name,
@@ -52,6 +51,13 @@ export function instanceOn(
     companion: entry?.companion ?? false,
     ...(unenforced.length === 0 ? {} : { unenforced }),
   };
+}
+
+function heldBack({ isUp, machineName }: InstanceSources, held: string): ReturnType<typeof outcome> {
+  if (isUp) return { state: "waiting", reason: held };
+  const known = `${machineName} does not report; `;
+  const why = held.startsWith(known) ? held.slice(known.length) : held;
+  return { state: "unknown", reason: `${machineName} is lost; ${why}` };
 }
 
 /** An instance that should run and has no machine. */
