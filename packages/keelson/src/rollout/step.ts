@@ -25,7 +25,7 @@ export type Step =
   | { readonly kind: "wait"; readonly untilMs: number | undefined };
 
 /** What has failed says why a moment later: its last line is read then. */
-const lastWordsMs = 300;
+const lastWordsMs = 500;
 
 const soonMs = 500;
 
