@@ -68,13 +68,18 @@ export function adding(
     memoryBytes: memoryBytes ?? least((it) => it.capacity.memoryBytes),
     cpus: cpus ?? least((it) => it.capacity.cpus),
   };
+  // What its system needs is taken to be what the first one's needs.
+  const own = first.allocatable ?? first.capacity;
+  const kept = first.capacity.memoryBytes - own.memoryBytes;
+  const memory = Math.floor(Math.max(capacity.memoryBytes / 2, capacity.memoryBytes - kept));
+  const allocatable = { cpus: capacity.cpus, memoryBytes: Math.min(memory, capacity.memoryBytes) };
   const taken = new Set([...snapshot.members.values()].map((member) => member.name));
   const added = Array.from({ length: count }, (_, index): Machine => {
     let name = `new-${index + 1}`;
     while (taken.has(name)) name = `${name}-new`;
     // Behind all others, so that nothing is placed there for the sake of its identity alone.
     const id = `ffff${createHash("sha256").update(name).digest("hex").slice(0, 28)}`;
-    return { ...first, id, bootId: id, name, address: "0.0.0.0", metadata, capacity };
+    return { ...first, id, bootId: id, name, address: "0.0.0.0", metadata, capacity, allocatable };
   });
   const what = count === 1 ? "a machine is" : `${count} machines are`;
   return { supposition: { added }, words: `${what} added` };

@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { errorCatalogue } from "../../src/base/error-catalogue.ts";
+import { adding } from "../../src/api/supposition.ts";
+import { emptyCluster } from "../../src/model/cluster.ts";
+import { machineRecord } from "../registry/records.ts";
 import { file, fill, runApi } from "./running-api.ts";
 import type { Answer, RunningApi } from "./running-api.ts";
 
@@ -57,6 +60,16 @@ describe("POST /v1/what-if", () => {
     assert.equal(json.supposed, "2 machines are added");
     assert.deepEqual(json.machines.filter(({ state }: any) => state === "added").length, 2);
     assert.deepEqual([json.moves, json.fits, json.settled], [[], true, true]);
+  });
+
+  test("a machine that is added has its own room for units, not that of the machine it is modelled after", () => {
+    const first = machineRecord(1, { allocatable: { cpus: 2, memoryBytes: 3 * 2 ** 28 } });
+    const snapshot = { ...emptyCluster, machines: new Map([[first.id, first]]) };
+    const rooms = [2 ** 32, 2 ** 28].map((memoryBytes) => {
+      const { supposition } = adding({ metadata: {}, count: 1, memoryBytes }, snapshot);
+      return supposition.added?.[0]?.allocatable?.memoryBytes;
+    });
+    assert.deepEqual(rooms, [2 ** 32 - 2 ** 28, 2 ** 27]);
   });
 
   test("garbage is refused with its place", async () => {
