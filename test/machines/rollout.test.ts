@@ -203,10 +203,7 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
     await update("db@.service", service(1, "Replicas=3\n"));
     await using watch = new Watch(() => copies("db@").length);
     const { stderr } = await update("db@.service", broken(), 6);
-    assert.match(
-      stderr,
-      /went back from version 2 to version 1: db@1\.service failed on m\d: exit status 3/,
-    );
+    assert.match(stderr, /went back from version 2 to version 1: db@1\.service failed on m\d: exit status 3/);
     assert.deepEqual(running("db@"), new Map([[1, 3]]));
     const paused = await update("db@.service", broken("UpdateOnFailure=pause\n"), 6);
     assert.match(
