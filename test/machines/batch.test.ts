@@ -199,7 +199,9 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
       if (run.losses === 0) assert.equal(run.machineName, on);
       assert.match(run.invocation, /^[0-9a-f]{32}$/);
       await sleep(1000);
-      assert.deepEqual([await count(unit, "begun"), await count(unit, "survived")], [run.attempt, 1], unit);
+      const survived = await count(unit, "survived");
+      assert.equal(await count(unit, "begun"), run.attempt, unit);
+      assert.ok(survived >= 1 && survived <= run.attempt, `${unit} came to its end ${survived} times`);
     }
   });
 
