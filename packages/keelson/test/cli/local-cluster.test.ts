@@ -32,6 +32,7 @@ describe("configurations of a local cluster", () => {
       name: "m2",
       address: "10.205.7.12",
       hostAddress: "10.205.7.1",
+      memoryBytes: 8 << 20,
     });
     for (const configuration of [host, machine]) {
       assert.deepEqual(parseConfiguration(JSON.stringify(configuration), "test"), configuration);

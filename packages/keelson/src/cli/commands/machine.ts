@@ -143,7 +143,8 @@ function registerAdd(command: Parameters<Register>[0], act: Parameters<Register>
       const taken = (await provider.list()).map(({ name }) => name);
       const names = words.length === 0 ? [nextMachineName(taken)] : words;
       const client = await keel.daemon();
-      for (const name of names) await createMachine(cluster, provider, { name, client });
+      const count = taken.length + names.length;
+      for (const name of names) await createMachine(cluster, provider, { name, client, count });
       await Promise.all(names.map((name) => bootMachine(keel, provider, name)));
       return names;
     });

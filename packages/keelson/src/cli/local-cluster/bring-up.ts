@@ -116,7 +116,7 @@ async function bringUpMachines(
   const there = await provider.list();
   const missing = machineNames(count).filter((name) => !there.some((machine) => machine.name === name));
   const client = await keel.daemon();
-  for (const name of missing) await createMachine(cluster, provider, { name, client });
+  for (const name of missing) await createMachine(cluster, provider, { name, client, count });
   const stopped = there.filter((machine) => machine.state === "stopped").map(({ name }) => name);
   await allSettled([...missing, ...stopped].map((name) => bootMachine(keel, provider, name)));
   const hindered = there.filter(isHindered);

@@ -51,12 +51,16 @@ export function hostConfiguration(place: HostPlace): Configuration {
   };
 }
 
-/** The configuration of a machine, which it gets as a credential. */
+/**
+ * The configuration of a machine, which it gets as a credential. `memoryBytes`: what the machine may promise to
+ * units, since each of them sees all of the host's memory.
+ */
 export function machineConfiguration(machine: {
   readonly cluster: string;
   readonly name: string;
   readonly address: string;
   readonly hostAddress: string;
+  readonly memoryBytes: number;
 }): Configuration {
   return {
     ...shared,
@@ -65,6 +69,7 @@ export function machineConfiguration(machine: {
     roles: ["agent", "leader", "api"],
     address: machine.address,
     metadata: { zone: zoneOf(machine.name) },
+    capacity: { memoryBytes: machine.memoryBytes },
     store: { endpoints: [storeEndpoint(machine.hostAddress)] },
     api: { socket: "/run/keelson/api.sock", listen: [{ host: machine.address, port: apiPort }] },
     stateDir: "/var/lib/keelson",

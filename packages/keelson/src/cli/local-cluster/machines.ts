@@ -1,4 +1,5 @@
 // Machines of a local cluster: made with the configuration that their keeld finds, and waited for.
+import { totalmem } from "node:os";
 import { KeelError } from "../../base/errors.ts";
 import type { MachineView } from "../../api/wire.ts";
 import type { LocalCluster } from "../../local/cluster.ts";
@@ -7,17 +8,24 @@ import type { DaemonClient } from "../daemon-client.ts";
 import type { Step } from "../progress.ts";
 import { machineConfiguration } from "./configurations.ts";
 
-/** Makes a machine of the cluster. It does not run yet. */
+/** Makes a machine of the cluster, one of `count` that share the host's memory. It does not run yet. */
 export async function createMachine(
   cluster: LocalCluster,
   provider: MachineProvider,
-  { name, client }: { readonly name: string; readonly client: DaemonClient },
+  { name, client, count }: { readonly name: string; readonly client: DaemonClient; readonly count: number },
 ): Promise<void> {
+  const memoryBytes = Math.floor(totalmem() / count);
   const hostAddress = await cluster.hostAddress();
   await provider.create({
     name,
     async credentials({ address, machineId }) {
-      const configuration = machineConfiguration({ cluster: cluster.name, name, address, hostAddress });
+      const configuration = machineConfiguration({
+        cluster: cluster.name,
+        name,
+        address,
+        hostAddress,
+        memoryBytes,
+      });
       const store = await storeCredentials(client, machineId);
       return {
         "keelson.config": JSON.stringify(configuration),
