@@ -194,7 +194,10 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     const { snapshot } = await cluster.until(
       "restless.service is healthy",
       ({ instances }) =>
-        instances.some(({ name, state }) => name === "restless.service" && state === "healthy"),
+        instances.some(
+          ({ name, state, machineName }) =>
+            name === "restless.service" && state === "healthy" && machineName === "m2",
+        ),
       120_000,
     );
     const found = snapshot.instances.find(({ name }) => name === "restless.service");
