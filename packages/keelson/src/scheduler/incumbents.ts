@@ -308,7 +308,10 @@ export class Incumbents {
         ...(failedHandover === undefined ? {} : { failedHandover }),
       });
       const renewed = isOutdated(entry, hash) ? withoutLesson(order, entry.failedHandover) : order;
-      ledger.put(machine, isKept ? { ...entry, ...lesson } : { ...renewed, placed, ...lesson });
+      ledger.put(
+        machine,
+        isKept ? { ...entry, ...lesson, fence: facts.fence } : { ...renewed, placed, ...lesson },
+      );
     }
   }
 
