@@ -34,6 +34,8 @@ export const clusterName = "demo";
 const tickMs = 50;
 /** A machine that thaws has so long to find out what it missed. */
 const thawGraceMs = 1500;
+/** A restart for what a check has found may be under way for so long after the unit is well. */
+const restartMs = 3000;
 
 /** What ordinary services take. A unit that runs to its end takes what it sleeps, and fails as often as it says. */
 function behaviourOf(body: string, times: number): Behaviour {
@@ -67,6 +69,7 @@ export class SimulatedCluster implements AsyncDisposable {
   readonly #ids = seededRandom(1);
   readonly #thawedAt = new Map<string, number>();
   readonly #ailments = new Map<string, string>();
+  readonly #wellSince = new Map<string, number>();
   readonly #violations: string[] = [];
   readonly #witness: Witness;
   readonly #turbulence: Random | undefined;
@@ -89,7 +92,10 @@ export class SimulatedCluster implements AsyncDisposable {
       machines: this.machines,
       now: () => this.clock.now(),
       mayRunTwice: (unit) => this.#mayRunTwice(unit),
-      isAilingNow: (unit) => this.#ailments.has(unit),
+      isAilingNow: (unit) => {
+        const wellSince = this.#wellSince.get(unit) ?? -Infinity;
+        return this.#ailments.has(unit) || this.clock.now() - wellSince < restartMs;
+      },
       violated: (invariant, text) => this.violated(invariant, text),
     });
     this.store.observe((events) => this.#witness.committed(events));
@@ -186,8 +192,9 @@ export class SimulatedCluster implements AsyncDisposable {
 
   /** What its checks find from now on; `undefined`: it is well. */
   ail(unit: string, finding: string | undefined): void {
-    if (finding === undefined) this.#ailments.delete(unit);
-    else this.#ailments.set(unit, finding);
+    if (finding === undefined && this.#ailments.delete(unit)) this.#wellSince.set(unit, this.clock.now());
+    if (finding === undefined) return;
+    this.#ailments.set(unit, finding);
   }
 
   /** Asks for a change as the API does. The operation; throws the guard's refusal. */
