@@ -178,7 +178,7 @@ export class Sketch {
       sub: isUp ? "running" : "dead",
       invocation: isUp ? `${restarts}`.padStart(32, "a") : "",
       health: isUp ? "healthy" : "stopped",
-      since: this.wallMs(),
+      since: this.wallMs() - 1000,
       restarts,
       reason: "",
       addresses: [],

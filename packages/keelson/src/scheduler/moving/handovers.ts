@@ -45,12 +45,21 @@ export function verdictOn(
   const status = statuses.get(to)?.get(entry.unit);
   const until = entry.placed + update.timeoutMs;
   if (status?.hash === entry.hash && status.restarts >= entry.restarts) {
-    if (isReady(status)) return { is: "ready" };
+    const steadyAt = steadyFrom(status, wallMs);
+    if (isReady(status) && steadyAt <= wallMs) return { is: "ready" };
+    if (isReady(status)) return { is: "waiting", until: steadyAt };
     if (hasFailed(status)) return { is: "failed", why: `it failed: ${status.reason || status.sub}` };
   }
   if (wallMs < until) return { is: "waiting", until };
   return { is: "failed", why: `it was not healthy within ${Math.round(update.timeoutMs / 1000)} s` };
 }
+
+/** What has just started may end at once: systemd counts it as active meanwhile. */
+const steadyMs = 1000;
+
+/** A machine whose clock is ahead is taken at its word. */
+const steadyFrom = ({ since }: UnitStatus, wallMs: number): number =>
+  since > wallMs ? wallMs : since + steadyMs;
 
 /** It runs as ordered, and well as far as is known; or has run to its end and ended well. */
 export const isReady = ({ active, health, steps }: UnitStatus): boolean =>

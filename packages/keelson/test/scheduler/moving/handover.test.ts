@@ -48,6 +48,15 @@ describe("a handover", () => {
     assert.deepEqual(cluster.where("a.service"), ["m1", "m2"]);
   });
 
+  test("one that has only just started may end at once: it is not taken for healthy yet", () => {
+    const cluster = begun();
+    report(cluster, "m2", { since: cluster.wallMs() });
+    assert.equal(cluster.run().againMs, cluster.nowMs + 1000);
+    assert.deepEqual(cluster.where("a.service"), ["m1", "m2"]);
+    cluster.run(1000);
+    assert.deepEqual(cluster.where("a.service"), ["m2"]);
+  });
+
   test("the new one failed: it goes, the old one stays and knows why, and another machine is tried", () => {
     const cluster = begun();
     report(cluster, "m2", { active: "failed", health: "failed", reason: "exit status 1" });
