@@ -46,7 +46,7 @@ const fenceMs = leaseSeconds * 1000 - 1500;
 const doubtedShare = 0.4;
 /** A little less than the minute that the leader takes, for it hears of the machines a little later or earlier. */
 const surelyTogetherMs = 50_000;
-/** What vanished so short a time ago may not have been heard of by the leader when it decided. */
+/** What vanished so short a time ago may not have been heard of by the leader when it decided; on a slow way longer. */
 const hearsayMs = 600;
 /** So long an agent may take over one step of an order. */
 const halfDoneMs = 2000;
@@ -204,11 +204,13 @@ export class Witness {
       this.#sees.violated("no-move-for-a-blink", `${unit} leaves ${name}, which had no trouble`);
     }
     const since = this.#vanished.get(machine) ?? now;
+    const slowest = Math.max(...[...this.#sees.machines.values()].map(({ slowMs }) => slowMs));
+    const heardBy = now - hearsayMs - 6 * slowest;
     const together = [...this.#vanished].filter(
       ([id, at]) =>
         this.#members.has(id) &&
         (this.#orders.get(id)?.size ?? 0) > 0 &&
-        at <= Math.min(since + surelyTogetherMs, now - hearsayMs) &&
+        at <= Math.min(since + surelyTogetherMs, heardBy) &&
         at >= since - surelyTogetherMs,
     );
     const first = Math.min(...together.map(([, at]) => at));
