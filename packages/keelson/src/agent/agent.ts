@@ -138,25 +138,27 @@ export class Agent implements AsyncDisposable {
       ...this.#options,
       machine: session.machine,
       signal: this.#lifetime.signal,
-      onOrders: (orders) => this.#take(orders),
+      onOrders: (orders, unreadable) => this.#take(orders, unreadable),
     });
     this.#lifetime.own(this.#orders);
     this.#refreshOrders();
   }
 
-  #take(orders: ReadonlyMap<string, ScheduleEntry>): void {
+  #take(orders: ReadonlyMap<string, ScheduleEntry>, unreadable: ReadonlySet<string>): void {
     const isFirst = this.#latest === undefined;
     this.#latest = orders;
     const names = new Set([
       ...orders.keys(),
       ...this.#tasks.keys(),
-      ...(isFirst ? this.#written.keys() : []),
+      // Those whose order could not be read until now were left as they were found.
+      ...this.#written.keys(),
     ]);
-    for (const name of names) this.#task(name).setOrder(orders.get(name));
-    if (!isFirst) return;
-    this.#options.session.retainOnly(names);
-    this.#surroundings.memory.retain(names);
-    this.#written = new Map();
+    for (const name of names) if (!unreadable.has(name)) this.#task(name).setOrder(orders.get(name));
+    if (isFirst) {
+      this.#options.session.retainOnly(names);
+      this.#surroundings.memory.retain(names);
+    }
+    this.#written = new Map([...this.#written].filter(([name]) => unreadable.has(name)));
   }
 
   #task(name: string): UnitTask {

@@ -9,6 +9,7 @@ import { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
+import type { Decider } from "../model/decision.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import { ClusterView } from "../registry/cluster-view.ts";
 import { campaign, type Leadership } from "../registry/leadership.ts";
@@ -36,6 +37,8 @@ export interface LeaderOptions {
   readonly metrics: Metrics;
   /** What else is to be done while this machine leads; to end when the leadership is over. */
   readonly duty?: (leadership: Leadership) => Promise<void>;
+  /** Asked before the scheduler; all that there are unless given. */
+  readonly deciders?: readonly Decider[];
   readonly signal?: AbortSignal;
 }
 

@@ -6,7 +6,7 @@ import { describeError, KeelError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { timeOrderedId, type Random } from "../base/random.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { Decision } from "../model/decision.ts";
+import type { Decider, DeciderScene, Decision } from "../model/decision.ts";
 import { keys, machineAndUnit, nameIn, prefixes } from "../model/keys.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { ClusterView, ViewChange } from "../registry/cluster-view.ts";
@@ -25,7 +25,9 @@ import {
 } from "../scheduler/plan.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import { Abandoned } from "./abandoned.ts";
-import { deciders } from "./deciders.ts";
+import { cautious, damagedAlarm, damageInWords, withheld } from "./caution.ts";
+import { Council, type Decided, deciderAlarm } from "./council.ts";
+import { deciders as allDeciders } from "./deciders.ts";
 import { Echo } from "./echo.ts";
 import { Impulse } from "./impulse.ts";
 import type { LeaderMetrics } from "./leader-metrics.ts";
@@ -44,6 +46,8 @@ export interface ReignOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: LeaderMetrics;
+  /** Asked before the scheduler, in this order; all that there are unless given. */
+  readonly deciders?: readonly Decider[];
 }
 
 /** Changes come in swarms: so long is waited for the rest of one. */
@@ -52,13 +56,12 @@ const garbageMs = 60_000;
 /** After orders for newcomers alone there is nothing more to be done, as a rule: that is looked at a little later. */
 const echoMs = 1000;
 const seenWithinMs = 5000;
-const ownAlarms = [massFailureAlarm, overfullAlarm];
+/** The scheduler failed: nothing is placed until it does not any more. */
+const schedulerAlarm = "scheduler";
+/** After that it is asked again. */
+const schedulerAgainMs = 10_000;
 /** Keys whose change alone calls for no pass. */
 const bystanders = [prefixes.operations, prefixes.images, prefixes.cluster, prefixes.store];
-
-interface Decided extends Omit<Decision, "records" | "operations"> {
-  readonly hasWritten: boolean;
-}
 
 export class Reign {
   readonly #options: ReignOptions;
@@ -67,6 +70,8 @@ export class Reign {
   readonly #echo = new Echo();
   readonly #garbage: GarbageCollector;
   readonly #abandoned: Abandoned;
+  readonly #council: Council;
+  readonly #ownAlarms: readonly string[];
   #awaitsReports = false;
   #unplaced: Plan["unplaced"] = new Map();
   #lastPassMs = 0;
@@ -79,6 +84,16 @@ export class Reign {
     this.#files = new UnitFiles(options);
     this.#garbage = new GarbageCollector(store, options);
     this.#abandoned = new Abandoned(store, { clock, log });
+    const { deciders = allDeciders } = options;
+    this.#council = new Council({
+      deciders,
+      clock,
+      log,
+      scene: () => this.#scene(),
+      write: (decider, decision) => this.#write(decider, decision),
+    });
+    const ofDeciders = deciders.map(({ name }) => deciderAlarm(name));
+    this.#ownAlarms = [massFailureAlarm, overfullAlarm, damagedAlarm, schedulerAlarm, ...ofDeciders];
     this.#garbageAtMs = clock.now() + garbageMs;
   }
 
@@ -114,10 +129,12 @@ export class Reign {
     const { snapshot, reset } = change;
     this.#files.hear(change);
     const changed = this.#echo.without(change.keys);
+    const { damaged } = this.#options.view;
     const matters = (key: string): boolean =>
-      key.startsWith(prefixes.status)
+      damaged.has(key) ||
+      (key.startsWith(prefixes.status)
         ? this.#awaitsReports || hasFailures(key, snapshot)
-        : !bystanders.some((prefix) => key.startsWith(prefix));
+        : !bystanders.some((prefix) => key.startsWith(prefix)));
     const isBegun = (key: string): boolean =>
       snapshot.operations.get(nameIn(prefixes.operations, key) ?? "")?.state === "applying";
     if (reset || changed.some((key) => matters(key) || isBegun(key))) this.#impulse.give();
@@ -132,11 +149,11 @@ export class Reign {
     let decided: Decided;
     let plan: Plan;
     try {
-      decided = await this.#decide();
-      const { snapshot } = view;
+      decided = await this.#council.decide();
+      const snapshot = cautious(view.snapshot, view.damaged);
       const started = clock.now();
       const facts = this.#facts();
-      plan = schedule(snapshot, this.#files.placements, facts);
+      plan = this.#plan(snapshot, { facts, decided });
       this.#lastPassMs = clock.now() - started;
       this.#unplaced = plan.unplaced;
       metrics.passed(this.#lastPassMs, plan.unplaced.size);
@@ -149,7 +166,7 @@ export class Reign {
       log.info("the plan is void", { error: describeError(error) });
       return clock.now() + 200;
     }
-    const { snapshot } = view;
+    const snapshot = cautious(view.snapshot, view.damaged);
     const abandonedAtMs = await this.#abandoned.carryOn(snapshot);
     await this.#collectGarbage(snapshot);
     const againMs = Math.min(plan.againMs ?? Infinity, decided.againMs ?? Infinity);
@@ -157,32 +174,63 @@ export class Reign {
     return Math.min(againMs, abandonedAtMs, this.#garbageAtMs, echoAtMs);
   }
 
-  /** Asks the deciders, and writes what they say; the view shows it before this returns. */
-  async #decide(): Promise<Decided> {
-    const { view, store, clock, random, leadership, log } = this.#options;
-    const call = { signal: leadership.over };
-    let awaitsReports = false;
-    let againMs: number | undefined;
-    let hasWritten = false;
-    for (const decider of deciders) {
-      const { snapshot } = view;
-      const wallMs = clock.wall();
-      const newId = (): string => timeOrderedId(wallMs, random);
-      const placements = this.#files.placements;
-      const scene = { snapshot, placements, nowMs: clock.now(), wallMs, newId, unplaced: this.#unplaced };
-      const decision = decider.decide(scene);
-      awaitsReports ||= decision.awaitsReports;
-      againMs = Math.min(againMs ?? Infinity, decision.againMs ?? Infinity);
-      let revision = await writeRecords(store, leadership.fence, decision.records, call);
-      for (const operation of decision.operations) {
-        log.info("operation", { id: operation.id, summary: operation.summary, by: decider.name });
-        const fence = leadership.fence;
-        revision = await applyOperation(store, operation, new Map(), { ...call, fence });
-      }
-      if (revision > 0) await this.#seen(revision);
-      hasWritten ||= revision > 0;
+  /** The scheduler's plan without what must wait, and with all alarms that are to stand. */
+  #plan(
+    snapshot: ClusterSnapshot,
+    { facts, decided }: { readonly facts: SchedulerFacts; readonly decided: Decided },
+  ): Plan {
+    const { view, clock, log } = this.#options;
+    const damage = damageInWords(view.damaged);
+    const alarms = new Map<string, string>(damage === undefined ? [] : [[damagedAlarm, damage]]);
+    for (const [name, text] of decided.alarms) if (text !== undefined) alarms.set(name, text);
+    try {
+      const plan = schedule(snapshot, this.#files.placements, facts);
+      const groups = withheld(plan.groups, snapshot, view.damaged);
+      return { ...plan, groups, alarms: new Map([...plan.alarms, ...alarms]) };
+    } catch (error) {
+      log.error("the scheduler failed", { error: describeError(error) });
+      alarms.set(schedulerAlarm, `nothing is placed or moved: ${describeError(error)}`);
+      for (const [name, text] of snapshot.alarms) if (!alarms.has(name)) alarms.set(name, text);
+      const againMs = clock.now() + schedulerAgainMs;
+      return {
+        groups: [],
+        unplaced: this.#unplaced,
+        stays: new Map(),
+        alarms,
+        awaitsReports: false,
+        againMs,
+      };
     }
-    return { awaitsReports, againMs, hasWritten };
+  }
+
+  #scene(): DeciderScene {
+    const { view, clock, random } = this.#options;
+    const wallMs = clock.wall();
+    return {
+      snapshot: cautious(view.snapshot, view.damaged),
+      placements: this.#files.placements,
+      nowMs: clock.now(),
+      wallMs,
+      newId: () => timeOrderedId(wallMs, random),
+      unplaced: this.#unplaced,
+    };
+  }
+
+  /** Writes what a decider says; the view shows it before this returns. */
+  async #write(
+    decider: Decider,
+    { records, operations }: Pick<Decision, "records" | "operations">,
+  ): Promise<boolean> {
+    const { store, leadership, log } = this.#options;
+    const { fence } = leadership;
+    const call = { signal: leadership.over };
+    let revision = await writeRecords(store, fence, records, call);
+    for (const operation of operations) {
+      log.info("operation", { id: operation.id, summary: operation.summary, by: decider.name });
+      revision = await applyOperation(store, operation, new Map(), { ...call, fence });
+    }
+    if (revision > 0) await this.#seen(revision);
+    return revision > 0;
   }
 
   #facts(): SchedulerFacts {
@@ -209,7 +257,7 @@ export class Reign {
       revision = await writeOrders(store, this.#fenceFor(group), group.writes, { signal: leadership.over });
       metrics.orders.add(group.writes.length);
     }
-    for (const name of ownAlarms) {
+    for (const name of this.#ownAlarms) {
       const text = alarms.get(name);
       if (snapshot.alarms.get(name) === text) continue;
       this.#tellAlarm(name, text);
@@ -265,11 +313,14 @@ export class Reign {
   }
 
   async #collectGarbage(snapshot: ClusterSnapshot): Promise<void> {
-    const { clock, leadership, log } = this.#options;
+    const { clock, leadership, log, view } = this.#options;
     if (clock.now() < this.#garbageAtMs) return;
     this.#garbageAtMs = clock.now() + garbageMs;
     try {
-      await this.#garbage.collect(snapshot, leadership.fence, { signal: leadership.over });
+      const call = { signal: leadership.over };
+      // Nobody knows to which files a record points that cannot be read.
+      if (view.damaged.size > 0) await this.#garbage.forgetOperations(snapshot, leadership.fence, call);
+      else await this.#garbage.collect(snapshot, leadership.fence, call);
     } catch (error) {
       log.warn("the garbage collection failed", { error: describeError(error) });
     }

@@ -1,6 +1,6 @@
 // Units that run to their end: the run under way and the results of earlier ones; and timers of the cluster.
 import * as z from "zod/mini";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 import { sha256Pattern } from "./unit.ts";
 
 /** Most results that are kept of a job. */
@@ -32,11 +32,11 @@ const run = z.object({
   /** Exit status of the last attempt, where there is one. */
   status: z.optional(z.int()),
   /** Unix milliseconds; 0 for what has not happened. */
-  asked: z.number(),
-  started: z.number(),
-  ended: z.number(),
+  asked: moment,
+  started: moment,
+  ended: moment,
   /** When the next attempt begins; 0 for at once. */
-  notBefore: z.number(),
+  notBefore: moment,
 });
 export type JobRun = z.infer<typeof run>;
 
@@ -51,7 +51,7 @@ export const jobCodec = recordCodec(
     /** Machine id, of a global unit; empty for others. */
     machine: z.string(),
     /** What has been asked for when the newest run of a person's was begun: the unit's `created`, its `restarts`. */
-    created: z.number(),
+    created: moment,
     restarts: z.int(),
     launched: z.boolean(),
     runs: z.array(run).check(z.maxLength(maxResults + 1)),
@@ -91,15 +91,15 @@ export const timerCodec = recordCodec(
     target: z.string(),
     hash: z.string().check(z.regex(sha256Pattern)),
     /** The unit's `created` and `restarts` when it was activated: another one is another timer. */
-    created: z.number(),
+    created: moment,
     restarts: z.int(),
     /** Unix milliseconds. */
-    activated: z.number(),
+    activated: moment,
     /** Unix milliseconds; 0 for never. The time that was due, not the one at which it was noticed. */
-    last: z.number(),
+    last: moment,
     /** When it fires next, random delay included, and the due time behind that. */
-    next: z.number(),
-    due: z.number(),
+    next: moment,
+    due: moment,
     /** Why it does not fire, in words; empty when it does. */
     reason: z.string(),
     /** What became of the last due time, in words: "started", "left out: the run before had not ended". */

@@ -1,6 +1,6 @@
 // What people have said of a machine and of the cluster, apart from what the machine says of itself.
 import * as z from "zod/mini";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 
 /** `settings/machines/<id>`: kept when the machine is away. Absent while nobody said anything. */
 export const machineSettingsCodec = recordCodec(
@@ -13,9 +13,9 @@ export const machineSettingsCodec = recordCodec(
     drain: z.optional(
       z.object({
         /** Unix milliseconds. */
-        since: z.number(),
+        since: moment,
         /** When what is still here is stopped anyway, in Unix milliseconds; never when left out. */
-        deadline: z.optional(z.number()),
+        deadline: z.optional(moment),
         /** Why, in words: "kernel update". */
         reason: z.string(),
       }),

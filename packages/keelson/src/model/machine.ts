@@ -1,6 +1,6 @@
 // A machine as it announces itself, and a member as the cluster remembers it.
 import * as z from "zod/mini";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 
 const machineId = z.string().check(z.regex(/^[0-9a-f]{32}$/));
 
@@ -28,7 +28,7 @@ export const machineCodec = recordCodec(
     os: z.object({ id: z.string(), version: z.string(), kernel: z.string() }),
     keeldVersion: z.string(),
     /** Unix milliseconds at which this boot of the machine registered first. */
-    since: z.number(),
+    since: moment,
     leaseSeconds: z.number(),
   }),
 );
@@ -37,6 +37,6 @@ export type Machine = ReturnType<typeof machineCodec.decode>;
 /** `members/<id>`: written at the first registration, removed by `keel machine rm`. Without a lease. */
 export const memberCodec = recordCodec(
   "member",
-  z.object({ id: machineId, name: z.string(), address: z.string(), apiPort: z.int(), joined: z.number() }),
+  z.object({ id: machineId, name: z.string(), address: z.string(), apiPort: z.int(), joined: moment }),
 );
 export type Member = ReturnType<typeof memberCodec.decode>;

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 
 export const moveSchema = z.object({
   instance: z.string(),
@@ -9,9 +9,9 @@ export const moveSchema = z.object({
   /** Why, in words: "rebalance: m2 has 9 units, m3 has 1". */
   because: z.string(),
   /** What the order at its end says of machines to avoid, see ScheduleEntry: by id, until when, Unix milliseconds. */
-  avoids: z.optional(z.record(z.string(), z.number())),
+  avoids: z.optional(z.record(z.string(), moment)),
   /** Unix milliseconds. */
-  at: z.number(),
+  at: moment,
 });
 
 /** `moves/<instance>`: the instance is to leave a machine for another. Gone when it has, or cannot. */

@@ -1,7 +1,7 @@
 // Every change is an operation: what was asked, what it meant, what it changed, how to take it back.
 import * as z from "zod/mini";
 import { plannedMoveSchema } from "./forecast.ts";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 import { recordChangeSchema } from "./record-kinds.ts";
 import { desiredStates, maxReplicas, sha256Pattern } from "./unit.ts";
 
@@ -116,8 +116,8 @@ const unitSchema = z.object({
   replicaRestarts: z.optional(z.record(z.string(), z.int())),
   generation: z.int(),
   owner: z.string(),
-  created: z.number(),
-  changed: z.number(),
+  created: moment,
+  changed: moment,
 });
 
 /** One unit before and after. Without `before` it is created, without `after` destroyed. */
@@ -152,7 +152,7 @@ export const operationCodec = recordCodec(
     moves: z.optional(z.array(plannedMoveSchema)),
     impact,
     /** Unix milliseconds. */
-    at: z.number(),
+    at: moment,
     expires: z.number(),
     /** The operation that this one takes back. */
     undoOf: z.optional(z.string()),

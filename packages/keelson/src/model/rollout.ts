@@ -1,6 +1,6 @@
 // The way of a unit from one version of its file to another, and the versions that it had.
 import * as z from "zod/mini";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 import { sha256Pattern } from "./unit.ts";
 
 const hash = z.string().check(z.regex(sha256Pattern));
@@ -37,14 +37,14 @@ export const rolloutCodec = recordCodec(
     /** Instances that no machine took already when their batch began: nobody waits for them. */
     homeless: z.optional(z.array(z.string())),
     /** Unix milliseconds at which the last batch began. */
-    batchSince: z.number(),
+    batchSince: moment,
     /** Since when all of `updated` are healthy, Unix milliseconds, and a digest of the runs that are. */
-    healthy: z.optional(z.object({ since: z.number(), runs: z.string() })),
+    healthy: z.optional(z.object({ since: moment, runs: z.string() })),
     /** Why it is as it is, in words: "web@2.container failed on m1: exit status 1". */
     reason: z.string(),
     /** Unix milliseconds. */
-    started: z.number(),
-    changed: z.number(),
+    started: moment,
+    changed: moment,
   }),
 );
 export type Rollout = ReturnType<typeof rolloutCodec.decode>;
@@ -66,7 +66,7 @@ export const versionsCodec = recordCodec(
           /** The operation that brought it; empty when that is forgotten. */
           operation: z.string(),
           who: z.string(),
-          at: z.number(),
+          at: moment,
           /** Why the unit went back from it, in words. */
           failed: z.optional(z.string()),
         }),

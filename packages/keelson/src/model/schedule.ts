@@ -1,6 +1,6 @@
 // The leader's orders to one machine, and the machine's answers.
 import * as z from "zod/mini";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 import { desiredStates, sha256Pattern } from "./unit.ts";
 
 /** `schedule/<machine>/<unit>`: only the leader writes it, in a transaction fenced by its election key. */
@@ -19,7 +19,7 @@ export const scheduleCodec = recordCodec(
     /** Create revision of the leader's election key when it wrote this. */
     fence: z.int(),
     /** Unix milliseconds of the decision, for the timeline. */
-    placed: z.number(),
+    placed: moment,
     /** Why it is here, in words: "fewest units (2)", "moved from m2: its lease ran out". */
     because: z.string(),
     /** Machine id: the instance is started here first and stops there when it is healthy here. */
@@ -27,13 +27,13 @@ export const scheduleCodec = recordCodec(
     /** Of a unit that runs to its end: the attempt to begin. A machine begins each only once. */
     run: z.optional(z.string()),
     /** Machines on which it failed too often, by id, until when it does not go back there: Unix milliseconds. */
-    avoids: z.optional(z.record(z.string(), z.number())),
+    avoids: z.optional(z.record(z.string(), moment)),
     /**
      * The last attempt to start it on another machine first, which came to nothing: with which file, why in words, and
      * until when the same is not tried again, in Unix milliseconds.
      */
     failedHandover: z.optional(
-      z.object({ to: z.string(), hash: z.string(), reason: z.string(), until: z.number() }),
+      z.object({ to: z.string(), hash: z.string(), reason: z.string(), until: moment }),
     ),
   }),
 );
@@ -54,7 +54,7 @@ export const statusCodec = recordCodec(
     invocation: z.string(),
     health: z.enum(healthStates),
     /** Unix milliseconds since when systemd reports this state. */
-    since: z.number(),
+    since: moment,
     /** The restart counter that this state has carried out. */
     restarts: z.int(),
     /** Why it is not as desired, in words; empty when it is. */
@@ -62,7 +62,7 @@ export const statusCodec = recordCodec(
     /** Where it can be reached: published ports, as `address:port` on the machine. */
     addresses: z.array(z.string()),
     /** Unix milliseconds of steps on the way: received, image, written, started, active, healthy. */
-    steps: z.record(z.string(), z.number()),
+    steps: z.record(z.string(), moment),
     /**
      * Failures on this machine under the present order, left out for none: those within the unit's MoveWithin= before
      * the last one, without the time that the machine itself waited between tries. It forgets them when the unit has
@@ -71,10 +71,10 @@ export const statusCodec = recordCodec(
     failures: z.optional(
       z.object({
         count: z.int(),
-        since: z.number(),
-        last: z.number(),
+        since: moment,
+        last: moment,
         /** When the machine tries again by itself. */
-        nextTry: z.optional(z.number()),
+        nextTry: z.optional(moment),
       }),
     ),
     /** The attempt of a run that this is about, as the order names it. */
@@ -82,7 +82,7 @@ export const statusCodec = recordCodec(
     /** Of a unit that ran to its end: how. */
     ended: z.optional(
       z.object({
-        at: z.number(),
+        at: moment,
         result: z.enum(["succeeded", "failed"]),
         status: z.optional(z.int()),
         /** The machine itself stopped it, since it lost the store: the unit has not failed. */

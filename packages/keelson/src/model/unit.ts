@@ -1,6 +1,6 @@
 // What people ask for: units, their desired state, and the bodies they point to.
 import * as z from "zod/mini";
-import { recordCodec } from "./record.ts";
+import { moment, recordCodec } from "./record.ts";
 
 /** fleet's three desired states: known, on a machine but not started, started. */
 export const desiredStates = ["inactive", "loaded", "launched"] as const;
@@ -31,8 +31,8 @@ export const unitCodec = recordCodec(
     generation: z.int(),
     owner: z.string(),
     /** Unix milliseconds. */
-    created: z.number(),
-    changed: z.number(),
+    created: moment,
+    changed: moment,
   }),
 );
 export type Unit = ReturnType<typeof unitCodec.decode>;

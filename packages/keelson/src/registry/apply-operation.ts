@@ -186,7 +186,13 @@ async function readUnits(
 function unitIn(current: Current, name: string): Unit | undefined {
   const key = keys.unit(name);
   const stored = current.get(key);
-  return stored === undefined ? undefined : unitCodec.decode(key, stored.value);
+  if (stored === undefined) return undefined;
+  try {
+    return unitCodec.decode(key, stored.value);
+  } catch {
+    // As good as none: whoever submits the unit again puts it in the place of what cannot be read.
+    return undefined;
+  }
 }
 
 function refuseMoved(changes: readonly Change[], current: Current): void {

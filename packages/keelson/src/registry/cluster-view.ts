@@ -53,6 +53,8 @@ export class ClusterView implements AsyncDisposable {
   readonly #lifetime: Lifetime;
   readonly #builder: SnapshotBuilder;
   readonly #damaged = new Map<string, string>();
+  /** What was found damaged while everything is read afresh. */
+  #foundDamaged: Map<string, string> | undefined;
   readonly #goneSince = new Map<string, number>();
   readonly #listeners = new Set<(change: ViewChange) => void>();
   #synced = false;
@@ -194,13 +196,14 @@ export class ClusterView implements AsyncDisposable {
       key = `${last.key}\0`;
     }
     const snapshot = parts.finish();
+    this.#foundDamaged &&= this.#showDamaged(this.#foundDamaged);
     this.#synced = true;
     this.#noteGone(snapshot, [...snapshot.members.keys(), ...this.#goneSince.keys()]);
     this.#emit({ snapshot, keys: [], reset: true });
   }
 
   #startOver(revision: number): ReturnType<SnapshotBuilder["startOver"]> {
-    this.#damaged.clear();
+    this.#foundDamaged = new Map();
     return this.#builder.startOver(revision);
   }
 
@@ -239,7 +242,18 @@ export class ClusterView implements AsyncDisposable {
     }
   }
 
+  /** Until everything has been read the snapshot is the one before, and so is what it lacks. */
+  #showDamaged(found: ReadonlyMap<string, string>): undefined {
+    this.#damaged.clear();
+    for (const [key, reason] of found) this.#damaged.set(key, reason);
+  }
+
   #noteDamage(key: string, reason: string): void {
+    if (this.#foundDamaged !== undefined) {
+      if (reason === "") return;
+      if (this.#damaged.get(key) !== reason) this.#options.log.warn("left out a record", { key, reason });
+      return void this.#foundDamaged.set(key, reason);
+    }
     if (reason === "") return void this.#damaged.delete(key);
     if (this.#damaged.get(key) !== reason) this.#options.log.warn("left out a record", { key, reason });
     this.#damaged.set(key, reason);

@@ -30,13 +30,23 @@ export class GarbageCollector {
     fence: readonly Compare[],
     options: CallOptions = {},
   ): Promise<Collected> {
+    const operations = await this.forgetOperations(snapshot, fence, options);
+    return { operations, bodies: await this.#collectBodies(snapshot, fence, options) };
+  }
+
+  /** Takes only the operations. Returns how many. */
+  async forgetOperations(
+    snapshot: ClusterSnapshot,
+    fence: readonly Compare[],
+    options: CallOptions = {},
+  ): Promise<number> {
     const wall = this.#clock.wall();
     const expired = [...snapshot.operations.values()].filter(
       ({ expires, state }) => expires < wall && state === "applied",
     );
     const deletes = expired.map(({ id }) => ({ delete: keys.operation(id) }));
     await writeFenced(this.#client, fence, deletes, options);
-    return { operations: expired.length, bodies: await this.#collectBodies(snapshot, fence, options) };
+    return expired.length;
   }
 
   async #collectBodies(

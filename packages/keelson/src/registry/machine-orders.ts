@@ -6,6 +6,7 @@ import { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { keys, nameIn } from "../model/keys.ts";
+import { checkName } from "../model/record.ts";
 import { scheduleCodec } from "../model/schedule.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 import { prefixEnd } from "./store-client.ts";
@@ -17,8 +18,11 @@ export interface MachineOrdersOptions {
   readonly random: Random;
   readonly log: Log;
   readonly signal?: AbortSignal;
-  /** Called with all orders whenever some changed, and once when they are known first. */
-  readonly onOrders: (orders: ReadonlyMap<string, ScheduleEntry>) => void;
+  /**
+   * Called with all orders whenever some changed, and once when they are known first. `unreadable` are units with an
+   * order that cannot be read and never could: whatever they do, they go on with it.
+   */
+  readonly onOrders: (orders: ReadonlyMap<string, ScheduleEntry>, unreadable: ReadonlySet<string>) => void;
 }
 
 export class MachineOrders implements AsyncDisposable {
@@ -26,6 +30,7 @@ export class MachineOrders implements AsyncDisposable {
   readonly #options: MachineOrdersOptions;
   readonly #lifetime: Lifetime;
   readonly #orders = new Map<string, ScheduleEntry>();
+  readonly #unreadable = new Set<string>();
   #revision = 0;
 
   private constructor(client: StoreClient, options: MachineOrdersOptions) {
@@ -51,10 +56,12 @@ export class MachineOrders implements AsyncDisposable {
     // The watch has not noticed yet that the store was put back.
     if (revision < known) throw new Error("the store holds older orders than it has told");
     if (revision < this.#revision) return;
+    const before = new Map(this.#orders);
     this.#orders.clear();
-    for (const { key, value } of values) this.#take(key, value);
+    this.#unreadable.clear();
+    for (const { key, value } of values) this.#take(key, value, before);
     this.#revision = revision;
-    this.#options.onOrders(new Map(this.#orders));
+    this.#tell();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -62,7 +69,7 @@ export class MachineOrders implements AsyncDisposable {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { clock, random, log, machine, onOrders } = this.#options;
+    const { clock, random, log, machine } = this.#options;
     const prefix = keys.scheduleOf(machine);
     const backoff = new Backoff({ firstMs: 100, maxMs: 2000 }, random);
     while (!signal.aborted) {
@@ -75,7 +82,7 @@ export class MachineOrders implements AsyncDisposable {
           const news = events.filter(({ modRevision }) => modRevision > this.#revision);
           for (const { type, key, value } of news) this.#take(key, type === "delete" ? undefined : value);
           this.#revision = Math.max(this.#revision, revision);
-          if (news.length > 0) onOrders(new Map(this.#orders));
+          if (news.length > 0) this.#tell();
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -85,14 +92,28 @@ export class MachineOrders implements AsyncDisposable {
     }
   }
 
-  #take(key: string, value: Uint8Array | undefined): void {
+  #tell(): void {
+    this.#options.onOrders(new Map(this.#orders), new Set(this.#unreadable));
+  }
+
+  #take(
+    key: string,
+    value: Uint8Array | undefined,
+    before: ReadonlyMap<string, ScheduleEntry> = this.#orders,
+  ): void {
     const unit = nameIn(keys.scheduleOf(this.#options.machine), key);
     if (unit === undefined || unit === "") return;
+    this.#unreadable.delete(unit);
     if (value === undefined) return void this.#orders.delete(unit);
     try {
-      this.#orders.set(unit, scheduleCodec.decode(key, value));
+      const entry = scheduleCodec.decode(key, value);
+      checkName(key, { own: entry.unit, name: unit });
+      this.#orders.set(unit, entry);
     } catch (error) {
       // What cannot be read changes nothing: the unit goes on as it was told before.
+      const former = before.get(unit);
+      if (former === undefined) this.#unreadable.add(unit);
+      else this.#orders.set(unit, former);
       this.#options.log.error("an order cannot be read", { key, error: describeError(error) });
     }
   }

@@ -76,7 +76,9 @@ export async function writeRecords(
   for (let first = 0; first < changes.length; first += most) {
     const some = changes.slice(first, first + most);
     const current = await readCurrent(client, some, options);
-    const open = some.filter((change) => isCurrent(change, current));
+    // Only a person puts another record in the place of one that cannot be read.
+    const isSound = (change: RecordChange): boolean => current.get(keyOf(change))?.isDamaged !== true;
+    const open = some.filter((change) => isSound(change) && isCurrent(change, current));
     if (open.length === 0) continue;
     const compare = [...fence, ...open.map((change) => guardOf(change, current))];
     const answer = await client.txn({ compare, write: open.map(writeOf) }, options);
@@ -89,7 +91,19 @@ export async function writeRecords(
 
 interface Current {
   readonly modRevision: number;
+  /** `undefined` for one that cannot be read. */
   readonly record: unknown;
+  readonly isDamaged: boolean;
+}
+
+/** One that cannot be read stops nobody who writes others. */
+function read(change: RecordChange, value: Uint8Array): Omit<Current, "modRevision"> {
+  try {
+    const record = recordKinds[change.kind].codec.decode(keyOf(change), value);
+    return { record, isDamaged: false };
+  } catch {
+    return { record: undefined, isDamaged: true };
+  }
 }
 
 async function readCurrent(
@@ -105,18 +119,21 @@ async function readCurrent(
       const key = keyOf(change);
       const stored = byKey.get(key);
       if (stored === undefined) return [];
-      const record = recordKinds[change.kind].codec.decode(key, stored.value);
-      return [[key, { modRevision: stored.modRevision, record }] as const];
+      return [[key, { modRevision: stored.modRevision, ...read(change, stored.value) }] as const];
     }),
   );
 }
 
 const keyOf = ({ kind, name }: RecordChange): string => recordKinds[kind].key(name);
 
-/** Cluster settings that nobody has written are the default ones, which a change names as `before`. */
+/**
+ * Cluster settings that nobody has written are the default ones, which a change names as `before`. A record that
+ * cannot be read is as good as none: a person's change takes its place.
+ */
 function isCurrent(change: RecordChange, current: ReadonlyMap<string, Current>): boolean {
   const stored = current.get(keyOf(change));
-  if (stored === undefined) return change.before === undefined || change.kind === "cluster-settings";
+  if (stored === undefined || stored.isDamaged)
+    return change.before === undefined || change.kind === "cluster-settings";
   return sameRecord(stored.record, change.before);
 }
 

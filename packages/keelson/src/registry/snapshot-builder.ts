@@ -16,7 +16,7 @@ import { moveCodec } from "../model/move.ts";
 import { operationCodec } from "../model/operation.ts";
 import { scheduleCodec, statusCodec } from "../model/schedule.ts";
 import { rolloutCodec, versionsCodec } from "../model/rollout.ts";
-import type { RecordCodec } from "../model/record.ts";
+import { checkName, type RecordCodec } from "../model/record.ts";
 import { unitCodec } from "../model/unit.ts";
 import { OverlayMap } from "./overlay-map.ts";
 import type { StoreEvent } from "./store-client.ts";
@@ -136,7 +136,7 @@ export class SnapshotBuilder {
     if (place.kind === "leader") return this.#takeCandidate(change);
     let record: unknown;
     try {
-      record = value === undefined ? undefined : place.read(key, value);
+      record = value === undefined ? undefined : place.read(key, value, place.name);
       this.#onDamage(key, "");
     } catch (error) {
       this.#onDamage(key, describeError(error));
@@ -160,7 +160,7 @@ export class SnapshotBuilder {
   }
 }
 
-type Read = (key: string, value: Uint8Array) => unknown;
+type Read = (key: string, value: Uint8Array, name: string) => unknown;
 type Place =
   | { readonly kind: "leader" }
   | { readonly kind: "settings"; readonly machine: undefined; readonly name: string; readonly read: Read }
@@ -168,27 +168,30 @@ type Place =
   | { readonly kind: PerMachineKind; readonly machine: string; readonly name: string; readonly read: Read };
 
 const reading =
-  (codec: RecordCodec<unknown>): Read =>
-  (key, value) =>
-    codec.decode(key, value);
+  <T>(codec: RecordCodec<T>, ownName: (record: T) => string = () => ""): Read =>
+  (key, value, name) => {
+    const record = codec.decode(key, value);
+    checkName(key, { own: ownName(record), name });
+    return record;
+  };
 
 const plainPlaces: readonly (readonly [prefix: string, kind: PlainKind, read: Read])[] = [
-  [prefixes.machines, "machines", reading(machineCodec)],
-  [prefixes.members, "members", reading(memberCodec)],
-  [prefixes.units, "units", reading(unitCodec)],
-  [prefixes.operations, "operations", reading(operationCodec)],
-  [prefixes.images, "images", reading(imageCodec)],
-  [prefixes.machineSettings, "machineSettings", reading(machineSettingsCodec)],
-  [prefixes.moves, "moves", reading(moveCodec)],
-  [prefixes.rollouts, "rollouts", reading(rolloutCodec)],
-  [prefixes.versions, "versions", reading(versionsCodec)],
-  [prefixes.jobs, "jobs", reading(jobCodec)],
-  [prefixes.timers, "timers", reading(timerCodec)],
+  [prefixes.machines, "machines", reading(machineCodec, ({ id }) => id)],
+  [prefixes.members, "members", reading(memberCodec, ({ id }) => id)],
+  [prefixes.units, "units", reading(unitCodec, ({ name }) => name)],
+  [prefixes.operations, "operations", reading(operationCodec, ({ id }) => id)],
+  [prefixes.images, "images", reading(imageCodec, ({ name }) => name)],
+  [prefixes.machineSettings, "machineSettings", reading(machineSettingsCodec, ({ machine }) => machine)],
+  [prefixes.moves, "moves", reading(moveCodec, ({ instance }) => instance)],
+  [prefixes.rollouts, "rollouts", reading(rolloutCodec, ({ unit }) => unit)],
+  [prefixes.versions, "versions", reading(versionsCodec, ({ unit }) => unit)],
+  [prefixes.jobs, "jobs", reading(jobCodec, ({ name }) => name)],
+  [prefixes.timers, "timers", reading(timerCodec, ({ name }) => name)],
   [alarmPrefix, "alarms", (_key, value) => textDecoder.decode(value)],
 ];
 const perMachinePlaces: readonly (readonly [prefix: string, kind: PerMachineKind, read: Read])[] = [
-  [prefixes.schedule, "schedule", reading(scheduleCodec)],
-  [prefixes.status, "statuses", reading(statusCodec)],
+  [prefixes.schedule, "schedule", reading(scheduleCodec, ({ unit }) => unit)],
+  [prefixes.status, "statuses", reading(statusCodec, ({ unit }) => unit)],
 ];
 
 function placeOf(key: string): Place | undefined {

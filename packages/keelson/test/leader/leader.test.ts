@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { type Decider, nothingToDo } from "../../src/model/decision.ts";
 import { keys } from "../../src/model/keys.ts";
 import { operationCodec } from "../../src/model/operation.ts";
 import { machineId, operationRecord, unitRecord } from "../registry/records.ts";
@@ -67,6 +68,49 @@ describe("the leader", () => {
     await stage.pass(100);
     assert.equal(stage.placed(), "a.service m1");
     assert.ok(kept.lines.some((line) => line.includes("a unit file could not be read")));
+  });
+});
+
+describe("deciders in trouble", () => {
+  test("one that throws at every look does not keep units from their machines", async () => {
+    await using stage = new Stage();
+    threeMachines(stage);
+    const ill: Decider = {
+      name: "ill",
+      decide: () => {
+        throw new RangeError("Invalid time value");
+      },
+    };
+    const { leader } = await stage.candidate(1, undefined, [ill]);
+    stage.unit("a.service");
+    await stage.pass(100);
+    assert.equal(stage.placed(), "a.service m1");
+    assert.match(stage.alarm("decider-ill") ?? "", /Invalid time value/);
+    await stage.pass(60_000);
+    assert.equal(leader.isLeading, true);
+  });
+
+  test("one that writes for ever is stopped, and units go to their machines meanwhile", async () => {
+    await using stage = new Stage();
+    threeMachines(stage);
+    const restless: Decider = {
+      name: "restless",
+      decide: ({ snapshot, nowMs }) => {
+        const before = snapshot.moves.get("a.service");
+        const after = { instance: "a.service", from: "", because: "", at: (before?.at ?? 0) + 1 };
+        const records = [{ kind: "move" as const, name: "a.service", ...(before && { before }), after }];
+        return { ...nothingToDo, records, againMs: nowMs };
+      },
+    };
+    const { metrics } = await stage.candidate(1, undefined, [restless]);
+    await stage.pass(59_000);
+    const writes = stage.store.writes;
+    assert.ok(writes < 1000, `${writes} writes`);
+    assert.match(stage.alarm("decider-restless") ?? "", /a\.service/);
+    stage.unit("b.service");
+    await stage.pass(100);
+    assert.equal(stage.placed(), "b.service m1");
+    assert.match(metrics.render(), /keelson_scheduler_passes_total/);
   });
 });
 

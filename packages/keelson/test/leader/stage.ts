@@ -4,6 +4,7 @@ import { Metrics } from "../../src/base/metrics.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { SimulatedClock } from "../../src/base/simulated-clock.ts";
 import { Leader } from "../../src/leader/leader.ts";
+import type { Decider } from "../../src/model/decision.ts";
 import { keys, machineAndUnit, prefixes } from "../../src/model/keys.ts";
 import { machineCodec, memberCodec } from "../../src/model/machine.ts";
 import { scheduleCodec, statusCodec, type ScheduleEntry } from "../../src/model/schedule.ts";
@@ -29,7 +30,7 @@ export class Stage implements AsyncDisposable {
   readonly #candidates: Candidate[] = [];
 
   /** Starts a candidate and lets it look around. */
-  async candidate(number: number, log: Log = silentLog): Promise<Candidate> {
+  async candidate(number: number, log: Log = silentLog, deciders?: readonly Decider[]): Promise<Candidate> {
     const { clock, store } = this;
     const door = new SlowDoor(store);
     const random = seededRandom(number);
@@ -46,6 +47,7 @@ export class Stage implements AsyncDisposable {
       random,
       log,
       metrics,
+      ...(deciders && { deciders }),
     });
     const dispose = async (): Promise<void> => {
       await leader[Symbol.asyncDispose]();
