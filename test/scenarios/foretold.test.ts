@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { seededRandom } from "../../packages/keelson/src/base/random.ts";
 import { allInstances } from "../../packages/keelson/src/model/instances.ts";
-import type { WhatIf } from "../../packages/keelson/src/scheduler/what-if.ts";
+import type { WhatIf } from "../../packages/keelson/src/scheduler/foretelling/what-if.ts";
 import { SimulatedCluster } from "./simulated-cluster.ts";
 
 const zones: Readonly<Record<string, string>> = { m1: "a", m2: "a", m3: "b", m4: "b", m5: "c" };

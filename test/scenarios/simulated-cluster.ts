@@ -24,8 +24,12 @@ import type { OperationPlan } from "../../packages/keelson/src/safeguards/operat
 import { plan } from "../../packages/keelson/src/safeguards/plan.ts";
 import { planRebalance, type RebalancePlan } from "../../packages/keelson/src/scheduler/moving/rebalance.ts";
 import type { SchedulerFacts } from "../../packages/keelson/src/scheduler/plan.ts";
-import { type Supposition, type WhatIf, whatIf } from "../../packages/keelson/src/scheduler/what-if.ts";
-import { type InstanceReasons, why } from "../../packages/keelson/src/scheduler/why.ts";
+import {
+  type Supposition,
+  type WhatIf,
+  whatIf,
+} from "../../packages/keelson/src/scheduler/foretelling/what-if.ts";
+import { type InstanceReasons, why } from "../../packages/keelson/src/scheduler/reasons/why.ts";
 import { type InvariantName, Witness } from "./invariants.ts";
 import { PausableClock } from "./pausable-clock.ts";
 import { leaseSeconds, randomOf, SimulatedMachine } from "./simulated-machine.ts";

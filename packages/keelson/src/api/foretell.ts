@@ -6,9 +6,9 @@ import { moveSchema } from "../model/move.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import { type OperationPlan, withForecast } from "../safeguards/operation-plan.ts";
 import { forecastDrain, forecastMoves } from "../scheduler/moving/forecast.ts";
-import type { PlayOptions } from "../scheduler/play.ts";
-import { withRecords } from "../scheduler/supposed-records.ts";
-import { type Survivability, survivability } from "../scheduler/survivability.ts";
+import type { PlayOptions } from "../scheduler/foretelling/play.ts";
+import { withRecords } from "../scheduler/foretelling/supposed-records.ts";
+import { type Survivability, survivability } from "../scheduler/foretelling/survivability.ts";
 import type { ApiContext } from "./context.ts";
 import { foretellers } from "./foretellers.ts";
 

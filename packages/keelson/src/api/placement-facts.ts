@@ -8,7 +8,7 @@ import type { PlacementSource } from "../model/placement/cache.ts";
 import { unenforcedLimits } from "../model/placement/rules.ts";
 import type { Unit } from "../model/unit.ts";
 import type { SchedulerFacts, Unplaced } from "../scheduler/plan.ts";
-import { loadsOf, noLoad } from "../scheduler/load.ts";
+import { loadsOf, noLoad } from "../scheduler/board/load.ts";
 import { schedule } from "../scheduler/schedule.ts";
 import type { PlacementFacts } from "./views/cluster-projection.ts";
 

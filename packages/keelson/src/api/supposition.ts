@@ -7,7 +7,7 @@ import type { Machine } from "../model/machine.ts";
 import { type Intent, intentSchema } from "../model/operation.ts";
 import { PlacementCache, type PlacementSource } from "../model/placement/cache.ts";
 import type { OperationPlan } from "../safeguards/operation-plan.ts";
-import type { Supposition } from "../scheduler/what-if.ts";
+import type { Supposition } from "../scheduler/foretelling/what-if.ts";
 
 const name = z.string().check(z.minLength(1), z.maxLength(255));
 const metadata = z.record(

@@ -6,7 +6,7 @@ import { Lifetime } from "../base/lifetime.ts";
 import type { Log } from "../base/log.ts";
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
-import { type Survivability, survivability } from "../scheduler/survivability.ts";
+import { type Survivability, survivability } from "../scheduler/foretelling/survivability.ts";
 import type { ClusterReader } from "./cluster-reader.ts";
 import { foretellers } from "./foretellers.ts";
 

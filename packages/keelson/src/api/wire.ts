@@ -14,10 +14,10 @@ import type { Progress } from "../safeguards/progress.ts";
 export type { GrowthPlan } from "../store-cluster/growth-plan.ts";
 export type { MoveLine } from "../store-cluster/move-run.ts";
 export type { StoreMemberView, StoreStatusView } from "../store-cluster/status.ts";
-import type { Indispensable } from "../scheduler/survivability.ts";
-import type { WhatIf } from "../scheduler/what-if.ts";
-import type { MachineReasons } from "../scheduler/why-machine.ts";
-import type { InstanceReasons } from "../scheduler/why.ts";
+import type { Indispensable } from "../scheduler/foretelling/survivability.ts";
+import type { WhatIf } from "../scheduler/foretelling/what-if.ts";
+import type { MachineReasons } from "../scheduler/reasons/why-machine.ts";
+import type { InstanceReasons } from "../scheduler/reasons/why.ts";
 
 /** `lost`: remembered as a member, but its lease has run out. */
 export type MachineState = "up" | "lost";

@@ -1,12 +1,12 @@
 // Which machine a unit goes to: the best by site-rank.ts of those that take it.
-import type { Board, Site } from "./board.ts";
+import type { Board, Site } from "./board/board.ts";
 import { leadersOf } from "./company.ts";
 import { givesWay, type Rejection, rejection, rejectionButForRoom } from "./fit.ts";
 import type { Placeable } from "./placeable.ts";
-import { asksForNothing, type Demand, needOf, together } from "./room.ts";
-import { compareNumbers, compareRanks, freeOf, inPlacesOf, rankOf } from "./site-rank.ts";
-import { placesOf } from "./site.ts";
-import { type BestSite, SiteQueue } from "./site-queue.ts";
+import { asksForNothing, type Demand, needOf, together } from "./board/room.ts";
+import { compareNumbers, compareRanks, freeOf, inPlacesOf, rankOf } from "./board/site-rank.ts";
+import { placesOf } from "./board/site.ts";
+import { type BestSite, SiteQueue } from "./board/site-queue.ts";
 
 export type Choice =
   | { readonly site: Site; readonly because: string; readonly evicts: readonly Placeable[] }

@@ -5,7 +5,7 @@ import type { PlacementRules } from "../model/placement/read-placement.ts";
 import type { Unit } from "../model/unit.ts";
 import { templateName } from "../model/unit-name.ts";
 import { versionOf } from "../model/version-of.ts";
-import type { Board, Site } from "./board.ts";
+import type { Board, Site } from "./board/board.ts";
 import type { Scene } from "./schedule.ts";
 
 /** A file that the rules refer to and that the cluster does not have. */

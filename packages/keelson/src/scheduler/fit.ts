@@ -1,10 +1,19 @@
 // Whether a machine may take a unit, and if not, why. The pass and `why` ask the same functions.
-import type { Board, Site } from "./board.ts";
-import { metadata, no, pinned, type Rejection } from "./machine-kind.ts";
+import type { Board, Site } from "./board/board.ts";
+import { metadata, no, pinned, type Rejection } from "./foretelling/machine-kind.ts";
 import { type Placeable, portsOverlap } from "./placeable.ts";
-import { type Amounts, asksForNothing, fitsInto, freeOn, needOf, plus, shareLeft, shortage } from "./room.ts";
+import {
+  type Amounts,
+  asksForNothing,
+  fitsInto,
+  freeOn,
+  needOf,
+  plus,
+  shareLeft,
+  shortage,
+} from "./board/room.ts";
 
-export { isMachine, type Rejection } from "./machine-kind.ts";
+export { isMachine, type Rejection } from "./foretelling/machine-kind.ts";
 
 type Check = (unit: Placeable, site: Site, board: Board) => Rejection | undefined;
 

@@ -5,7 +5,7 @@ import { effectiveMachines } from "../model/machine-metadata.ts";
 import { attemptOf } from "../model/job.ts";
 import type { ScheduleEntry } from "../model/schedule.ts";
 import { isSupporting } from "../model/unit-name.ts";
-import { Board, type Site } from "./board.ts";
+import { Board, type Site } from "./board/board.ts";
 import { givesWay, lacksCompany, rejectionWithoutCompany } from "./fit.ts";
 import { type Handover, handoversIn, verdictOn } from "./moving/handovers.ts";
 import { avoiding } from "./moving/memory.ts";

@@ -2,7 +2,7 @@
 // replaces and, with Preempt=yes, those of a lower priority.
 // Invariants: who gives way for room has a lower priority, so nobody makes room in a circle; nobody gives way who
 // need not; where waiting is enough nobody gives way.
-import type { Board, Site } from "./board.ts";
+import type { Board, Site } from "./board/board.ts";
 import { evictionsFrom, refusalButForRoom } from "./choice.ts";
 import { leadersOf } from "./company.ts";
 import type { Placeable } from "./placeable.ts";
@@ -16,8 +16,8 @@ import {
   nothing,
   plus,
   shareOf,
-} from "./room.ts";
-import { compareNumbers, compareRanks, inPlacesOf, rankOf } from "./site-rank.ts";
+} from "./board/room.ts";
+import { compareNumbers, compareRanks, inPlacesOf, rankOf } from "./board/site-rank.ts";
 
 /** The best of the machines that will have room when what is stopping there has stopped. */
 export function roomToCome(unit: Placeable, board: Board): Site | undefined {

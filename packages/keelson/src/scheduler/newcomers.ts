@@ -1,6 +1,6 @@
 // The second half of a pass: what has no machine, and what a machine that is gone has left behind.
 import { compareNames } from "../model/unit-name.ts";
-import type { Board, Site } from "./board.ts";
+import type { Board, Site } from "./board/board.ts";
 import { choose, evictionsFrom, homeless } from "./choice.ts";
 import { type Rejection, rejection } from "./fit.ts";
 import type { Incumbents } from "./incumbents.ts";
@@ -19,7 +19,7 @@ import type { Unplaced } from "./plan.ts";
 import { missingFile } from "./companions.ts";
 import { byDependence, followersOf, leadersOf } from "./company.ts";
 import { Refusals } from "./refusals.ts";
-import type { Demand } from "./room.ts";
+import type { Demand } from "./board/room.ts";
 import type { Scene } from "./schedule.ts";
 import { listed, summarise } from "./words.ts";
 

@@ -1,7 +1,7 @@
 // Machines whose units ask for more than they have: they became smaller, or their units' files ask for more than
 // before. Nothing is moved for that; it is said.
-import type { Board, Site } from "./board.ts";
-import { cpusInWords, memoryInWords, minus } from "./room.ts";
+import type { Board, Site } from "./board/board.ts";
+import { cpusInWords, memoryInWords, minus } from "./board/room.ts";
 import { listed } from "./words.ts";
 
 /** "ask for 700 MiB of its 100 MiB of memory"; `undefined` when all that is asked for is there. */

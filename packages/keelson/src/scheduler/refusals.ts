@@ -1,8 +1,8 @@
 // What a pass remembers of units that no machine took because of what the machines are and how full they are: others
 // that ask for the same need not be tried, and are told the same.
-import type { Board } from "./board.ts";
+import type { Board } from "./board/board.ts";
 import { isForRoom, type Rejection } from "./fit.ts";
-import { isOfTheRightKind } from "./machine-kind.ts";
+import { isOfTheRightKind } from "./foretelling/machine-kind.ts";
 import type { Findings } from "./making-room.ts";
 import type { Placeable } from "./placeable.ts";
 import type { Unplaced } from "./plan.ts";

@@ -5,7 +5,7 @@
 // stay stays where it is, unless it is to move (moving/wishes.ts).
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { PlacementSource } from "../model/placement/cache.ts";
-import type { Board } from "./board.ts";
+import type { Board } from "./board/board.ts";
 import { planCompanions } from "./companions.ts";
 import { Gates } from "./gates.ts";
 import { type Departures, judgeDepartures } from "./departures.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Board } from "../../src/scheduler/board.ts";
+import { Board } from "../../src/scheduler/board/board.ts";
 import { choose, refusal } from "../../src/scheduler/choice.ts";
 import type { Placeable } from "../../src/scheduler/placeable.ts";
 import { wantedInstances } from "../../src/scheduler/placeable.ts";
-import { compareNumbers, compareRanks, inPlacesOf, rankOf } from "../../src/scheduler/site-rank.ts";
+import { compareNumbers, compareRanks, inPlacesOf, rankOf } from "../../src/scheduler/board/site-rank.ts";
 import { idOf, Sketch } from "./sketch.ts";
 
 const MiB = 2 ** 20;

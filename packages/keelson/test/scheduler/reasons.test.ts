@@ -4,8 +4,8 @@ import { describe, test } from "node:test";
 import { emptyCluster, type ClusterSnapshot } from "../../src/model/cluster.ts";
 import type { UnitStatus } from "../../src/model/schedule.ts";
 import { explainEnd } from "../../src/scheduler/reasons/exit-status.ts";
-import { whyMachine } from "../../src/scheduler/why-machine.ts";
-import { why } from "../../src/scheduler/why.ts";
+import { whyMachine } from "../../src/scheduler/reasons/why-machine.ts";
+import { why } from "../../src/scheduler/reasons/why.ts";
 import { idOf, type Sketch, threeMachines } from "./sketch.ts";
 import { settle } from "./wishes.ts";
 

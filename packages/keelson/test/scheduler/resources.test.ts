@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { memoryInWords, shortage } from "../../src/scheduler/room.ts";
+import { memoryInWords, shortage } from "../../src/scheduler/board/room.ts";
 import { idOf, Sketch } from "./sketch.ts";
 
 const MiB = 2 ** 20;

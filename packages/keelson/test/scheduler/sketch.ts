@@ -11,7 +11,7 @@ import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
 import type { DesiredState, Unit } from "../../src/model/unit.ts";
 import type { Plan, SchedulerFacts, Write } from "../../src/scheduler/plan.ts";
 import { schedule } from "../../src/scheduler/schedule.ts";
-import { why, type InstanceReasons } from "../../src/scheduler/why.ts";
+import { why, type InstanceReasons } from "../../src/scheduler/reasons/why.ts";
 
 export const leaseMs = 6000;
 const wallStart = Date.UTC(2026, 0, 1);

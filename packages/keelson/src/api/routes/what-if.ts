@@ -4,7 +4,7 @@ import { KeelError } from "../../base/errors.ts";
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Intent } from "../../model/operation.ts";
 import type { PlacementSource } from "../../model/placement/cache.ts";
-import { type WhatIf, whatIf } from "../../scheduler/what-if.ts";
+import { type WhatIf, whatIf } from "../../scheduler/foretelling/what-if.ts";
 import { jsonAnswer } from "../answer.ts";
 import { foretellers } from "../foretellers.ts";
 import { readJson } from "../body.ts";

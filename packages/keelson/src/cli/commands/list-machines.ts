@@ -1,5 +1,5 @@
 import type { AmountsView, MachineView } from "../../api/wire.ts";
-import { cpusInWords, memoryInWords } from "../../scheduler/room.ts";
+import { cpusInWords, memoryInWords } from "../../scheduler/board/room.ts";
 import { formatAge } from "../duration.ts";
 import { fleetMachineColumns, fleetMachineFields, readFleetMachines } from "../fleet-lists.ts";
 import type { Invocation, Register } from "../invocation.ts";

@@ -9,7 +9,7 @@ import { rejection } from "../fit.ts";
 import type { Incumbents, Standing } from "../incumbents.ts";
 import { orderFor } from "../order.ts";
 import type { Placeable } from "../placeable.ts";
-import type { Site } from "../board.ts";
+import type { Site } from "../board/board.ts";
 import type { Scene } from "../schedule.ts";
 import { summarise } from "../words.ts";
 import { Pace } from "./pace.ts";

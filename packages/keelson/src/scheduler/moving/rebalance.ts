@@ -7,14 +7,14 @@ import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { PlacementSource } from "../../model/placement/cache.ts";
 import { isOpen } from "../../model/version-of.ts";
 import { compareNames } from "../../model/unit-name.ts";
-import type { Board } from "../board.ts";
+import type { Board } from "../board/board.ts";
 import { choose } from "../choice.ts";
 import { followersOf, leadersOf } from "../company.ts";
 import type { Placeable } from "../placeable.ts";
 import type { SchedulerFacts } from "../plan.ts";
 import { type Pass, runPass } from "../schedule.ts";
-import { placesOf, type Site } from "../site.ts";
-import { compareNumbers, inPlacesOf, rankOf } from "../site-rank.ts";
+import { placesOf, type Site } from "../board/site.ts";
+import { compareNumbers, inPlacesOf, rankOf } from "../board/site-rank.ts";
 
 export interface RebalanceMove {
   readonly instance: string;

@@ -2,9 +2,9 @@
 // thousands of machines cheap. While a pass only adds units, machines only get worse; so one whose rank is still
 // what it was when it came to the top is the best. Machines that were relieved are judged anew.
 
-import { isOfTheRightKind } from "./machine-kind.ts";
+import { isOfTheRightKind } from "../foretelling/machine-kind.ts";
 import { Heap } from "./heap.ts";
-import type { Placeable } from "./placeable.ts";
+import type { Placeable } from "../placeable.ts";
 import { type Demand, fitsInto, freeOn, isAtLeast, largest, needOf, noDemand } from "./room.ts";
 import { placesOf, type Site, type Sites } from "./site.ts";
 import { compareRanks, rankOf, type SiteRank } from "./site-rank.ts";

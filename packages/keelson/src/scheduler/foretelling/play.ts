@@ -1,14 +1,14 @@
 // Plays the cluster on from a snapshot without a cluster: the leader's own deciders and the scheduler, machines
 // that do as they are told at once and without fail, and a clock that jumps to the next moment that matters.
 // `what-if` and the survivability of the cluster are worked out with it. Pure.
-import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { Decider } from "../model/decision.ts";
-import type { Change } from "../model/operation.ts";
-import type { PlacementSource } from "../model/placement/cache.ts";
-import type { RecordChange } from "../model/record-kinds.ts";
-import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
-import type { Plan, SchedulerFacts, Write } from "./plan.ts";
-import { schedule } from "./schedule.ts";
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { Decider } from "../../model/decision.ts";
+import type { Change } from "../../model/operation.ts";
+import type { PlacementSource } from "../../model/placement/cache.ts";
+import type { RecordChange } from "../../model/record-kinds.ts";
+import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
+import type { Plan, SchedulerFacts, Write } from "../plan.ts";
+import { schedule } from "../schedule.ts";
 import { withChanges, withRecords } from "./supposed-records.ts";
 
 /** Passes after which a play is given up, and how far its clock goes: a drain's deadline is not waited for. */

@@ -1,8 +1,8 @@
 // What is asked of each machine by the orders that it has: units, and the memory and processors that they request.
-import { KeelError } from "../base/errors.ts";
-import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { PlacementSource } from "../model/placement/cache.ts";
-import { isSupporting, templateName } from "../model/unit-name.ts";
+import { KeelError } from "../../base/errors.ts";
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { PlacementSource } from "../../model/placement/cache.ts";
+import { isSupporting, templateName } from "../../model/unit-name.ts";
 import { type Amounts, needOf, nothing, plus } from "./room.ts";
 
 export interface MachineLoad {

@@ -1,7 +1,7 @@
 // Whether a machine is of the kind that a unit asks for, whatever is on it.
-import type { Machine } from "../model/machine.ts";
-import type { Placeable } from "./placeable.ts";
-import type { Site } from "./site.ts";
+import type { Machine } from "../../model/machine.ts";
+import type { Placeable } from "../placeable.ts";
+import type { Site } from "../board/site.ts";
 
 export interface Rejection {
   /** In words that follow the machine's name: "has no region=eu". */

@@ -2,16 +2,16 @@
 // cheap (the units are tried on the board that a pass ends on, by the functions of the pass, and taken off again),
 // and played out where that does not decide it. Pure.
 // Invariant: a machine is said to be dispensable only if the leader's pass without it would place everything.
-import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { Board, Site } from "./board.ts";
-import { choose } from "./choice.ts";
-import { byDependence, followersOf } from "./company.ts";
-import { judgeDepartures } from "./departures.ts";
-import { inTurn } from "./newcomers.ts";
-import type { Placeable } from "./placeable.ts";
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { Board, Site } from "../board/board.ts";
+import { choose } from "../choice.ts";
+import { byDependence, followersOf } from "../company.ts";
+import { judgeDepartures } from "../departures.ts";
+import { inTurn } from "../newcomers.ts";
+import type { Placeable } from "../placeable.ts";
 import { Play, type PlayOptions } from "./play.ts";
-import { runPass, type Pass } from "./schedule.ts";
-import { summarise } from "./words.ts";
+import { runPass, type Pass } from "../schedule.ts";
+import { summarise } from "../words.ts";
 
 /** A machine that the cluster cannot do without. */
 export interface Indispensable {

@@ -1,9 +1,9 @@
 // The machines that report, and what is on each while a pass goes on: what has been judged to stay, and what
 // has been placed. Only a pass changes it.
-import type { Machine } from "../model/machine.ts";
-import type { ClusterSettings } from "../model/machine-settings.ts";
+import type { Machine } from "../../model/machine.ts";
+import type { ClusterSettings } from "../../model/machine-settings.ts";
 import { type Amounts, asksForNothing, minus, needOf, nothing, plus, roomOf } from "./room.ts";
-import type { Leftover, Placeable, PortClaim } from "./placeable.ts";
+import type { Leftover, Placeable, PortClaim } from "../placeable.ts";
 import { placesOf, type Site, type Sites } from "./site.ts";
 import type { SiteQueue } from "./site-queue.ts";
 

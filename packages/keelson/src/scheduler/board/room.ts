@@ -1,8 +1,8 @@
 // Memory and processors: what a unit asks for, and what a machine has for units. In whole bytes and thousandths of
 // a processor, so that sums are exact in whatever order they are made.
-import type { Machine } from "../model/machine.ts";
-import type { ClusterSettings } from "../model/machine-settings.ts";
-import type { ResourceRules } from "../model/placement/rules.ts";
+import type { Machine } from "../../model/machine.ts";
+import type { ClusterSettings } from "../../model/machine-settings.ts";
+import type { ResourceRules } from "../../model/placement/rules.ts";
 
 /** What a unit, or several together, ask for wherever they go. */
 export type Demand = Pick<ResourceRules, "memoryBytes" | "memoryShare" | "cpus">;

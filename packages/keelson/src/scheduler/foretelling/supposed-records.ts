@@ -1,8 +1,8 @@
 // A snapshot with other records in it, as if they had been written.
-import type { ClusterSnapshot } from "../model/cluster.ts";
-import { type ClusterSettings, defaultClusterSettings } from "../model/machine-settings.ts";
-import type { Change } from "../model/operation.ts";
-import type { RecordChange, RecordKind } from "../model/record-kinds.ts";
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import { type ClusterSettings, defaultClusterSettings } from "../../model/machine-settings.ts";
+import type { Change } from "../../model/operation.ts";
+import type { RecordChange, RecordKind } from "../../model/record-kinds.ts";
 
 const places = {
   "machine-settings": "machineSettings",

@@ -1,13 +1,13 @@
 // Why a machine is as it is: what it has, what room is left, and why it takes nothing more.
-import { spanWords } from "../base/span.ts";
-import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { PlacementSource } from "../model/placement/cache.ts";
-import { compareNames } from "../model/unit-name.ts";
-import { rejection } from "./fit.ts";
-import type { SchedulerFacts } from "./plan.ts";
-import { freeOn, memoryInWords, cpusInWords } from "./room.ts";
-import { type Pass, runPass } from "./schedule.ts";
-import type { Reason } from "./reasons/subject.ts";
+import { spanWords } from "../../base/span.ts";
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { PlacementSource } from "../../model/placement/cache.ts";
+import { compareNames } from "../../model/unit-name.ts";
+import { rejection } from "../fit.ts";
+import type { SchedulerFacts } from "../plan.ts";
+import { freeOn, memoryInWords, cpusInWords } from "../board/room.ts";
+import { type Pass, runPass } from "../schedule.ts";
+import type { Reason } from "./subject.ts";
 
 /** Most waiting instances that are judged. */
 const mostWaiting = 100;

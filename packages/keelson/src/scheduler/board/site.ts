@@ -1,6 +1,6 @@
 // A machine that reports with what is on it while a pass goes on; and what those who rank machines ask of them all.
-import type { Machine } from "../model/machine.ts";
-import type { Leftover, Placeable, PortClaim } from "./placeable.ts";
+import type { Machine } from "../../model/machine.ts";
+import type { Leftover, Placeable, PortClaim } from "../placeable.ts";
 import type { Amounts } from "./room.ts";
 
 export interface Site {

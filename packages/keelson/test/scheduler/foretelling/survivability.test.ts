@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { mostNamed, type Survivability, survivability } from "../../src/scheduler/survivability.ts";
-import { whatIf } from "../../src/scheduler/what-if.ts";
-import { idOf, Sketch, threeMachines } from "./sketch.ts";
-import { clusterOf, machineNames, settle, wishes } from "./wishes.ts";
+import {
+  mostNamed,
+  type Survivability,
+  survivability,
+} from "../../../src/scheduler/foretelling/survivability.ts";
+import { whatIf } from "../../../src/scheduler/foretelling/what-if.ts";
+import { idOf, Sketch, threeMachines } from "../sketch.ts";
+import { clusterOf, machineNames, settle, wishes } from "../wishes.ts";
 
 function finish<T>(work: Generator<undefined, T>): T {
   for (;;) {

@@ -2,12 +2,12 @@
 // compared. The API answers `POST /v1/what-if` with it. Pure, and nothing is changed.
 // Invariant: the same functions decide as in the leader, so that what is foretold is what happens when stops and
 // starts succeed.
-import type { ClusterSnapshot } from "../model/cluster.ts";
-import type { Machine } from "../model/machine.ts";
-import type { Change } from "../model/operation.ts";
-import type { RecordChange } from "../model/record-kinds.ts";
-import { compareNames } from "../model/unit-name.ts";
-import { loadsOf, type MachineLoad, noLoad } from "./load.ts";
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import type { Machine } from "../../model/machine.ts";
+import type { Change } from "../../model/operation.ts";
+import type { RecordChange } from "../../model/record-kinds.ts";
+import { compareNames } from "../../model/unit-name.ts";
+import { loadsOf, type MachineLoad, noLoad } from "../board/load.ts";
 import { Play, type PlayOptions } from "./play.ts";
 import { withChanges, withRecords } from "./supposed-records.ts";
 

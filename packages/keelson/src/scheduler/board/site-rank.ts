@@ -3,7 +3,7 @@
 // before the next; for a unit that asks for memory or processors the larger share of them free, in whole percent;
 // fewer units; the lower machine id.
 
-import type { Placeable } from "./placeable.ts";
+import type { Placeable } from "../placeable.ts";
 import { freeOn, needOf, shareLeft } from "./room.ts";
 import { placesOf, type Site, type Sites } from "./site.ts";
 

@@ -1,22 +1,22 @@
 // Why a unit is where it is, or nowhere: each machine with its reasons, from the same functions that place it.
-import type { ClusterSnapshot } from "../model/cluster.ts";
-import { instancesOf } from "../model/instances.ts";
-import { withNextTry } from "../model/next-try.ts";
-import type { PlacementSource } from "../model/placement/cache.ts";
-import type { UnitStatus } from "../model/schedule.ts";
-import { templateName } from "../model/unit-name.ts";
-import { evictionsFrom, homeless } from "./choice.ts";
-import type { Site } from "./board.ts";
-import { unenforcedLimits } from "../model/placement/rules.ts";
-import { allRejections, isForRoom } from "./fit.ts";
-import { excessOn } from "./overfull.ts";
-import { asksForNothing, needOf } from "./room.ts";
-import { freeOf } from "./site-rank.ts";
-import type { Placeable } from "./placeable.ts";
-import type { SchedulerFacts } from "./plan.ts";
-import { reasonsFor } from "./reasons/all.ts";
-import type { Reason } from "./reasons/subject.ts";
-import { type Pass, runPass } from "./schedule.ts";
+import type { ClusterSnapshot } from "../../model/cluster.ts";
+import { instancesOf } from "../../model/instances.ts";
+import { withNextTry } from "../../model/next-try.ts";
+import type { PlacementSource } from "../../model/placement/cache.ts";
+import type { UnitStatus } from "../../model/schedule.ts";
+import { templateName } from "../../model/unit-name.ts";
+import { evictionsFrom, homeless } from "../choice.ts";
+import type { Site } from "../board/board.ts";
+import { unenforcedLimits } from "../../model/placement/rules.ts";
+import { allRejections, isForRoom } from "../fit.ts";
+import { excessOn } from "../overfull.ts";
+import { asksForNothing, needOf } from "../board/room.ts";
+import { freeOf } from "../board/site-rank.ts";
+import type { Placeable } from "../placeable.ts";
+import type { SchedulerFacts } from "../plan.ts";
+import { reasonsFor } from "./all.ts";
+import type { Reason } from "./subject.ts";
+import { type Pass, runPass } from "../schedule.ts";
 
 export interface MachineReason {
   readonly id: string;

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { Machine } from "../../src/model/machine.ts";
-import { Play } from "../../src/scheduler/play.ts";
-import { type Supposition, type WhatIf, whatIf } from "../../src/scheduler/what-if.ts";
-import { idOf, Sketch, threeMachines } from "./sketch.ts";
-import { clusterOf, machineNames, settle, wishes } from "./wishes.ts";
+import type { Machine } from "../../../src/model/machine.ts";
+import { Play } from "../../../src/scheduler/foretelling/play.ts";
+import { type Supposition, type WhatIf, whatIf } from "../../../src/scheduler/foretelling/what-if.ts";
+import { idOf, Sketch, threeMachines } from "../sketch.ts";
+import { clusterOf, machineNames, settle, wishes } from "../wishes.ts";
 
 function suppose(cluster: Sketch, supposition: Supposition): WhatIf {
   const { placements } = cluster;
