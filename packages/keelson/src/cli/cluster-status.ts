@@ -6,12 +6,13 @@ import type { Paint } from "./colour.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import { formatAge } from "./duration.ts";
 import type { Invocation } from "./invocation.ts";
+import { outOfServiceWord } from "./machine-words.ts";
 import { count } from "./plan-text.ts";
 import { alignColumns } from "./table.ts";
 
 /** Most units that are named with their troubles. */
 const mostNamed = 10;
-const wellStates: readonly string[] = ["healthy", "loaded", "inactive"];
+const wellStates: readonly string[] = ["healthy", "loaded", "inactive", "running", "succeeded"];
 
 /** Exit code 1 when a machine is lost, a unit is not as asked for, or an alarm stands. */
 export async function showCluster(keel: Invocation, client: DaemonClient): Promise<ExitCode> {
@@ -42,9 +43,13 @@ function clusterText({ snapshot, survivability, unwell }: ClusterFacts, paint: P
     ["leader", leader === null ? paint("red", "nobody leads") : (leader.name ?? leader.machine)],
     [
       "machines",
-      lost.length === 0
-        ? `${machines.length} up`
-        : `${machines.length - lost.length} of ${machines.length} up; ${paint("red", `lost: ${lost.join(", ")}`)}`,
+      [
+        lost.length === 0
+          ? `${machines.length} up`
+          : `${machines.length - lost.length} of ${machines.length} up`,
+        ...outOfService(machines),
+        ...(lost.length === 0 ? [] : [paint("red", `lost: ${lost.join(", ")}`)]),
+      ].join("; "),
     ],
     [
       "units",
@@ -60,6 +65,14 @@ function clusterText({ snapshot, survivability, unwell }: ClusterFacts, paint: P
     .map(({ name, state, reason }) => [`  ${name}`, reason === "" ? state : `${state}: ${reason}`]);
   const more = unwell.length > mostNamed ? `  … and ${count(unwell.length - mostNamed, "more unit")}\n` : "";
   return `${alignColumns(rows)}${alignColumns(troubles)}${more}`;
+}
+
+/** `cordoned: m2`, `drained: m3`. */
+function outOfService(machines: SnapshotView["machines"]): string[] {
+  return (["cordoned", "draining", "drained"] as const).flatMap((word) => {
+    const names = machines.filter((machine) => outOfServiceWord(machine) === word).map(({ name }) => name);
+    return names.length === 0 ? [] : [`${word}: ${names.join(", ")}`];
+  });
 }
 
 /** The badge: whether the cluster can lose any one machine. */

@@ -4,8 +4,11 @@ import { KeelError } from "../base/errors.ts";
 const unitMs: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,
+  sec: 1000,
   m: 60_000,
+  min: 60_000,
   h: 3_600_000,
+  hr: 3_600_000,
   d: 86_400_000,
   w: 604_800_000,
 };
@@ -16,7 +19,7 @@ const unitMs: Readonly<Record<string, number>> = {
  */
 export function parseDuration(text: string, what: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|w)/g)];
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|min|m|sec|s|hr|h|d|w)/g)];
   const whole = parts.map((part) => part[0]).join("");
   if (parts.length === 0 || whole !== text) {
     throw new KeelError("KEEL-104", `${what}: "${text}" is no span of time`, {

@@ -28,22 +28,46 @@ export interface PlacedInstance {
   readonly machine: MachineView;
 }
 
+/** An instance that may wait for a machine. */
+interface ShownInstance {
+  readonly instance: InstanceView;
+  readonly machine: MachineView | undefined;
+}
+
 /**
  * The instances that words mean and that are on a machine. Throws KEEL-501 for a word that is no unit, KEEL-503
  * when none of the instances has a machine.
  */
 export function placedInstances(words: readonly string[], snapshot: SnapshotView): readonly PlacedInstance[] {
-  const names = new Set(resolveUnits(words, snapshot));
-  const instances = snapshot.instances.filter(
-    ({ name, unit, companion }) => names.has(name) || (names.has(unit) && !companion),
+  const placed = instancesOf(words, snapshot).flatMap(({ instance, machine }) =>
+    machine === undefined ? [] : [{ instance, machine }],
   );
-  const placed = instances.flatMap((instance) => {
-    const machine = snapshot.machines.find(({ id }) => id === instance.machine);
-    return machine ? [{ instance, machine }] : [];
-  });
   if (placed.length > 0) return placed;
-  const [first = words[0] ?? ""] = names;
-  throw new KeelError("KEEL-503", `${first} is on no machine`, {
+  throw onNoMachine(words, snapshot);
+}
+
+/** The same with those that wait for a machine, and timers of the cluster, which have none. */
+export function shownInstances(words: readonly string[], snapshot: SnapshotView): readonly ShownInstance[] {
+  const shown = instancesOf(words, snapshot);
+  const isTimer = ({ instance }: ShownInstance): boolean =>
+    snapshot.units.some(({ name, timer }) => name === instance.unit && timer !== null);
+  if (shown.some((one) => one.machine !== undefined || isTimer(one))) return shown;
+  throw onNoMachine(words, snapshot);
+}
+
+function instancesOf(words: readonly string[], snapshot: SnapshotView): readonly ShownInstance[] {
+  const names = new Set(resolveUnits(words, snapshot));
+  return snapshot.instances
+    .filter(({ name, unit, companion }) => names.has(name) || (names.has(unit) && !companion))
+    .map((instance) => ({
+      instance,
+      machine: snapshot.machines.find(({ id }) => id === instance.machine),
+    }));
+}
+
+function onNoMachine(words: readonly string[], snapshot: SnapshotView): KeelError {
+  const [first = words[0] ?? ""] = resolveUnits(words, snapshot);
+  return new KeelError("KEEL-503", `${first} is on no machine`, {
     hint: `\`keel why ${first}\` says why; \`keel start ${first}\` starts it`,
   });
 }

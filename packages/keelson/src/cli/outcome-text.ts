@@ -42,7 +42,10 @@ export function outcomeText(made: MadeChange, facts: OutcomeFacts): string {
     const done = withoutUnits.has(operation.kind) ? "done" : "nothing to change";
     return `${operation.summary}: ${done}\n`;
   }
-  const shown = items.slice(0, mostLines).map((item) => itemLine(item, instances));
+  const rollouts = progress?.rollouts ?? [];
+  const shown = items
+    .slice(0, mostLines)
+    .map((item) => itemLine({ ...item, reason: ownReason(item, rollouts) }, instances));
   const more =
     items.length > shown.length ? `… and ${count(items.length - shown.length, "more instance")}\n` : "";
   const body =
@@ -58,6 +61,15 @@ function undoCommand({ operation, progress }: MadeChange, { command }: OutcomeFa
   const undoable =
     !isBack && operation.kind !== "rollout" && changes > 0 && operation.impact.reversible !== "no";
   return undoable ? command(`undo ${operation.id}`) : undefined;
+}
+
+/** Why a rollout went back or stands still is said once, with the error, and not for each of its instances. */
+function ownReason({ unit, state, reason }: ProgressItem, rollouts: ProgressView["rollouts"]): string {
+  const halted = rollouts.find((it) => it.unit === unit && it.state !== "done" && it.state !== "running");
+  const shared = `: ${halted?.reason ?? ""}`;
+  return state === "failed" && halted !== undefined && shared !== ": " && reason.endsWith(shared)
+    ? reason.slice(0, -shared.length)
+    : reason;
 }
 
 function itemLine(item: ProgressItem, instances: readonly InstanceView[]): readonly string[] {

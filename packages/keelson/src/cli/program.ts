@@ -66,10 +66,26 @@ export function findCommand(name: string): CommandEntry | undefined {
 async function unknownCommand(name: string): Promise<KeelError> {
   if (name.startsWith("-"))
     return new KeelError("KEEL-104", `unknown option ${name}`, { hint: "keel --help" });
+  const below = await commandsBelow(name);
+  if (below.length > 0)
+    return new KeelError("KEEL-104", `there is no command "${name}"`, {
+      hint: `did you mean ${below.map((words) => `\`keel ${words}\``).join(" or ")}?`,
+    });
   const { nearest } = await import("@keelson/systemd");
   const near = nearest(name, [...commandTable.map((entry) => entry.name), ...Object.keys(commandAliases)]);
   const hint = near === undefined ? "keel --help lists the commands" : `did you mean \`keel ${near}\`?`;
   return new KeelError("KEEL-104", `there is no command "${name}"`, { hint });
+}
+
+/** `machine drain` for `drain`: the commands of commands that are called so. */
+async function commandsBelow(name: string): Promise<readonly string[]> {
+  const { fullParser } = await import("./parser.ts");
+  const { commands } = await fullParser(commandTable);
+  return commands.flatMap((command) =>
+    command.commands
+      .filter((below) => [below.name(), ...below.aliases()].includes(name))
+      .map(() => `${command.name()} ${name}`),
+  );
 }
 
 /** The format that errors are to have, read from argv even where it cannot be parsed as a whole. */

@@ -116,4 +116,34 @@ describe("jobs and timers", () => {
     const { json } = await api.ask({ path: "/v1/units/backup.service" });
     assert.equal(json.unit.state, "succeeded");
   });
+
+  test("status tells the last run of what has ended, and when a timer fires", async () => {
+    await using api = await runApi();
+    fill(api);
+    const ended = await keel(api, "status", "backup.service");
+    assert.match(ended.text, /^backup\.service\n○ run 2, attempt 2, succeeded on m1 .* ago, took 2\.5 s \(/);
+    assert.equal(ended.code, 0);
+    const failed = await keel(api, "status", "bad");
+    assert.match(failed.text, /× run 1 failed on m1 .*: exit status 7: no such disk\n/);
+    assert.equal(failed.code, 1);
+    const timer = await keel(api, "status", "backup.timer");
+    assert.match(
+      timer.text,
+      /^backup\.timer\n● fires at .*, in (1h 0m|59m 59s|60m 0s|59m \d+s); last 1h 0m ago: started\n/,
+    );
+    assert.equal(timer.code, 0);
+    const idle = await keel(api, "status", "old.timer");
+    assert.match(idle.text, /^old\.timer: it has no trigger\n× has not fired yet\n/);
+    assert.equal(idle.code, 1);
+    const { statuses } = JSON.parse((await keel(api, "status", "bad", "-o", "json")).text);
+    assert.deepEqual([statuses[0].unit, statuses[0].machine, statuses[0].code], ["bad.service", "m1", 3]);
+  });
+
+  test("the cluster's status counts what has ended well as well", async () => {
+    await using api = await runApi();
+    fill(api);
+    const { text } = await keel(api, "status");
+    assert.match(text, /4, 2 not as asked for/);
+    assert.doesNotMatch(text, /backup\.service/);
+  });
 });

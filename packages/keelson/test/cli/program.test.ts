@@ -65,6 +65,7 @@ describe("keel", () => {
 
   test("a near miss is named", async () => {
     assert.match((await keel("list-unist")).stderr, /did you mean `keel list-units`\?/);
+    assert.match((await keel("cordon", "m1")).stderr, /did you mean `keel machine cordon`\?/);
   });
 
   test("no daemon: exit 9, and in JSON the error is JSON", async () => {

@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import type { MadeChange } from "../../src/cli/change.ts";
+import { outcomeText } from "../../src/cli/outcome-text.ts";
 import { run } from "../../src/cli/program.ts";
 import { runApi } from "../api/running-api.ts";
 import type { RunningApi } from "../api/running-api.ts";
@@ -129,5 +131,38 @@ describe("versions and rollouts on the command line", () => {
     assert.equal(await well("cat", "a"), text(2));
     assert.equal((await keel("rollback", "a", "--to", "9")).code, 7);
     assert.equal((await keel("rollback", "a", "--to", "0")).code, 2);
+  });
+
+  test("why all instances went back is said once, with the error", async () => {
+    const rollout = {
+      unit: "a@.service",
+      state: "reverted",
+      from: 1,
+      to: 2,
+      updated: 0,
+      total: 2,
+      batch: 0,
+      waitsFor: "",
+      reason: "a@1.service failed on m1: exit status 3",
+    } as const;
+    const reason = `went back to version 1: ${rollout.reason}`;
+    const item = { unit: rollout.unit, want: "active", state: "failed", machine: null, reason } as const;
+    const items = [1, 2].map((number) => ({ ...item, instance: `a@${number}.service` }));
+    const own = { ...item, instance: "a@3.service", reason: "exit status 4" };
+    const operation = {
+      id: "x",
+      kind: "update",
+      changes: [{}],
+      records: 0,
+      impact: { reversible: "exactly" },
+    };
+    const progress = { done: true, outcome: "failed", items: [...items, own], rollouts: [rollout] };
+    const made = { operation, progress, timedOut: false } as unknown as MadeChange;
+    assert.equal(
+      outcomeText(made, { instances: [], command: (words) => `keel ${words}` }),
+      "a@1.service  failed: went back to version 1\n" +
+        "a@2.service  failed: went back to version 1\n" +
+        "a@3.service  failed: exit status 4\n",
+    );
   });
 });

@@ -14,8 +14,8 @@ import { type StoreClient, storeErrorCode } from "../../registry/store-client.ts
 
 const mostRevisions = 20_000;
 const mostEvents = 20_000;
-/** How long a request waits for the history to be read. */
-const readWithinMs = 15_000;
+/** How long a request waits while nothing more of the history comes: a long one may take its time. */
+const silentMs = 15_000;
 
 export interface EventLogOptions {
   readonly store: StoreClient;
@@ -47,6 +47,8 @@ export class EventLog implements AsyncDisposable {
   #since = 0;
   #isCurrent = false;
   #lastRevision = 0;
+  /** Why it could not be read the last time; undefined since something was. */
+  #failure: unknown;
   #changed = Promise.withResolvers<void>();
 
   constructor(options: EventLogOptions) {
@@ -75,13 +77,17 @@ export class EventLog implements AsyncDisposable {
     return this.#since;
   }
 
-  /** Resolves when all that happened until now has been read. KEEL-401 when the store does not tell it in time. */
+  /**
+   * Resolves when all that happened until now has been read. KEEL-401 with the reason when the store tells nothing
+   * more of it for a while.
+   */
   async current(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    const deadline = clock.now() + readWithinMs;
+    let [read, deadline] = [this.#lastRevision, clock.now() + silentMs];
     while (!this.#isCurrent) {
-      if (clock.now() >= deadline) throw new KeelError("KEEL-401", "the store does not tell its history");
+      if (clock.now() >= deadline) throw silence(this.#failure);
       await this.changed(deadline - clock.now(), signal);
+      if (read !== this.#lastRevision) [read, deadline] = [this.#lastRevision, clock.now() + silentMs];
     }
   }
 
@@ -141,6 +147,7 @@ export class EventLog implements AsyncDisposable {
         await this.#follow(store, signal);
       } catch (error) {
         if (signal.aborted) return;
+        this.#failure = error;
         log.debug("the history is read anew", { error: describeError(error) });
         // Another store has another history, under the same revisions.
         if (storeErrorCode(error) === "STORE_REPLACED") this.#forget();
@@ -166,10 +173,16 @@ export class EventLog implements AsyncDisposable {
         this.#first += tooMany;
       }
       this.#isCurrent ||= isCurrent;
+      this.#failure = undefined;
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
       // Others have their turn: the history may be long.
       await setImmediate();
     }
   }
+}
+
+function silence(failure: unknown): KeelError {
+  const because = failure === undefined ? `nothing came for ${silentMs / 1000} s` : describeError(failure);
+  return new KeelError("KEEL-401", `the store does not tell its history: ${because}`, { cause: failure });
 }

@@ -3,6 +3,7 @@ import { cpusInWords, memoryInWords } from "../../scheduler/board/room.ts";
 import { formatAge } from "../duration.ts";
 import { fleetMachineColumns, fleetMachineFields, readFleetMachines } from "../fleet-lists.ts";
 import type { Invocation, Register } from "../invocation.ts";
+import { outOfServiceWord } from "../machine-words.ts";
 import { fieldList, withList } from "../options.ts";
 import type { ListOptions } from "../options.ts";
 import { chooseColumns, paintColumn, renderTable, shortId } from "../table.ts";
@@ -37,10 +38,10 @@ const columns = (now: number): readonly Column<MachineView>[] => [
   { name: "unenforced", cell: (machine) => machine.capacity?.unenforced.join(",") ?? "" },
 ];
 
-/** `up`, `up, cordoned`, `up, draining`. */
-function stateWords({ state, cordoned, drain }: MachineView): string {
-  if (drain !== undefined) return `${state}, draining`;
-  return cordoned === true ? `${state}, cordoned` : state;
+/** `up`, `up, cordoned`, `up, draining`, `up, drained`. */
+function stateWords(machine: MachineView): string {
+  const word = outOfServiceWord(machine);
+  return word === undefined ? machine.state : `${machine.state}, ${word}`;
 }
 
 /** `1.7 GiB, 2 CPU`. */
@@ -50,8 +51,8 @@ const amountsCell = (amounts: AmountsView | null): string =>
     : `${memoryInWords(amounts.memoryBytes)}, ${cpusInWords(Math.round(amounts.cpus * 1000))} CPU`;
 
 const left = (room: AmountsView, taken: AmountsView): AmountsView => ({
-  memoryBytes: room.memoryBytes - taken.memoryBytes,
-  cpus: room.cpus - taken.cpus,
+  memoryBytes: Math.max(0, room.memoryBytes - taken.memoryBytes),
+  cpus: Math.max(0, room.cpus - taken.cpus),
 });
 
 const standard = ["machine", "name", "ip", "state", "instances", "metadata"];

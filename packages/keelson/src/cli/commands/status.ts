@@ -2,7 +2,8 @@ import { withNextTry } from "../../model/next-try.ts";
 import { KeelError, exitCode } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
 import { showCluster } from "../cluster-status.ts";
-import { placedInstances, portOf, readFromMachine, serviceOf } from "../machine-access.ts";
+import { statusWithoutSystemd } from "../ended-status.ts";
+import { portOf, readFromMachine, serviceOf, shownInstances } from "../machine-access.ts";
 
 export const register: Register = (program, act) => {
   const command = program
@@ -21,9 +22,32 @@ export const register: Register = (program, act) => {
     const client = await keel.daemon();
     if (words.length === 0) return showCluster(keel, client);
     const snapshot = await client.snapshot();
-    const placed = placedInstances(words, snapshot);
+    const shown = shownInstances(words, snapshot);
+    const told = await statusWithoutSystemd(
+      shown.map(({ instance }) => instance),
+      snapshot,
+      client,
+    );
     const views = await Promise.all(
-      placed.map(async ({ instance, machine }) => {
+      shown.map(async ({ instance, machine }) => {
+        const known = {
+          unit: instance.name,
+          reason: withNextTry(instance.reason, instance.failures, snapshot.at),
+          unenforced: instance.unenforced ?? [],
+        };
+        const words = told(instance);
+        if (words !== undefined || machine === undefined) {
+          const { isWell, text } = words ?? { isWell: false, text: "" };
+          const reason = words?.reason ?? known.reason;
+          return {
+            ...known,
+            reason,
+            machine: machine?.name ?? null,
+            service: null,
+            code: isWell ? 0 : 3,
+            text,
+          };
+        }
         const service = await serviceOf(instance, client);
         const argv = ["systemctl", "status", "--full", "--no-pager", `--lines=${lines}`, "--", service];
         const result = await readFromMachine(keel, machine, { command: argv, port }).catch(
@@ -33,11 +57,9 @@ export const register: Register = (program, act) => {
           },
         );
         return {
-          unit: instance.name,
+          ...known,
           machine: machine.name,
           service,
-          reason: withNextTry(instance.reason, instance.failures, snapshot.at),
-          unenforced: instance.unenforced ?? [],
           code: result.code,
           text: result.stdout || result.stderr,
         };
@@ -49,8 +71,10 @@ export const register: Register = (program, act) => {
       items: views,
       text: () =>
         views
-          .map(({ unit, machine, reason, unenforced, text }) => {
-            const heading = keel.paint("bold", `${unit} on ${machine}`);
+          .map(({ unit, machine, service, reason, unenforced, text }) => {
+            const nowhere = text === "" ? " on no machine" : "";
+            const place = machine === null ? nowhere : service === null ? "" : ` on ${machine}`;
+            const heading = keel.paint("bold", `${unit}${place}`);
             const limits = `${machine} does not enforce its limits on ${unenforced.join(", ")}`;
             const notes = [reason, unenforced.length === 0 ? "" : limits].filter((note) => note !== "");
             return `${heading}${notes.length === 0 ? "" : `: ${notes.join("; ")}`}\n${text}`;
