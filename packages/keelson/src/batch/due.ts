@@ -1,6 +1,7 @@
 // When a timer of the cluster is due next. Pure: the leader's wall clock comes in, and chance comes from the name.
 import { createHash } from "node:crypto";
 import { nextElapse } from "@keelson/systemd";
+import { furthestMs } from "../model/record.ts";
 import type { TimerRules } from "../model/placement/rules.ts";
 
 /** What its own life and its unit's say, in Unix milliseconds; 0 for never. */
@@ -29,10 +30,11 @@ export function nextDue(name: string, rules: TimerRules, past: TimerPast): Due |
     ...(past.unitStarted > 0 ? rules.onUnitActiveMs.map((ms) => past.unitStarted + ms) : []),
     ...(past.unitEnded > 0 ? rules.onUnitInactiveMs.map((ms) => past.unitEnded + ms) : []),
   ].filter((at) => at > past.last);
-  const all = [...calendar, ...spans];
+  // What lies behind the last of all dates never comes.
+  const all = [...calendar, ...spans].filter((at) => at <= furthestMs);
   if (all.length === 0) return undefined;
   const due = Math.min(...all);
-  return { due, at: due + delayOf(name, rules, due) };
+  return { due, at: Math.min(due + delayOf(name, rules, due), furthestMs) };
 }
 
 /** The last calendar time that has passed by now, counted from one that has; that one itself for other triggers. */

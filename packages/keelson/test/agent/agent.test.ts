@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { imageCodec } from "../../src/model/image.ts";
 import { keys } from "../../src/model/keys.ts";
+import { scheduleCodec } from "../../src/model/schedule.ts";
+import { orderRecord } from "../registry/records.ts";
 import { plainFile, Stage } from "./stage.ts";
 
 async function running(...units: string[]): Promise<Stage> {
@@ -98,6 +100,28 @@ describe("Agent", () => {
     const done = stage.host.actions.slice(before).filter((action) => action.includes("a.service"));
     assert.deepEqual(done, []);
     assert.equal(stage.status("b.service"), undefined);
+  });
+
+  test("what has an order that cannot be read goes on, also under a restarted daemon", async () => {
+    await using stage = await running("a.service", "b.service");
+    const key = keys.schedule(stage.machine, "a.service");
+    const put = (value: string): void => void stage.store.txn({ compare: [], write: [{ put: key, value }] });
+    const before = stage.host.actions.length;
+    put("{");
+    await stage.pass(1000);
+    await stage.stopDaemon();
+    await stage.startDaemon();
+    await stage.pass(1000);
+    put(scheduleCodec.encode(orderRecord("b.service")));
+    await stage.pass(1000);
+    assert.deepEqual(stage.host.running, ["a.service", "b.service"]);
+    assert.deepEqual(
+      stage.host.actions.slice(before).filter((action) => action.includes("a.service")),
+      [],
+    );
+    stage.withdraw("a.service");
+    await stage.pass(1000);
+    assert.deepEqual(stage.host.running, ["b.service"]);
   });
 
   test("what ended by itself is not started again by a restarted daemon", async () => {

@@ -7,7 +7,7 @@ import { scheduleCodec, statusCodec } from "../../src/model/schedule.ts";
 import { machineId, orderRecord, statusRecord } from "../registry/records.ts";
 import { keptLog, Stage } from "./stage.ts";
 
-const job = "[Service]\nType=oneshot\nExecStart=/bin/true\n[X-Keelson]\nJob=yes\n";
+const job = "[Service]\nType=oneshot\nExecStart=/bin/true\n";
 const timer = "[Timer]\nOnCalendar=hourly\n";
 const values: readonly (string | Uint8Array)[] = [
   "",

@@ -67,7 +67,8 @@ export class PlacementCache implements PlacementSource {
       return readPlacement(unit, body);
     } catch (error) {
       if (error instanceof KeelError) return error;
-      throw error;
+      // Whatever is the matter with one file, others have their rules.
+      return new KeelError("KEEL-101", `${unit}: the file cannot be read`, { cause: error });
     }
   }
 }

@@ -36,8 +36,7 @@ function decide(scene: DeciderScene): Decision {
 
 /** When the record has served, in Unix milliseconds; in the past when it has. */
 function endOf({ instance, from, at, avoids }: Move, snapshot: ClusterSnapshot): number {
-  const wanted = instanceNamed(instance, snapshot.units);
-  if (wanted === undefined || wanted.desired === "inactive") return 0;
+  if (!isWanted(instance, snapshot)) return 0;
   const order = snapshot.schedule.get(from)?.get(instance);
   const isThere = order !== undefined || snapshot.statuses.get(from)?.has(instance) === true;
   const isElsewhere = [...snapshot.schedule].some(
@@ -50,6 +49,11 @@ function endOf({ instance, from, at, avoids }: Move, snapshot: ClusterSnapshot):
     : at + patienceMs;
 }
 
+function isWanted(instance: string, { units }: ClusterSnapshot): boolean {
+  const wanted = instanceNamed(instance, units);
+  return wanted !== undefined && wanted.desired !== "inactive";
+}
+
 /** Units that have failed as often as their file allows, on machines that they do not avoid already. */
 function* failedMoves({ snapshot, placements, wallMs }: DeciderScene): Generator<Move, undefined> {
   for (const [machine, statuses] of snapshot.statuses) {
@@ -60,6 +64,8 @@ function* failedMoves({ snapshot, placements, wallMs }: DeciderScene): Generator
       if (snapshot.moves.has(status.unit) || (entry.avoids?.[machine] ?? 0) > wallMs) continue;
       const rules = placements.rulesOf(entry.hash, status.unit);
       if (rules === "missing" || rules instanceof KeelError || !hasFailedTooOften(rules, status)) continue;
+      // What is on its way out would have its record taken away again at once.
+      if (!isWanted(status.unit, snapshot)) continue;
       yield {
         instance: status.unit,
         from: machine,
