@@ -69,9 +69,21 @@ function change(
   { machineSettings }: ClusterSnapshot,
 ): RecordChange[] {
   const before = machineSettings.get(id);
-  if (sameRecord(before, after)) return [];
-  return [{ kind: "machine-settings", name: id, ...(before === undefined ? {} : { before }), after }];
+  const record = saysNothing(after) ? undefined : after;
+  if (sameRecord(before, record)) return [];
+  return [
+    {
+      kind: "machine-settings",
+      name: id,
+      ...(before === undefined ? {} : { before }),
+      ...(record === undefined ? {} : { after: record }),
+    },
+  ];
 }
+
+/** Such a record need not be kept. */
+const saysNothing = ({ cordoned, drain, metadata }: MachineSettings): boolean =>
+  !cordoned && drain === undefined && Object.keys(metadata).length === 0;
 
 const draft = (summary: string, records: readonly RecordChange[]): Draft => ({
   changes: [],
