@@ -8,7 +8,7 @@ import { alignColumns } from "./table.ts";
 /** `2026-11-03 14:05:09.012  web.service  placed on m2: fewest units (0)  +12 ms  [operation]`. */
 export function eventText(event: EventView, paint: Paint): string {
   const { at, exact, units, machineName, kind, text, why, operation, who, afterMs } = event;
-  const time = `${formatMoment(at)}.${String(at % 1000).padStart(3, "0")}`;
+  const time = `${formatMoment(at)}.${String(Math.floor(at) % 1000).padStart(3, "0")}`;
   const subject =
     units.length === 0 ? machineName : units.length > 3 ? `${units.length} units` : units.join(", ");
   const onto = kind === "withdrawn" ? " " : " on ";
@@ -44,7 +44,10 @@ function instanceText(instance: Instance, paint: Paint): string {
     `${text}${why === "" ? "" : `: ${why}`}`,
   ]);
   const where = machineName === "" ? "" : ` on ${machineName}`;
-  const end = isDone ? `done after ${formatDuration(totalMs)}` : "under way";
+  const isOver = isDone || steps.at(-1)?.kind === "ended";
+  const end = !isOver
+    ? "under way"
+    : `${isDone ? "done" : "failed"}${totalMs === 0 ? "" : ` after ${formatDuration(totalMs)}`}`;
   const state = reason === "" ? paintState(paint, end) : `${end}: ${reason}`;
   const id = operation === null ? "" : paint("dim", `  operation ${operation.id}\n`);
   return `${paint("bold", `${name}${where}`)}  ${state}\n${alignColumns(rows)}${id}`;

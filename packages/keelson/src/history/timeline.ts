@@ -2,9 +2,11 @@
 // each step took. Read from the records as they are, so that it is there for as long as they are.
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { instancesOf } from "../model/instances.ts";
+import type { Job } from "../model/job.ts";
 import type { Operation } from "../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
 import { templateName } from "../model/unit-name.ts";
+import type { Unit } from "../model/unit.ts";
 import type { EventKind } from "./cluster-event.ts";
 import { stepNames, stepWords } from "./status-events.ts";
 
@@ -51,7 +53,7 @@ export function timelineOf(snapshot: ClusterSnapshot, name: string): InstanceTim
     }
   }
   const there = new Set(found.map((timeline) => timeline.name));
-  const nowhere = wanted.filter((one) => !there.has(one)).map((one) => unplaced(one, snapshot));
+  const nowhere = wanted.filter((one) => !there.has(one)).flatMap((one) => unplaced(one, unit, snapshot));
   return [...found, ...nowhere].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
@@ -65,8 +67,7 @@ function placed(name: string, { snapshot, machine, order }: Place): InstanceTime
   const operation = lastOperation(name, snapshot);
   const status = snapshot.statuses.get(machine)?.get(name);
   const isAnswered = status !== undefined && status.hash === order.hash && status.restarts === order.restarts;
-  const machineName =
-    (snapshot.members.get(machine) ?? snapshot.machines.get(machine))?.name ?? machine.slice(0, 8);
+  const machineName = machineNameOf(machine, snapshot);
   const steps: Omit<TimelineStep, "afterMs" | "tookMs">[] = [];
   const isNew = operation === undefined || order.placed >= operation.at;
   // A move is the leader's own: it begins with its placement.
@@ -87,17 +88,57 @@ function placed(name: string, { snapshot, machine, order }: Place): InstanceTime
   });
 }
 
-function unplaced(name: string, snapshot: ClusterSnapshot): InstanceTimeline {
+/** What has ended is where it ran, what nobody wants is done, a timer of the cluster needs no machine. */
+function unplaced(name: string, unit: Unit | undefined, snapshot: ClusterSnapshot): InstanceTimeline[] {
   const operation = lastOperation(name, snapshot);
-  return finish(operation === undefined ? [] : [asked(operation)], {
+  const ended = [...snapshot.jobs.values()].filter(({ instance, runs }) => {
+    const state = runs.at(-1)?.state;
+    return instance === name && (state === "succeeded" || state === "failed");
+  });
+  if (ended.length > 0) return ended.map((job) => lastRun(job, operation, snapshot));
+  const isDone = unit?.desired === "inactive" || snapshot.timers.has(name);
+  return [
+    finish(operation === undefined ? [] : [asked(operation)], {
+      name,
+      machine: "",
+      machineName: "",
+      operation,
+      isDone,
+      reason: isDone ? "" : "it has no machine",
+    }),
+  ];
+}
+
+function lastRun(
+  { instance: name, runs }: Job,
+  latest: Operation | undefined,
+  snapshot: ClusterSnapshot,
+): InstanceTimeline {
+  const run = runs.at(-1);
+  if (run === undefined) throw new TypeError(`a job without a run: ${name}`);
+  const { machine, number, attempt, cause, reason, state } = run;
+  const machineName = machineNameOf(machine, snapshot);
+  // Otherwise a timer began it, or an earlier operation did.
+  const operation = latest !== undefined && cause.startsWith(latest.summary) ? latest : undefined;
+  const began = attempt > 1 ? `attempt ${attempt} begun on ${machineName}` : `begun on ${machineName}`;
+  const begin = { kind: "job", at: run.asked, text: `run ${number} asked for`, why: cause } as const;
+  const steps: Omit<TimelineStep, "afterMs" | "tookMs">[] = [
+    operation === undefined ? begin : asked(operation),
+    ...(run.started > 0 ? [{ kind: "job", at: run.started, text: began, why: "" } as const] : []),
+    { kind: "ended", at: run.ended, text: state, why: reason },
+  ];
+  return finish(steps, {
     name,
-    machine: "",
-    machineName: "",
+    machine,
+    machineName,
     operation,
-    isDone: false,
-    reason: "it has no machine",
+    isDone: state === "succeeded",
+    reason: state === "succeeded" ? "" : reason,
   });
 }
+
+const machineNameOf = (machine: string, { members, machines }: ClusterSnapshot): string =>
+  (members.get(machine) ?? machines.get(machine))?.name ?? machine.slice(0, 8);
 
 const asked = ({ at, summary, who, via }: Operation): Omit<TimelineStep, "afterMs" | "tookMs"> => ({
   kind: "operation",

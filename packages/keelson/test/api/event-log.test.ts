@@ -86,4 +86,19 @@ describe("the history", () => {
     await passing(clock, 61);
     await current;
   });
+
+  test("read once more after a while is told from its beginning, with nothing left out", async () => {
+    const clock = new SimulatedClock();
+    await using log = logOver(clock, (batches) => batches);
+    for (let time = 0; time < 2; time++) {
+      const use = log.use();
+      const current = log.current(signal);
+      await passing(clock, 1);
+      await current;
+      const { events } = log.from(0, 100);
+      assert.deepEqual([events.length, log.leftOut], [8, 0]);
+      use[Symbol.dispose]();
+      await passing(clock, 2);
+    }
+  });
 });

@@ -1,6 +1,7 @@
 // What happened, over HTTP: the store's history as events, and the way of one unit.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { jobCodec } from "../../src/model/job.ts";
 import { keys } from "../../src/model/keys.ts";
 import { machineId } from "../registry/records.ts";
 import { eventually } from "../eventually.ts";
@@ -138,5 +139,49 @@ describe("GET /v1/timeline/NAME", () => {
       [["", "it has no machine", 1]],
     );
     assert.equal((await api.ask({ path: "/v1/timeline/none.service" })).status, 404);
+  });
+
+  test("a run that has ended is told to its end, and what nobody wants is not under way", async () => {
+    await using api = await runApi();
+    fill(api.store).machine(1);
+    await api.operate({ kind: "submit", files: [file("c.service")], desired: "inactive" });
+    await api.operate({ kind: "submit", files: [file("d.service")], desired: "launched" });
+    const asked = Date.now();
+    const run = {
+      id: "r1",
+      number: 1,
+      cause: "d.timer at 2026-01-05T03:00:00Z",
+      hash: "a".repeat(64),
+      attempt: 2,
+      failures: 2,
+      losses: 0,
+      orders: 0,
+      state: "failed",
+      machine: machineId(1),
+      invocation: "",
+      reason: "exit status 7",
+      asked,
+      started: asked + 20,
+      ended: asked + 520,
+      notBefore: 0,
+    } as const;
+    const names = { name: "d.service", instance: "d.service", unit: "d.service", machine: "" };
+    const job = { ...names, created: 1, restarts: 0, launched: true, runs: [run] };
+    api.put(keys.job("d.service"), jobCodec.encode(job));
+    const [timeline] = (await api.ask({ path: "/v1/timeline/d.service" })).json.instances;
+    assert.deepEqual(
+      timeline.steps.map(({ text, why, tookMs }: any) => [text, why, tookMs]),
+      [
+        ["run 1 asked for", run.cause, 0],
+        ["attempt 2 begun on m1", "", 20],
+        ["failed", "exit status 7", 500],
+      ],
+    );
+    assert.deepEqual(
+      [timeline.machineName, timeline.isDone, timeline.reason],
+      ["m1", false, "exit status 7"],
+    );
+    const [idle] = (await api.ask({ path: "/v1/timeline/c.service" })).json.instances;
+    assert.deepEqual([idle.isDone, idle.reason], [true, ""]);
   });
 });

@@ -44,6 +44,8 @@ export class EventLog implements AsyncDisposable {
   #events: ClusterEvent[] = [];
   /** Number of the first event that is held; they are counted from 0. */
   #first = 0;
+  /** Number of the first event since the history was last read from its beginning. */
+  #begin = 0;
   #since = 0;
   #isCurrent = false;
   #lastRevision = 0;
@@ -75,6 +77,11 @@ export class EventLog implements AsyncDisposable {
   /** The history begins behind this revision. */
   get since(): number {
     return this.#since;
+  }
+
+  /** Events of this history that are not held any more. */
+  get leftOut(): number {
+    return this.#first - this.#begin;
   }
 
   /**
@@ -134,6 +141,7 @@ export class EventLog implements AsyncDisposable {
 
   #forget(): void {
     this.#first += this.#events.length;
+    this.#begin = this.#first;
     this.#events = [];
     this.#lastRevision = 0;
     this.#isCurrent = false;

@@ -78,9 +78,9 @@ class Reader {
 
   start(): Omit<HistoryStart, "cluster"> {
     const { history } = this.#context;
-    const { events, next, leftOut } = history.from(0, 1);
+    const { events, next } = history.from(0, 1);
     this.#next = next - events.length;
-    return { since: history.since, firstAt: events[0]?.at ?? null, leftOut };
+    return { since: history.since, firstAt: events[0]?.at ?? null, leftOut: history.leftOut };
   }
 
   async next(signal: AbortSignal): Promise<string | undefined> {

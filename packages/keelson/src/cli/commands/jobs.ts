@@ -19,11 +19,14 @@ export const register: Register = (program, act) => {
     runColumns(0).map((column) => column.name),
   );
   act<ListOptions>(command, async ({ daemon, output, paint, clock }, args, options) => {
-    const { revision, jobs } = await (await daemon()).jobs();
-    refuseUnknownNames(
-      args,
-      jobs.map(({ instance, unit }) => ({ name: instance, unit })),
-    );
+    const client = await daemon();
+    const { revision, jobs } = await client.jobs();
+    // A unit that has no runs is no unknown one.
+    const units = args.length === 0 ? [] : (await client.snapshot()).units;
+    refuseUnknownNames(args, [
+      ...jobs.map(({ instance, unit }) => ({ name: instance, unit })),
+      ...units.map(({ name }) => ({ name, unit: name })),
+    ]);
     const wanted = unitFilter(args);
     const chosenJobs = jobs.filter(({ instance, unit }) => wanted({ name: instance, unit }));
     const rows = chosenJobs.flatMap((job) => runRows(job).slice(0, 1));

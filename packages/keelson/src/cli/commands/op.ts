@@ -29,6 +29,7 @@ export const register: Register = (program, act) => {
     .description("Operations: every change that was made, and how to take it back.");
   const list = group
     .command("list")
+    .alias("ls")
     .description("List the operations that the cluster remembers, newest first.");
   withList(
     list,
