@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { KeelError } from "../../src/base/errors.ts";
 import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Member } from "../../src/model/machine.ts";
+import type { MachineSettings } from "../../src/model/machine-settings.ts";
 import type { Intent, Operation } from "../../src/model/operation.ts";
 import { PlacementCache } from "../../src/model/placement/cache.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
@@ -22,6 +23,7 @@ export class Bench {
   readonly schedule = new Map<string, Map<string, ScheduleEntry>>();
   readonly statuses = new Map<string, Map<string, UnitStatus>>();
   readonly machines = new Map<string, never>();
+  readonly machineSettings = new Map<string, MachineSettings>();
   readonly placements = new PlacementCache((hash) => this.bodies.get(hash));
   nowMs = 1_000_000;
   #ids = 0;
@@ -47,6 +49,11 @@ export class Bench {
     for (const { unit, after } of operation.changes) {
       if (after === undefined) this.units.delete(unit);
       else this.units.set(unit, after);
+    }
+    for (const { kind, name, after } of operation.records ?? []) {
+      if (kind !== "machine-settings") continue;
+      if (after === undefined) this.machineSettings.delete(name);
+      else this.machineSettings.set(name, after as MachineSettings);
     }
     for (const [hash, body] of planned.bodies) this.bodies.set(hash, body);
     this.operations.set(operation.id, operation);
@@ -74,8 +81,18 @@ export class Bench {
   }
 
   snapshot(): ClusterSnapshot {
-    const { units, operations, members, schedule, statuses, machines } = this;
-    return { ...emptyCluster, revision: 1, units, operations, members, schedule, statuses, machines };
+    const { units, operations, members, schedule, statuses, machines, machineSettings } = this;
+    return {
+      ...emptyCluster,
+      revision: 1,
+      units,
+      operations,
+      members,
+      schedule,
+      statuses,
+      machines,
+      machineSettings,
+    };
   }
 }
 
