@@ -5,8 +5,9 @@ import { after, before, describe, test } from "node:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Cluster, DoubleWatch, probeUnit, runningProbes, sleep } from "../support/cluster.ts";
+import { Cluster, DoubleWatch, probeUnit, runningProbes } from "../support/cluster.ts";
 import { whyNoMachines } from "../support/machines.ts";
+import { Watch } from "../support/watch.ts";
 
 const cluster = new Cluster(`t${process.pid}-drain`);
 const skip = whyNoMachines();
@@ -27,34 +28,17 @@ const on = (machine: string): string[] =>
 
 const isReplica = (unit: string): boolean => unit.startsWith("web@");
 
-/** The least number of replicas that ran at any moment, the most copies of one, and how many were looked at. */
-class Count {
-  fewest = replicas;
+/** How many replicas run now, and the most copies of one that were seen at a moment. */
+class Replicas {
   mostCopies = 0;
-  samples = 0;
-  #stopped = false;
-  readonly #running: Promise<void>;
 
-  constructor() {
-    this.#running = this.#watch();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    await this.#running;
-  }
-
-  async #watch(): Promise<void> {
-    while (!this.#stopped) {
-      const seen = runningProbes(cluster.name).filter(({ unit }) => isReplica(unit));
-      const copies = new Map<string, number>();
-      for (const { unit } of seen) copies.set(unit, (copies.get(unit) ?? 0) + 1);
-      this.fewest = Math.min(this.fewest, copies.size);
-      this.mostCopies = Math.max(this.mostCopies, ...copies.values());
-      this.samples += 1;
-      await sleep(50);
-    }
-  }
+  readonly count = (): number => {
+    const copies = new Map<string, number>();
+    for (const { unit } of runningProbes(cluster.name).filter((probe) => isReplica(probe.unit)))
+      copies.set(unit, (copies.get(unit) ?? 0) + 1);
+    this.mostCopies = Math.max(this.mostCopies, ...copies.values());
+    return copies.size;
+  };
 }
 
 const isReady = (count: number): Promise<unknown> =>
@@ -68,7 +52,7 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-drain-"));
     await cluster.keel(["up", "--no-example"]);
     const web = join(folder, "web@.service");
-    await writeFile(web, `${probeUnit()}\n[X-Keelson]\nMaxSurge=1\nMaxUnavailable=1\n`);
+    await writeFile(web, `${probeUnit()}\n[X-Keelson]\nMaxSurge=1\nMaxUnavailable=1\nOnPartition=keep\n`);
     await cluster.start(Object.fromEntries(singles.map((name) => [name, probeUnit()])));
     await cluster.keel(["start", web, "-n", String(replicas)]);
     await isReady(replicas + singles.length);
@@ -89,20 +73,20 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     assert.ok(on("m2").length >= 2);
   });
 
-  test("replicas start elsewhere first, singletons never run twice, and the machine is empty at the end", async () => {
+  test("replicas start elsewhere first, singletons never run twice, and the machine is empty at the end", async (t) => {
     const doubles = new DoubleWatch(cluster.name);
-    const count = new Count();
+    const seen = new Replicas();
+    await using watch = await Watch.begin(cluster, seen.count);
     const { stdout } = await cluster.keel(["machine", "drain", "m2", "--reason", "a test"]);
     assert.deepEqual(on("m2"), []);
     assert.match(stdout, /undo: .*keel undo /);
     await doubles.stop();
-    await count.stop();
+    await watch.atLeast(t, replicas);
     const twice = doubles.doubles.filter(({ unit }) => !isReplica(unit));
     assert.deepEqual(twice, [], `in ${doubles.samples} samples`);
-    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
-    assert.equal(count.mostCopies, 2, "they were handed over");
-    for (const name of singles) assert.equal(machineOf(name).length, 1);
+    assert.equal(seen.mostCopies, 2, "they were handed over");
     await isReady(replicas + singles.length);
+    for (const name of singles) assert.equal(machineOf(name).length, 1);
   });
 
   test("no new unit comes to it, and one that fits nowhere else says so", async () => {
@@ -132,13 +116,12 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     await cluster.destroy(["pinned.service"]);
   });
 
-  test("a reboot drains, boots and puts the machine into service again", async () => {
+  test("a reboot drains, boots and puts the machine into service again", async (t) => {
     const { machines } = await cluster.snapshot();
     const boot = machines.find(({ name }) => name === "m3")?.since;
-    const count = new Count();
+    await using watch = await Watch.begin(cluster, new Replicas().count);
     await cluster.keel(["machine", "reboot", "m3"]);
-    await count.stop();
-    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
+    await watch.atLeast(t, replicas, ["m3"]);
     const { snapshot } = await cluster.until("m3 is back", (now) =>
       now.machines.some(({ name, state }) => name === "m3" && state === "up"),
     );
@@ -146,19 +129,18 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     await isReady(replicas + singles.length);
   });
 
-  test("a rebalancing brings units back, as few at a time as a drain", async () => {
+  test("a rebalancing brings units back, as few at a time as a drain", async (t) => {
     const { stdout } = await cluster.keel(["rebalance", "--dry-run"]);
     assert.match(stdout, /m[12] → m[23] +rebalance: m[12] has \d/);
     const doubles = new DoubleWatch(cluster.name);
-    const count = new Count();
+    await using watch = await Watch.begin(cluster, new Replicas().count);
     await cluster.keel(["rebalance"]);
     await doubles.stop();
-    await count.stop();
     assert.deepEqual(
       doubles.doubles.filter(({ unit }) => !isReplica(unit)),
       [],
     );
-    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
+    await watch.atLeast(t, replicas);
     await isReady(replicas + singles.length);
     const sizes = ["m1", "m2", "m3"].map((name) => on(name).length);
     assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, sizes.join());
@@ -206,11 +188,10 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
     await cluster.destroy(["restless.service"]);
   });
 
-  test("a machine is removed when its units are elsewhere", async () => {
-    const count = new Count();
+  test("a machine is removed when its units are elsewhere", async (t) => {
+    await using watch = await Watch.begin(cluster, new Replicas().count);
     await cluster.keel(["machine", "rm", "m3"]);
-    await count.stop();
-    assert.equal(count.fewest, replicas, `in ${count.samples} samples`);
+    await watch.atLeast(t, replicas, ["m3"]);
     await isReady(replicas + singles.length);
     const { machines } = await cluster.snapshot();
     assert.deepEqual(machines.map(({ name }) => name).toSorted(), ["m1", "m2"]);

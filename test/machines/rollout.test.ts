@@ -9,6 +9,7 @@ import { buildHelloImage, helloImage } from "../../examples/hello/image.ts";
 import type { RolloutView, VersionView } from "../../packages/keelson/src/api/wire.ts";
 import { Cluster, type KeelResult, processes, sleep } from "../support/cluster.ts";
 import { machineTree, whyNoMachines } from "../support/machines.ts";
+import { Watch } from "../support/watch.ts";
 
 const cluster = new Cluster(`t${process.pid}-rollout`);
 const skip = whyNoMachines();
@@ -23,7 +24,7 @@ async function update(name: string, text: string, expect = 0): Promise<KeelResul
 
 /** A service whose process carries its version in its name, as the host sees it. */
 const service = (version: number, extra = ""): string =>
-  `[Service]\nExecStart=@/usr/bin/sleep version-${version}:%n infinity\nTimeoutStopSec=2\n\n[X-Keelson]\n${extra}`;
+  `[Service]\nExecStart=@/usr/bin/sleep version-${version}:%n infinity\nTimeoutStopSec=2\n\n[X-Keelson]\nOnPartition=keep\n${extra}`;
 
 /** How many instances of each version run now. */
 function running(stem: string): Map<number, number> {
@@ -33,35 +34,9 @@ function running(stem: string): Map<number, number> {
 }
 
 function copies(stem: string): { readonly version: number }[] {
-  return [1, 2, 3, 4].flatMap((version) =>
-    processes(cluster.name, new RegExp(`^version-${version}:${stem}`)).map(() => ({ version })),
-  );
-}
-
-/** The fewest of something that were seen at any moment. */
-class Watch implements AsyncDisposable {
-  fewest = Infinity;
-  most = 0;
-  looks = 0;
-  readonly #stopping = new AbortController();
-  readonly #loop: Promise<void>;
-
-  constructor(count: () => number | Promise<number>, everyMs = 30) {
-    this.#loop = (async () => {
-      while (!this.#stopping.signal.aborted) {
-        const seen = await count();
-        this.fewest = Math.min(this.fewest, seen);
-        this.most = Math.max(this.most, seen);
-        this.looks += 1;
-        await sleep(everyMs);
-      }
-    })();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
-  }
+  return processes(cluster.name, new RegExp(`^version-\\d:${stem}`)).map(({ command }) => ({
+    version: Number(command.charAt("version-".length)),
+  }));
 }
 
 async function rollout(unit: string): Promise<RolloutView> {
@@ -100,7 +75,7 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test("six containers with health checks: forward under a probe, and back from one that is not healthy", async () => {
+  test("six containers with health checks: forward under a probe, and back from one that is not healthy", async (t) => {
     const container = (version: number, check: string): string =>
       [
         "[Container]",
@@ -115,6 +90,7 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
         "[X-Keelson]",
         "Replicas=6",
         "UpdateHealthyFor=1s",
+        "OnPartition=keep",
         "",
       ].join("\n");
     const well = "wget -q -O /dev/null http://127.0.0.1:8080/";
@@ -125,24 +101,25 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
       instances.every(({ state }) => state === "healthy"),
     );
     {
-      await using watch = new Watch(healthy);
+      await using watch = await Watch.begin(cluster, healthy);
       const { stderr } = await update("web@.container", container(2, well));
       assert.match(stderr, /rollout of web@\.container/);
-      assert.ok(watch.fewest >= 5, `${watch.fewest} of 6 were healthy at the worst`);
-      assert.ok(watch.looks > 50);
+      await watch.atLeast(t, 5);
     }
     const { stdout } = await cluster.keel(["exec", "web@6.container", "--", "sh", "-c", "echo $VERSION"]);
     assert.equal(stdout.trim(), "2");
     {
-      await using watch = new Watch(healthy);
+      await using watch = await Watch.begin(cluster, healthy);
       const { stderr } = await update("web@.container", container(3, "false"), 6);
       assert.match(
         stderr,
         /went back from version 3 to version 2: web@1\.container is unhealthy on m\d.*KEEL-544/s,
       );
-      assert.ok(watch.fewest >= 5, `${watch.fewest} of 6 were healthy at the worst`);
+      await watch.atLeast(t, 5);
     }
-    assert.equal(await healthy(), 6);
+    await cluster.until("six are healthy again", ({ instances }) =>
+      instances.every(({ state }) => state === "healthy"),
+    );
     const list = await versions("web@.container");
     assert.deepEqual(
       list.map(({ number, current, instances }) => [number, current, instances]),
@@ -155,37 +132,25 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
     assert.match(list[0]?.failed ?? "", /unhealthy/);
   });
 
-  test("services: two at a time, paused, resumed, stopped, rolled back, compared", async () => {
+  test("services: two at a time, paused, resumed, stopped, rolled back, compared", async (t) => {
     const unit = "app@.service";
     const rules = "Replicas=6\nMaxUnavailable=2\nUpdateHealthyFor=2s\n";
     await update(unit, service(1, rules));
     assert.deepEqual(running("app@"), new Map([[1, 6]]));
-    await using watch = new Watch(() => copies("app@").length);
+    await using watch = await Watch.begin(cluster, () => copies("app@").length);
     await writeFile(join(folder, unit), service(2, rules));
     const plan = await cluster.keel(["update", "--dry-run", join(folder, unit)]);
     assert.match(plan.stdout, /6 instances in 3 batches of 2, each healthy for 2 s before the next/);
     assert.deepEqual(running("app@"), new Map([[1, 6]]), "a plan changes nothing");
     await cluster.keel(["update", "--no-wait", join(folder, unit)]);
-    await until("two have the new version", () => running("app@").get(2) === 2);
-    await cluster.operate({ kind: "rollout", unit: "app@", action: "pause" });
-    await sleep(4000);
+    const updated = await midway(unit, 2, "pause");
     assert.equal((await rollout(unit)).state, "paused");
-    assert.equal((await rollout(unit)).updated, 2);
-    assert.equal(running("app@").get(2), 2);
+    assert.equal((await rollout(unit)).updated, updated);
     await cluster.keel(["rollout", "resume", "app@"]);
     assert.deepEqual(running("app@"), new Map([[2, 6]]));
 
     await cluster.operate({ kind: "rollback", unit: "app@" });
-    await until("two are back", () => running("app@").get(1) === 2);
-    await cluster.operate({ kind: "rollout", unit: "app@", action: "abort" });
-    await sleep(4000);
-    assert.deepEqual(
-      running("app@"),
-      new Map([
-        [1, 2],
-        [2, 4],
-      ]),
-    );
+    await midway(unit, 1, "abort");
     const table = await cluster.keel(["versions", "app@"]);
     assert.match(table.stdout, /2 .*current\n.*1 .*rolling/s);
     await cluster.keel(["rollback", "app@", "--to", "2"]);
@@ -194,14 +159,29 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
     assert.match(stdout, /^-ExecStart=.*version-1.*\n\+ExecStart=.*version-2/m);
     const first = await cluster.keel(["cat", "app@", "--version", "1"]);
     assert.equal(first.stdout, service(1, rules));
-    assert.ok(watch.fewest >= 4, `${watch.fewest} of 6 ran at the worst`);
+    await watch.atLeast(t, 4);
   });
 
-  test("services that fail: back to what ran, with the reason; or a pause that waits for a person", async () => {
+  /** Stops a rollout between its batches of two; how many have the version that it brings, then and later. */
+  async function midway(unit: string, version: number, action: "pause" | "abort"): Promise<number> {
+    const stem = unit.slice(0, -".service".length);
+    const count = (): number => running(stem).get(version) ?? 0;
+    await until("two have it", () => count() >= 2);
+    await cluster.operate({ kind: "rollout", unit: stem, action });
+    // A batch that had begun in that very moment is carried on with.
+    await until("all six run, in whole batches", () => copies(stem).length === 6 && count() % 2 === 0);
+    const updated = count();
+    assert.ok(updated < 6, `${action} came in time`);
+    await sleep(3500);
+    assert.deepEqual([count(), copies(stem).length], [updated, 6], `nothing goes on after ${action}`);
+    return updated;
+  }
+
+  test("services that fail: back to what ran, with the reason; or a pause that waits for a person", async (t) => {
     const broken = (extra = ""): string =>
       `[Service]\nExecStart=/bin/sh -c 'echo no such table >&2; exit 3'\n\n[X-Keelson]\nReplicas=3\n${extra}`;
     await update("db@.service", service(1, "Replicas=3\n"));
-    await using watch = new Watch(() => copies("db@").length);
+    await using watch = await Watch.begin(cluster, () => copies("db@").length);
     const { stderr } = await update("db@.service", broken(), 6);
     assert.match(stderr, /went back from version 2 to version 1: db@1\.service failed on m\d: exit status 3/);
     assert.deepEqual(running("db@"), new Map([[1, 3]]));
@@ -212,15 +192,15 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
     );
     await cluster.keel(["rollback", "db@"]);
     assert.deepEqual(running("db@"), new Map([[1, 3]]));
-    assert.ok(watch.fewest >= 2, `${watch.fewest} of 3 ran at the worst`);
+    await watch.atLeast(t, 2);
   });
 
-  test("a single service with MaxSurge=1 runs at every moment; without it for all but one", async () => {
+  test("a single service with MaxSurge=1 runs at every moment; without it for all but one", async (t) => {
     await update("one.service", service(1, "MaxSurge=1\n"));
     {
-      await using watch = new Watch(() => copies("one").length, 10);
+      await using watch = await Watch.begin(cluster, () => copies("one").length);
       await update("one.service", service(2, "MaxSurge=1\n"));
-      assert.ok(watch.fewest >= 1, "it ran at every moment");
+      await watch.atLeast(t, 1);
     }
     await until("the old one is gone", () => copies("one").length === 1);
     assert.deepEqual(running("one"), new Map([[2, 1]]));
@@ -228,15 +208,15 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
     assert.deepEqual(running("one"), new Map([[3, 1]]));
   });
 
-  test("a global unit: machine by machine, and back from all", async () => {
+  test("a global unit: machine by machine, and back from all", async (t) => {
     const global = (version: number): string => `${service(version)}\n[X-Fleet]\nGlobal=true\n`;
     await update("log.service", global(1));
     await until("it runs on three", () => running("log").get(1) === 3);
     {
-      await using watch = new Watch(() => copies("log").length);
+      await using watch = await Watch.begin(cluster, () => copies("log").length);
       await update("log.service", global(2));
       assert.deepEqual(running("log"), new Map([[2, 3]]));
-      assert.ok(watch.fewest >= 2, `${watch.fewest} of 3 ran at the worst`);
+      await watch.atLeast(t, 2);
     }
     const { stderr } = await update(
       "log.service",

@@ -224,15 +224,16 @@ function machineOf(cluster: string, pid: number): string | undefined {
 export function processes(
   cluster: string,
   pattern: RegExp,
-): { readonly pid: number; readonly machine: string }[] {
+): { readonly pid: number; readonly machine: string; readonly command: string }[] {
   const found = [];
   for (const entry of readdirSync("/proc")) {
     const pid = Number(entry);
     if (!Number.isInteger(pid)) continue;
     try {
-      const machine = machineOf(cluster, pid);
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-      if (machine !== undefined && pattern.test(command)) found.push({ pid, machine });
+      if (!pattern.test(command)) continue;
+      const machine = machineOf(cluster, pid);
+      if (machine !== undefined) found.push({ pid, machine, command });
     } catch {
       // The process ended meanwhile.
     }
