@@ -1,11 +1,13 @@
 // `npm test`: installs what the suites need, then hands all of them to node's test runner in one run, so
 // that its summary is the last word. `npm test -- unit machines` runs only the suites that are named.
-import { globSync } from "node:fs";
-import { resolve } from "node:path";
+import { chmodSync, existsSync, globSync, mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { spawnBound } from "../packages/etcd/test/bound-process.ts";
 import { ensureDebianPackages } from "./support/debian-packages.ts";
+import { removeAbandoned } from "./support/machines.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -74,6 +76,22 @@ const chosen = names.filter((name) => positionals.length === 0 || positionals.in
 
 await ensureDebianPackages(chosen.flatMap((name) => suites[name].packages));
 
+/** Removes what killed runs have left: their clusters, and the folders of their files. */
+async function removeLeft(): Promise<void> {
+  if (process.getuid?.() === 0) await removeAbandoned();
+  for (const folder of globSync(join(tmpdir(), "keelson-run-*"))) {
+    const owner = basename(folder).slice("keelson-run-".length);
+    if (/^\d+$/.test(owner) && !existsSync(`/proc/${owner}`))
+      rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+await removeLeft();
+const temporary = join(tmpdir(), `keelson-run-${process.pid}`);
+mkdirSync(temporary);
+// As every folder for temporary files: those whom apt and others act as look into it too.
+chmodSync(temporary, 0o1777);
+
 const files = chosen.flatMap((name) => globSync(suites[name].files, { cwd: root }).toSorted());
 const only = values.only === undefined ? [] : [`--test-name-pattern=${values.only}`];
 const leftOpen = pathToFileURL(resolve(root, "test/support/left-open.ts")).href;
@@ -88,7 +106,10 @@ const runner = spawnBound(
     ...only,
     ...files,
   ],
-  { cwd: root, stdio: "inherit" },
+  { cwd: root, stdio: "inherit", env: { ...process.env, TMPDIR: temporary } },
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => runner.kill(signal));
-runner.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
+runner.on("exit", (code, signal) => {
+  rmSync(temporary, { recursive: true, force: true });
+  void removeLeft().finally(() => process.exit(signal === null ? (code ?? 1) : 1));
+});

@@ -164,7 +164,7 @@ describe("a drain", { skip, timeout: 600_000 }, () => {
   });
 
   test("a unit that fails again and again moves to where it runs", async () => {
-    for (const name of ["m1", "m3"]) await cluster.keel(["ssh", name, "--", "touch", "/run/spoilt"]);
+    for (const name of ["m1", "m3"]) await cluster.inside(name, "touch /run/spoilt");
     const start = '/bin/sh -c "test -e /run/spoilt && exit 1; exec sleep infinity"';
     const body = `[Service]\nExecStart=${start}\n[X-Keelson]\nMoveAfter=2\n`;
     await cluster.keel(["machine", "cordon", "m2"]);

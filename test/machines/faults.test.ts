@@ -11,6 +11,8 @@ const skip = whyNoMachines();
 /** How long faults come at random, and by which seed. */
 const stormSeconds = Number(process.env["KEELSON_FAULT_SECONDS"] ?? 45);
 const seed = Number(process.env["KEELSON_SEED"] ?? Date.now() % 1_000_000);
+/** A machine stops what it has 4.5 to 4.8 s after the last renewal, and others are given it 8.3 s after it at the latest. */
+const takenOverMs = 9000;
 const names = Array.from({ length: 6 }, (_, i) => `probe-${i + 1}.service`);
 
 /** Who runs what: unit → machine and pid, as the host sees it. */
@@ -47,22 +49,31 @@ describe("faults", { skip, timeout: 600_000 }, () => {
 
   test("keeld killed, and killed again: nothing stops, nothing moves", async () => {
     const was = running();
-    for (let round = 0; round < 2; round++) {
-      for (const { pid, machine } of processes(cluster.name, /keeld\.js/))
-        if (!machine.startsWith("host.")) process.kill(pid, "SIGKILL");
-      await sleep(9000);
-      assert.deepEqual(running(), was);
+    const daemons = (): number[] =>
+      processes(cluster.name, /keeld\.js/).flatMap(({ pid, machine }) =>
+        machine.startsWith("host.") ? [] : [pid],
+      );
+    const first = daemons();
+    for (const pid of first) process.kill(pid, "SIGKILL");
+    let second: number[] = [];
+    for (let tries = 0; second.length < first.length; tries++) {
+      assert.ok(tries < 300, "every keeld is started again");
+      await sleep(100);
+      second = daemons().filter((pid) => !first.includes(pid));
     }
+    for (const pid of second) process.kill(pid, "SIGKILL");
+    await sleep(takenOverMs);
+    assert.deepEqual(running(), was);
     await allHealthy();
   });
 
-  test("the leader’s keeld is frozen: another leads, nothing moves", async () => {
+  test("the leader’s keeld is killed: another leads, nothing moves", async () => {
     const was = running();
     const leader = await leaderName();
     const keeld = processes(cluster.name, /keeld\.js/).find(({ machine }) => machine === leader);
     assert.ok(keeld);
     process.kill(keeld.pid, "SIGKILL");
-    await sleep(8000);
+    await sleep(takenOverMs);
     await leaderName();
     assert.deepEqual(running(), was);
   });
@@ -72,17 +83,17 @@ describe("faults", { skip, timeout: 600_000 }, () => {
     const host = processes(cluster.name, /keeld\.js/).filter(({ machine }) => machine.startsWith("host."));
     assert.ok(host.length > 0);
     for (const { pid } of host) process.kill(pid, "SIGSTOP");
-    await sleep(15_000);
+    await sleep(takenOverMs);
     assert.deepEqual(running(), was, "while the store is frozen");
     for (const { pid } of host) process.kill(pid, "SIGCONT");
-    await sleep(9000);
+    await sleep(takenOverMs);
     assert.deepEqual(running(), was, "after it thawed");
     for (const { pid } of processes(cluster.name, /keeld\.js/))
       if (host.some((other) => other.pid === pid)) process.kill(pid, "SIGKILL");
-    await sleep(15_000);
+    await sleep(takenOverMs);
     assert.deepEqual(running(), was, "while the store is gone");
     await cluster.keel(["up", "--no-example"]);
-    await sleep(9000);
+    await sleep(takenOverMs);
     assert.deepEqual(running(), was, "after it came back");
     await allHealthy();
   });
@@ -99,12 +110,9 @@ describe("faults", { skip, timeout: 600_000 }, () => {
         ),
       ),
     );
-    await sleep(3000);
     await cluster.keel(["machine", "heal", victim]);
-    await cluster.until(
-      "it is back",
-      ({ machines }) => machines.some((machine) => machine.name === victim && machine.state === "up"),
-      5000,
+    await cluster.until("it is back", ({ machines }) =>
+      machines.some((machine) => machine.name === victim && machine.state === "up"),
     );
     await sleep(3000);
     await watch.stop();
@@ -153,7 +161,7 @@ describe("faults", { skip, timeout: 600_000 }, () => {
   test("a machine is frozen and thaws: it stops what others have taken over", async () => {
     const victim = (await leaderName()) === "m2" ? "m3" : "m2";
     const faults = new RandomFaults(cluster, [victim], 1);
-    await faults.freeze(victim, 15);
+    await faults.freeze(victim, 11);
     await allHealthy();
     assert.deepEqual(faults.overlaps, [], `in ${faults.samples} samples`);
     assert.equal(Object.keys(running()).length, names.length);

@@ -23,7 +23,7 @@ const server = (name: string, port: number, before = ""): string =>
   `[Service]\nExecStartPre=/bin/mkdir -p /run/${name}\n${before}ExecStart=/usr/bin/busybox httpd -f -p ${port} -h /run/${name}\n`;
 
 async function sh(where: string, line: string): Promise<string> {
-  return (await cluster.keel(["ssh", where, "--", "sh", "-c", line])).stdout.trim();
+  return (await cluster.inside(where, line)).trim();
 }
 
 /** Waits until the one instance of that name is so. */
@@ -58,11 +58,7 @@ describe("health", { skip, timeout: 300_000 }, () => {
     await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
     await cluster.keel(["image", "load", join(folder, "hello.tar")]);
   });
-  afterEach(async () => {
-    const { units } = await cluster.snapshot();
-    if (units.length > 0) await cluster.keel(["destroy", "--all", "--confirm", cluster.name]);
-    await cluster.until("everything gone", ({ instances }) => instances.length === 0, 20_000);
-  });
+  afterEach(() => cluster.clear());
   after(async () => {
     await cluster.down();
     await rm(folder, { recursive: true, force: true });

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildHelloImage } from "../../examples/hello/image.ts";
-import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { Cluster, keel, sleep } from "../support/cluster.ts";
 import { machineTree, whyNoMachines } from "../support/machines.ts";
 
@@ -32,13 +31,7 @@ services:
 volumes: { data: {} }
 `;
 
-/** Runs a shell line on the machine, from the host. */
-async function inside(line: string): Promise<string> {
-  const provider = await new LocalCluster(cluster.name).machines();
-  const { code, stdout, stderr } = await provider.exec("m1", ["sh", "-c", line], { timeoutMs: 60_000 });
-  assert.equal(code, 0, `${line}\n${stdout}${stderr}`);
-  return stdout;
-}
+const inside = (line: string): Promise<string> => cluster.inside("m1", line);
 
 /** The page of the site, as soon as it answers. */
 async function page(): Promise<string> {

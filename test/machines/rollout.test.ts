@@ -65,11 +65,7 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
     await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
     await cluster.keel(["image", "load", join(folder, "hello.tar")]);
   });
-  afterEach(async () => {
-    const { units } = await cluster.snapshot();
-    if (units.length > 0) await cluster.keel(["destroy", "--all", "--confirm", cluster.name]);
-    await cluster.until("everything gone", ({ instances }) => instances.length === 0, 20_000);
-  });
+  afterEach(() => cluster.clear());
   after(async () => {
     await cluster.down();
     await rm(folder, { recursive: true, force: true });

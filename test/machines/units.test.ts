@@ -35,7 +35,13 @@ async function start(contents: Readonly<Record<string, string>>): Promise<KeelRe
 
 /** Runs a shell line on the machine of that name or of that unit. */
 async function sh(where: string, line: string): Promise<string> {
-  return (await cluster.keel(["ssh", where, "--", "sh", "-c", line])).stdout;
+  if (machines.includes(where)) return cluster.inside(where, line);
+  const found = (await cluster.snapshot()).instances.find(
+    ({ name, companion, machineName }) =>
+      !companion && machineName !== null && (name === where || name.startsWith(`${where}.`)),
+  );
+  assert.ok(found?.machineName, `${where} is on a machine`);
+  return cluster.inside(found.machineName, line);
 }
 
 /** Runs the line until its output matches. */
@@ -98,11 +104,7 @@ describe("units", { skip, timeout: 300_000 }, () => {
     await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
     await cluster.keel(["image", "load", join(folder, "hello.tar")]);
   });
-  afterEach(async () => {
-    const { units } = await cluster.snapshot();
-    if (units.length > 0) await cluster.keel(["destroy", "--all", "--confirm", cluster.name]);
-    await cluster.until("everything gone", ({ instances }) => instances.length === 0, 20_000);
-  });
+  afterEach(() => cluster.clear());
   after(async () => {
     await cluster.down();
     await rm(folder, { recursive: true, force: true });
@@ -440,10 +442,15 @@ describe("units", { skip, timeout: 300_000 }, () => {
       ["a.service", "[X-Keelson]\nOnPartition=kep", /^error: a\.service:4:13: .*did you mean keep\?/],
       ["a.service", "no assignment", /^error: a\.service:3:1: /],
     ];
-    for (const [name, text, message] of cases) {
-      const paths = await files({ [name]: `[Service]\nExecStart=/bin/true\n${text}\n` });
-      assert.match((await cluster.keel(["start", ...paths], { expect: 2 })).stderr, message, text);
-    }
+    const refusals = await Promise.all(
+      cases.map(async ([name, text], number) => {
+        const path = join(await mkdtemp(join(folder, `${number}-`)), name);
+        await writeFile(path, `[Service]\nExecStart=/bin/true\n${text}\n`);
+        return (await cluster.keel(["start", path], { expect: 2 })).stderr;
+      }),
+    );
+    for (const [number, [, text, message]] of cases.entries())
+      assert.match(refusals[number] ?? "", message, text);
     assert.equal((await cluster.snapshot()).units.length, 0, "nothing was handed in");
   });
 

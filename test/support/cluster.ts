@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { request } from "node:http";
 import { resolve } from "node:path";
 import type { SnapshotView } from "../../packages/keelson/src/api/wire.ts";
+import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const main = resolve(root, "packages/keelson/src/cli/main.ts");
@@ -149,6 +150,24 @@ export class Cluster {
 
   async destroy(names: readonly string[]): Promise<void> {
     await this.operate({ kind: "destroy", units: { names } });
+  }
+
+  /** Destroys all units and waits until nothing of them runs. */
+  async clear(): Promise<void> {
+    const { units } = await this.snapshot();
+    if (units.length > 0) await this.destroy(units.map(({ name }) => name));
+    await this.until("everything gone", ({ instances }) => instances.length === 0);
+  }
+
+  /**
+   * Runs a shell line on the machine, from the host and whatever the cluster knows of the machine; resolves with what
+   * it printed. Throws unless it ends well.
+   */
+  async inside(machine: string, line: string): Promise<string> {
+    const provider = await new LocalCluster(this.name).machines();
+    const { code, stdout, stderr } = await provider.exec(machine, ["sh", "-c", line], { timeoutMs: 60_000 });
+    if (code !== 0) throw new Error(`${machine}: ${line}\nended with ${code}\n${stdout}${stderr}`);
+    return stdout;
   }
 
   /** An operation with everything confirmed that a guard may ask for. */

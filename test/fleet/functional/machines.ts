@@ -74,12 +74,12 @@ export function machineChecks(stage: Stage): void {
     const store = processes(cluster.name, /keeld\.js/).filter(({ machine }) => machine.startsWith("host."));
     for (const { pid } of store) process.kill(pid, "SIGSTOP");
     try {
-      await sleep(8000);
+      await sleep(6000);
       assert.deepEqual(running(), ran, "while nobody reaches the store");
     } finally {
       for (const { pid } of store) process.kill(pid, "SIGCONT");
     }
-    await sleep(8000);
+    await sleep(9000);
     assert.deepEqual(running(), ran, "and after it");
     assert.deepEqual(await look(), before);
   });
@@ -87,7 +87,7 @@ export function machineChecks(stage: Stage): void {
   test("NodeShutdown", async () => {
     await cluster.start({ "pinned.service": probeUnit("\n[X-Fleet]\nMachineMetadata=zone=b\n") });
     const { "pinned.service": machine = "" } = await stage.untilActive("pinned.service");
-    await stage.sh(machine, "systemctl stop keeld.service");
+    await stage.inside(machine, "systemctl stop keeld.service");
     await cluster.until("its units’ states are gone", ({ instances }) =>
       instances.every((one) => one.machineName !== machine || one.state === "unknown"),
     );
@@ -104,8 +104,8 @@ export function machineChecks(stage: Stage): void {
 
   test("DetectMachineId", async () => {
     const theirs = await stage.machineId("m1");
-    const own = (await stage.sh("m2", "cat /etc/machine-id")).trim();
-    await stage.sh(
+    const own = (await stage.inside("m2", "cat /etc/machine-id")).trim();
+    await stage.inside(
       "m2",
       `systemctl stop keeld.service; echo ${theirs} >/run/id; mount --bind /run/id /etc/machine-id`,
     );
@@ -120,29 +120,29 @@ export function machineChecks(stage: Stage): void {
     );
     await stage.inside("m2", "umount /etc/machine-id; systemctl restart --no-block keeld.service");
     await state("m2", "up");
-    assert.equal((await stage.sh("m2", "cat /etc/machine-id")).trim(), own);
+    assert.equal((await stage.inside("m2", "cat /etc/machine-id")).trim(), own);
   });
 
   test("ReconfigureServer", async () => {
     const listeners = (): Promise<string> =>
-      stage.sh("m3", "ss -Hlnt 'sport >= 1024' | awk '{print $4}' | sort");
-    const pid = (): Promise<string> => stage.sh("m3", "systemctl show -P MainPID keeld.service");
+      stage.inside("m3", "ss -Hlnt 'sport >= 1024' | awk '{print $4}' | sort");
+    const pid = (): Promise<string> => stage.inside("m3", "systemctl show -P MainPID keeld.service");
     const before = [await listeners(), await pid()];
     assert.match(before[0] ?? "", /:\d+/);
-    await stage.sh(
+    await stage.inside(
       "m3",
       "systemctl reload keeld.service; systemctl kill --kill-whom=main -s USR1 keeld.service",
     );
     await sleep(1000);
-    const log = await stage.sh("m3", "journalctl -q -u keeld.service --no-pager -n 50");
+    const log = await stage.inside("m3", "journalctl -q -u keeld.service --no-pager -n 50");
     assert.match(log, /configuration was read again[^]*how things stand/);
     assert.deepEqual([await listeners(), await pid()], before);
     await state("m3", "up");
   });
 
   test("Shutdown", async () => {
-    await stage.sh("m3", "systemctl stop keeld.service");
-    const result = await stage.sh(
+    await stage.inside("m3", "systemctl stop keeld.service");
+    const result = await stage.inside(
       "m3",
       "systemctl show -P Result -P ActiveState -P ExecMainStatus keeld.service",
     );

@@ -77,7 +77,7 @@ export function originalClient(stage: Stage): void {
     assert.equal((await stage.inside("m2", list)).trim().split("\n").length, 4);
     assert.match(await stage.inside("m2", "stat -c %a:%U /run/fleet.sock"), /^600:root/);
     const request = "GET /fleet/v1/units HTTP/1.1\\r\\nHost: domain-sock\\r\\nConnection: close\\r\\n\\r\\n";
-    const forwarded = await stage.sh(
+    const forwarded = await stage.inside(
       "m3",
       `{ printf '${request}'; sleep 1; } | fleetctl fd-forward /var/run/fleet.sock`,
     );

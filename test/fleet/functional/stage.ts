@@ -4,7 +4,6 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InstanceView, SnapshotView } from "../../../packages/keelson/src/api/wire.ts";
-import { LocalCluster } from "../../../packages/keelson/src/local/cluster.ts";
 import { Cluster } from "../../support/cluster.ts";
 import type { KeelResult } from "../../support/cluster.ts";
 
@@ -29,10 +28,8 @@ export class Stage {
   }
 
   /** Destroys all units and waits until nothing is left of them. */
-  async clear(): Promise<void> {
-    const { units } = await this.cluster.snapshot();
-    if (units.length > 0) await this.cluster.keel(["destroy", "--all", "--confirm", this.cluster.name]);
-    await this.cluster.until("everything gone", ({ instances }) => instances.length === 0, 30_000);
+  clear(): Promise<void> {
+    return this.cluster.clear();
   }
 
   path(name: string): string {
@@ -85,16 +82,8 @@ export class Stage {
   }
 
   /** Runs a shell line on a machine from the host, whatever the cluster knows of the machine. */
-  async inside(machine: string, line: string): Promise<string> {
-    const provider = await new LocalCluster(this.cluster.name).machines();
-    const { code, stdout, stderr } = await provider.exec(machine, ["sh", "-c", line], { timeoutMs: 60_000 });
-    assert.equal(code, 0, `${machine}: ${line}\n${stdout}${stderr}`);
-    return stdout;
-  }
-
-  /** Runs a shell line on a machine. */
-  async sh(machine: string, line: string, expect = 0): Promise<string> {
-    return (await this.cluster.keel(["ssh", machine, "--", "sh", "-c", line], { expect })).stdout;
+  inside(machine: string, line: string): Promise<string> {
+    return this.cluster.inside(machine, line);
   }
 }
 

@@ -13,7 +13,7 @@ export function unitActions(stage: Stage): void {
     (await stage.rows("list-unit-files", "unit,dstate,state")).find(([unit]) => unit === name)?.slice(1) ??
     [];
   const invocationOf = async (machine: string, unit: string): Promise<string> =>
-    (await stage.sh(machine, `systemctl show -P InvocationID ${unit}`)).trim();
+    (await stage.inside(machine, `systemctl show -P InvocationID ${unit}`)).trim();
 
   test("UnitRunnable", async () => {
     await stage.hand("start", { "hello.service": sleeper() });
@@ -71,7 +71,7 @@ export function unitActions(stage: Stage): void {
       if (desired !== "launched") return;
       const { "hello.service": machine = "" } = await stage.untilActive("hello.service");
       assert.equal(
-        (await stage.sh(machine, "systemctl show -P Description hello.service")).trim(),
+        (await stage.inside(machine, "systemctl show -P Description hello.service")).trim(),
         "Another Unit",
       );
     });
@@ -136,7 +136,7 @@ export function unitActions(stage: Stage): void {
     const name =
       /(m\d)/.exec(machine)?.[1] ?? (await stage.cluster.snapshot()).instances[0]?.machineName ?? "";
     const show = async (): Promise<string> =>
-      (await stage.sh(name, "systemctl show -P LoadState -P ActiveState flow.service"))
+      (await stage.inside(name, "systemctl show -P LoadState -P ActiveState flow.service"))
         .trim()
         .replace(/\s+/, " ");
     assert.equal(await show(), "loaded inactive");
