@@ -38,6 +38,15 @@ function sectionsOf(result: Imported, name: string): Record<string, string[]> {
 }
 
 describe("a Compose file", () => {
+  test("runs beside a service that waits for no other", () => {
+    const text =
+      "services: {site: {image: a, depends_on: [store]}, store: {image: b}, more: {image: c, depends_on: [site]}}";
+    const besides = ["site", "store", "more"].map(
+      (name) => sectionsOf(imported(text), `${name}.container`)["X-Fleet"],
+    );
+    assert.deepEqual(besides, [["MachineOf=store.container"], undefined, ["MachineOf=store.container"]]);
+  });
+
   test("becomes one file for each service, network and volume", () => {
     assert.deepEqual(
       imported(shop).files.map(({ name }) => name),

@@ -57,8 +57,10 @@ export function importCompose(text: string, request: ImportRequest): Imported {
   const volumes = root.inner("volumes");
   const needsDefault = [...services.values()].some(usesDefaultNetwork);
   const files: GeneratedFile[] = [];
-  let first: string | undefined;
+  const leader = request.apart ? undefined : leaderOf(services, names);
+  let isBesideOthers = false;
   for (const [name, service] of services) {
+    isBesideOthers ||= !names.isTemplate(name);
     const context: ServiceContext = {
       ...request,
       name,
@@ -69,10 +71,9 @@ export function importCompose(text: string, request: ImportRequest): Imported {
       networkFile: (network) =>
         network === "default" || networks.keys().includes(network) ? names.network(network) : undefined,
       volumeFile: (volume) => (volumes.keys().includes(volume) ? names.volume(volume) : undefined),
-      beside: request.apart ? undefined : first,
+      beside: isBesideOthers && names.unit(name) !== leader ? leader : undefined,
     };
     files.push({ name: names.unit(name), text: containerOf(service, context) });
-    if (!names.unit(name).includes("@.")) first ??= names.unit(name);
   }
   for (const name of new Set([...(needsDefault ? ["default"] : []), ...networks.keys()]))
     files.push({ name: names.network(name), text: networkFile(networks.inner(name), names.project) });
@@ -133,6 +134,16 @@ function usesDefaultNetwork(service: Fields): boolean {
   return !service.has("networks") && !service.has("network_mode");
 }
 
+/**
+ * The unit beside which the others run: the first that depends on no other, as one that waits for its neighbours would
+ * keep them from their machine. Undefined when all are templates.
+ */
+function leaderOf(services: ReadonlyMap<string, Fields>, names: Names): string | undefined {
+  const plain = [...services].filter(([name]) => !names.isTemplate(name));
+  const [name] = plain.find(([, service]) => !service.has("depends_on")) ?? plain[0] ?? [];
+  return name === undefined ? undefined : names.unit(name);
+}
+
 class Names {
   readonly project: string;
   readonly #prefix: string;
@@ -146,8 +157,12 @@ class Names {
     );
   }
 
+  isTemplate(service: string): boolean {
+    return this.#templates.has(service);
+  }
+
   unit(service: string): string {
-    return this.#checked(`${this.#prefix}${service}${this.#templates.has(service) ? "@" : ""}.container`);
+    return this.#checked(`${this.#prefix}${service}${this.isTemplate(service) ? "@" : ""}.container`);
   }
 
   network(name: string): string {

@@ -22,7 +22,7 @@ export interface ServiceContext {
   readonly resolve: (path: string) => string;
   readonly variables: ReadonlyMap<string, string>;
   readonly parseEnvFile: (text: string) => ReadonlyMap<string, string>;
-  /** The unit beside which it runs, so that they share their network; undefined when it is the first, or apart. */
+  /** The unit beside which it runs, so that they share their network; undefined when others run beside it, or all apart. */
   readonly beside: string | undefined;
 }
 
