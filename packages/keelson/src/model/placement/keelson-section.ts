@@ -137,11 +137,13 @@ function readPreferences(file: UnitFile, { expand }: KeelsonContext): PlacementR
 }
 
 function readUnits(file: UnitFile, key: KeelsonKey, { name, expand }: KeelsonContext): string[] {
+  // Of a template read as its instance 1: that one.
+  const own = expand("%n");
   const names = file.assignments(section, key).flatMap((assignment) =>
     blankSeparatedParts(file, assignment).map(({ text, position }) => {
       const unit = expand(text);
       if (!isUnitName(unit)) refuse(`${key}: ${JSON.stringify(text)} is no unit name`, { file, position });
-      if (unit === name.name) refuse(`${key}= names the unit itself`, { file, position });
+      if (unit === name.name || unit === own) refuse(`${key}= names the unit itself`, { file, position });
       return unit;
     }),
   );
