@@ -220,7 +220,7 @@ export class Agent implements AsyncDisposable {
     const { host } = this.#options;
     const written = this.#written.get(name);
     if (written !== undefined) {
-      const note = { ...written.note, hash: "" };
+      const note = { ...written.note, hash: "", restarts: -1 };
       this.#written = new Map([...this.#written, [name, { ...written, note }]]);
       await host.note(name, note);
     }

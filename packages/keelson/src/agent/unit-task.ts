@@ -46,6 +46,8 @@ export class UnitTask {
   /** Aborts what is under way for an order that holds no more. */
   #attempt = new AbortController();
   #isGone = false;
+  /** What the lost lease made it do; nothing else is done before that is over. */
+  #fencing: Promise<unknown> = Promise.resolve();
 
   constructor(name: string, written: WrittenUnit | undefined, around: UnitSurroundings) {
     this.name = name;
@@ -93,7 +95,13 @@ export class UnitTask {
   }
 
   /** The machine has lost its lease: stops the unit, or kills it. It starts again when it is ordered anew. */
-  async fence({ kill, stopAt }: FenceHow): Promise<void> {
+  fence(how: FenceHow): Promise<void> {
+    const fencing = this.#fence(how);
+    this.#fencing = Promise.allSettled([this.#fencing, fencing]);
+    return fencing;
+  }
+
+  async #fence({ kill, stopAt }: FenceHow): Promise<void> {
     const { host, lifetime } = this.#around;
     this.#attempt.abort(new Error("this machine lost the store"));
     const state = this.#state();
@@ -102,7 +110,9 @@ export class UnitTask {
     this.#report.problem = "stopped: this machine lost the store, and others take over";
     const { note } = this.#written;
     const reason = this.#report.problem;
-    await this.#note({ ...note, hash: "", ...cutShort(note.run, this.#around.clock.wall(), reason) });
+    const run = cutShort(note.run, this.#around.clock.wall(), reason);
+    // What may still seem to run when contact comes back at this moment is on its way out.
+    await this.#note({ ...note, hash: "", restarts: -1, ...run });
     if (kill) await host.kill(this.name);
     else await host.act("stop", this.name, lifetime.signal);
     this.refresh();
@@ -173,6 +183,8 @@ export class UnitTask {
   async #carryOut(signal: AbortSignal): Promise<void> {
     const { onProgress, onGone, report } = this.#around;
     for (;;) {
+      await this.#fencing;
+      signal.throwIfAborted();
       await this.#readFile();
       const [planned] = planSteps(this.#order, { written: this.#written, state: this.#state() });
       const step = planned ?? this.#dueRemedy();

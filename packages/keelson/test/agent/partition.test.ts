@@ -32,6 +32,29 @@ describe("a machine out of contact", () => {
     assert.equal(stage.status("a.service")?.reason, "");
   });
 
+  test("starts again what the fence was about to stop when contact came back at that moment", async () => {
+    for (let backAfterMs = 0; backAfterMs < 1000; backAfterMs += 100) {
+      await using stage = await singleton();
+      const { host, clock } = stage;
+      const act = host.act.bind(host);
+      // systemd hears of it a moment later.
+      host.act = async (action, name, signal) => {
+        if (action === "stop") await clock.sleep(300, signal);
+        return act(action, name, signal);
+      };
+      stage.door.state = "cut";
+      const { length } = host.actions;
+      const isStopping = (): boolean => host.actions.slice(length).length > 0;
+      const sentAt = stage.session.renewal?.sentAt ?? 0;
+      await stage.pass(sentAt + leaseMs - 1500 + backAfterMs - clock.now());
+      stage.door.state = "open";
+      await stage.pass(5000);
+      assert.ok(isStopping(), "it was never stopped");
+      assert.deepEqual(host.running, ["a.service", "k.service"], `back after ${backAfterMs} ms`);
+      assert.equal(stage.status("a.service")?.reason, "");
+    }
+  });
+
   test("does not start what was given away meanwhile", async () => {
     await using stage = await singleton();
     stage.door.state = "cut";
