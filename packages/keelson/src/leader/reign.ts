@@ -31,6 +31,7 @@ import { deciders as allDeciders } from "./deciders.ts";
 import { Echo } from "./echo.ts";
 import { Impulse } from "./impulse.ts";
 import type { LeaderMetrics } from "./leader-metrics.ts";
+import { Rest } from "./rest.ts";
 import { UnitFiles } from "./unit-files.ts";
 
 export interface ReignOptions {
@@ -53,6 +54,8 @@ export interface ReignOptions {
 /** Changes come in swarms: so long is waited for the rest of one. */
 const swarmMs = 10;
 const garbageMs = 60_000;
+/** Newcomers that one pass places: with a thousand machines that takes it no longer than what else it has to do. */
+const mostPlaced = 2000;
 /** After orders for newcomers alone there is nothing more to be done, as a rule: that is looked at a little later. */
 const echoMs = 1000;
 const seenWithinMs = 5000;
@@ -74,7 +77,10 @@ export class Reign {
   readonly #ownAlarms: readonly string[];
   #awaitsReports = false;
   #unplaced: Plan["unplaced"] = new Map();
-  #lastPassMs = 0;
+  readonly #rest: Rest;
+  /** Due before the next pass. */
+  #restMs = 0;
+  #collecting: Promise<void> | undefined;
   #garbageAtMs: number;
 
   constructor(options: ReignOptions) {
@@ -94,6 +100,7 @@ export class Reign {
     });
     const ofDeciders = deciders.map(({ name }) => deciderAlarm(name));
     this.#ownAlarms = [massFailureAlarm, overfullAlarm, damagedAlarm, schedulerAlarm, ...ofDeciders];
+    this.#rest = new Rest(clock.now());
     this.#garbageAtMs = clock.now() + garbageMs;
   }
 
@@ -106,15 +113,12 @@ export class Reign {
       machines.onChange(() => this.#impulse.give()),
     ];
     this.#impulse.give();
-    let endedMs = clock.now();
     try {
       while (!over.aborted) {
-        const restedMs = clock.now() - endedMs;
         const againMs = await this.#pass();
-        endedMs = clock.now();
-        // Under a storm of changes passes take at most a third of the processor's time. Whoever has rested enough
-        // answers at once.
-        await clock.sleep(Math.max(0, 2 * this.#lastPassMs - restedMs), over);
+        const restMs = this.#restMs;
+        this.#restMs = 0;
+        await clock.sleep(restMs, over);
         await this.#impulse.taken({ byMs: againMs, signal: over });
         await clock.sleep(swarmMs, over);
       }
@@ -122,6 +126,7 @@ export class Reign {
       if (!over.aborted) throw error;
     } finally {
       for (const stop of stops) stop();
+      await this.#collecting;
     }
   }
 
@@ -154,9 +159,10 @@ export class Reign {
       const started = clock.now();
       const facts = this.#facts();
       plan = this.#plan(snapshot, { facts, decided });
-      this.#lastPassMs = clock.now() - started;
+      const passMs = clock.now() - started;
+      this.#restMs = this.#rest.after(passMs, clock.now());
       this.#unplaced = plan.unplaced;
-      metrics.passed(this.#lastPassMs, plan.unplaced.size);
+      metrics.passed(passMs, plan.unplaced.size);
       this.#awaitsReports = plan.awaitsReports || decided.awaitsReports;
       if (!decided.hasWritten && !this.#awaitsReports) this.#echo.expect(plan);
       await this.#carryOut(plan, { snapshot, facts });
@@ -168,7 +174,8 @@ export class Reign {
     }
     const snapshot = cautious(view.snapshot, view.damaged);
     const abandonedAtMs = await this.#abandoned.carryOn(snapshot);
-    await this.#collectGarbage(snapshot);
+    this.#collectGarbage(snapshot);
+    if (plan.isCut) this.#impulse.give();
     const againMs = Math.min(plan.againMs ?? Infinity, decided.againMs ?? Infinity);
     const echoAtMs = this.#echo.isHeard ? clock.now() + echoMs : Infinity;
     return Math.min(againMs, abandonedAtMs, this.#garbageAtMs, echoAtMs);
@@ -199,6 +206,7 @@ export class Reign {
         alarms,
         awaitsReports: false,
         againMs,
+        isCut: false,
       };
     }
   }
@@ -242,6 +250,7 @@ export class Reign {
       goneSince: machines.goneSince,
       leaseMs: leaseSeconds * 1000,
       fence: leadership.revision,
+      mostPlaced,
     };
   }
 
@@ -312,10 +321,16 @@ export class Reign {
     else log.error("alarm", { alarm: name, text });
   }
 
-  async #collectGarbage(snapshot: ClusterSnapshot): Promise<void> {
-    const { clock, leadership, log, view } = this.#options;
+  /** Beside the passes, which do not wait for it: it reads the names of all files. */
+  #collectGarbage(snapshot: ClusterSnapshot): void {
+    const { clock } = this.#options;
     if (clock.now() < this.#garbageAtMs) return;
     this.#garbageAtMs = clock.now() + garbageMs;
+    this.#collecting ??= this.#collect(snapshot).finally(() => (this.#collecting = undefined));
+  }
+
+  async #collect(snapshot: ClusterSnapshot): Promise<void> {
+    const { leadership, log, view } = this.#options;
     try {
       const call = { signal: leadership.over };
       // Nobody knows to which files a record points that cannot be read.

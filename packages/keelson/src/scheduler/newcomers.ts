@@ -40,6 +40,10 @@ export class Newcomers {
   readonly #company: Company;
   readonly #refusals = new Refusals();
   #clearances = 0;
+  /** Orders that were given. */
+  #placed = 0;
+  /** The priority of the first that waits for its turn. */
+  #cutAt: number | undefined;
   /** Whether somebody waits for a machine's answer. */
   awaitsReports = false;
 
@@ -49,6 +53,11 @@ export class Newcomers {
     this.#board = incumbents.board;
     this.#followers = followersOf(scene.wanted.placeables);
     this.#company = { followers: this.#followers, mayStop: (...query) => this.#mayStop(...query) };
+  }
+
+  /** Whether some wait for their turn in the next pass. */
+  get isCut(): boolean {
+    return this.#cutAt !== undefined;
   }
 
   place(): void {
@@ -76,7 +85,10 @@ export class Newcomers {
       if (site.units.has(unit.name) || !hasWorkOn(unit, site.machine.id)) continue;
       const version = placeableOn(unit, site.machine.id);
       const refused = rejection(version, site, this.#board);
-      if (refused === undefined) this.#give(version, site, "runs on every machine that fits");
+      if (this.#isEnough) {
+        if (refused === undefined) this.#cutAt ??= unit.rules.priority;
+        rejections.set(site.machine.id, refused ?? { text: "is looked at next", transient: true });
+      } else if (refused === undefined) this.#give(version, site, "runs on every machine that fits");
       else rejections.set(site.machine.id, this.#waitForRoomOn(version, site) ?? refused);
     }
     if (this.#board.machinesOf(unit.name).length > 0) return;
@@ -97,6 +109,11 @@ export class Newcomers {
       this.#scene.unplaced.set(unit.name, held);
       return;
     }
+    if (this.#mustWait(unit, { hasRun })) {
+      this.#cutAt ??= unit.rules.priority;
+      this.#scene.unplaced.set(unit.name, { reason: "waits for its turn", final: false });
+      return;
+    }
     const outcome = this.#findSite(unit);
     if ("reason" in outcome) {
       // Whoever waits for company waits only as long as that does.
@@ -113,6 +130,19 @@ export class Newcomers {
     const moved = departure ? `moved from ${departure.name}: ${departure.cause}` : this.#movedWords(unit);
     const because = moved === undefined ? outcome.because : `${moved}; ${outcome.because}`;
     this.#give(unit, outcome.site, because);
+  }
+
+  get #isEnough(): boolean {
+    return this.#placed >= (this.#scene.facts.mostPlaced ?? Infinity);
+  }
+
+  /**
+   * Whether it is a newcomer beyond those that this pass places. What ran until now waits only for who is more
+   * important.
+   */
+  #mustWait(unit: Placeable, { hasRun }: { readonly hasRun: boolean }): boolean {
+    const isNext = hasRun && unit.rules.priority >= (this.#cutAt ?? -Infinity);
+    return this.#isEnough && !isNext;
   }
 
   /** Whether it ran until now and is on its way from one machine to another. */
@@ -259,6 +289,7 @@ export class Newcomers {
     if (stranded === undefined || unit.rules.global) ledger.put(machine, entry);
     else ledger.move(stranded.machine, { machine, entry }, because);
     this.#board.put(machine, unit);
+    this.#placed += 1;
   }
 }
 

@@ -14,6 +14,11 @@ export interface SchedulerFacts {
   readonly leaseMs: number;
   /** Create revision of the leader's election key. */
   readonly fence: number;
+  /**
+   * So many orders for units without a machine are enough for one pass; the rest has its turn in the next one. As many
+   * as there are, unless given. Only the leader, which passes again at once, has a reason to.
+   */
+  readonly mostPlaced?: number;
 }
 
 export type Write =
@@ -47,6 +52,8 @@ export interface Plan {
   readonly awaitsReports: boolean;
   /** When to look again although nothing changes, on the clock of `nowMs`. */
   readonly againMs: number | undefined;
+  /** Whether newcomers wait for their turn: the next pass is to come at once. */
+  readonly isCut: boolean;
 }
 
 export const massFailureAlarm = "mass-failure";

@@ -47,7 +47,7 @@ export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, 
   newcomers.place();
   // Who has no place goes before who wants another one.
   const moves = new Moves(scene, incumbents);
-  moves.begin();
+  moves.begin({ after: newcomers.isCut ? "others, which have no machine, go first" : undefined });
   incumbents.renew();
   gates.explain(unplaced);
   planCompanions(scene, incumbents.board);
@@ -60,6 +60,7 @@ export function runPass(snapshot: ClusterSnapshot, placements: PlacementSource, 
     awaitsReports:
       incumbents.stopping.size > 0 || gates.awaitsReports || moves.awaitsReports || newcomers.awaitsReports,
     againMs: ends.length === 0 ? undefined : Math.min(...ends),
+    isCut: newcomers.isCut,
   };
   return { plan, board: incumbents.board, wanted, departures };
 }

@@ -38,6 +38,16 @@ describe("the leader", () => {
     assert.equal(stage.orders().length, 1000);
   });
 
+  test("goes on at once when one pass does not place all newcomers", async () => {
+    await using stage = new Stage();
+    threeMachines(stage);
+    stage.unit("web@.service", { replicas: 4500 });
+    const { metrics } = await stage.candidate(1);
+    await stage.pass(500);
+    assert.equal(stage.orders().length, 4500);
+    assert.match(metrics.render(), /keelson_unplaced_instances 0\n/);
+  });
+
   test("does nothing at rest", async () => {
     await using stage = new Stage();
     threeMachines(stage);

@@ -38,6 +38,8 @@ export class Sketch {
   nowMs = 100_000;
   overcommit = { memory: 1, cpu: 1 };
   continuousSinceMs: number | undefined = 0;
+  /** Newcomers that one pass places. */
+  mostPlaced = Infinity;
 
   machine(
     name: string,
@@ -211,8 +213,8 @@ export class Sketch {
   }
 
   facts(): SchedulerFacts {
-    const { nowMs, continuousSinceMs, goneSince } = this;
-    return { nowMs, wallMs: this.wallMs(), continuousSinceMs, goneSince, leaseMs, fence: 7 };
+    const { nowMs, continuousSinceMs, goneSince, mostPlaced } = this;
+    return { nowMs, wallMs: this.wallMs(), continuousSinceMs, goneSince, leaseMs, fence: 7, mostPlaced };
   }
 
   snapshot(): ClusterSnapshot {

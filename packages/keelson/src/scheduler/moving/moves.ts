@@ -32,13 +32,14 @@ export class Moves {
     this.#incumbents = incumbents;
   }
 
-  begin(): void {
+  /** @param after for whom all of them stay for now, in words */
+  begin({ after }: { readonly after?: string | undefined } = {}): void {
     const { facts, wanted } = this.#scene;
     const { wishes, nextDeadline } = wishesOf(this.#scene, this.#incumbents.standing);
     if (nextDeadline !== undefined) this.againMs = facts.nowMs + nextDeadline - facts.wallMs;
     if (this.#incumbents.handovers.size > 0) this.awaitsReports = true;
     if (wishes.length === 0) return;
-    const held = this.#heldBack();
+    const held = after ?? this.#heldBack();
     if (held !== undefined) {
       for (const wish of wishes) this.#stay(wish, held);
       return;
