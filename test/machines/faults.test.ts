@@ -9,7 +9,7 @@ import { RandomFaults } from "../support/random-faults.ts";
 const cluster = new Cluster(`t${process.pid}-faults`);
 const skip = whyNoMachines();
 /** How long faults come at random, and by which seed. */
-const stormSeconds = Number(process.env["KEELSON_FAULT_SECONDS"] ?? 45);
+const stormSeconds = Number(process.env["KEELSON_FAULT_SECONDS"] ?? 30);
 const seed = Number(process.env["KEELSON_SEED"] ?? Date.now() % 1_000_000);
 /** A machine stops what it has 4.5 to 4.8 s after the last renewal, and others are given it 8.3 s after it at the latest. */
 const takenOverMs = 9000;
