@@ -100,6 +100,7 @@ export class Cluster {
         });
       });
       call.on("error", fail);
+      call.on("timeout", () => call.destroy(new Error(`${method} ${path}: no answer within 30 s`)));
       call.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }

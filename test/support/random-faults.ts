@@ -1,7 +1,7 @@
 // Faults of all kinds on a real cluster, at random from a seed: machines lose power, are frozen and thaw, are cut off;
 // daemons die, the leader's among them; the store stands still. Copies are counted from the host meanwhile.
 import { type Random, seededRandom } from "../../packages/keelson/src/base/random.ts";
-import { type Cluster, processes, runningProbes, sleep } from "./cluster.ts";
+import { type Cluster, keel, processes, runningProbes, sleep } from "./cluster.ts";
 
 /** A machine that thaws stops what it lost as soon as its processes run again; so long it may take. */
 const thawGraceMs = 3000;
@@ -82,9 +82,7 @@ export class RandomFaults {
       case "keeld":
         return this.#killDaemon(machine);
       case "leader":
-        return this.#killDaemon(
-          (await this.#cluster.snapshot().catch(() => undefined))?.leader?.name ?? machine,
-        );
+        return this.#killDaemon((await this.#leader()) ?? machine);
     }
   }
 
@@ -92,7 +90,7 @@ export class RandomFaults {
     this.#tell(`${machine} ${trouble}`);
     this.#troubles.set(machine, trouble);
     if (trouble === "frozen") this.#signal(machine, "SIGSTOP");
-    else await this.#cluster.keel(["machine", trouble === "off" ? "kill" : "cut", machine]);
+    else await this.#command(trouble === "off" ? "kill" : "cut", machine);
   }
 
   async #end(machine: string, trouble: Trouble): Promise<void> {
@@ -101,9 +99,29 @@ export class RandomFaults {
       this.#thawedAt.set(machine, performance.now());
       this.#signal(machine, "SIGCONT");
     } else {
-      await this.#cluster.keel(["machine", trouble === "off" ? "start" : "heal", machine]);
+      await this.#command(trouble === "off" ? "start" : "heal", machine);
     }
     this.#troubles.delete(machine);
+  }
+
+  /** Nobody says while the store stands still. */
+  async #leader(): Promise<string | undefined> {
+    if (this.#frozenStore.length > 0) return undefined;
+    return (await this.#cluster.snapshot().catch(() => undefined))?.leader?.name ?? undefined;
+  }
+
+  /** While the store stands still a command does its part on the machine and then waits in vain for an answer. */
+  async #command(verb: "kill" | "cut" | "start" | "heal", machine: string): Promise<void> {
+    const { status, stdout, stderr } = await keel([
+      "machine",
+      verb,
+      "--cluster",
+      this.#cluster.name,
+      machine,
+    ]);
+    const isUnanswered = status === 9 && this.#frozenStore.length > 0;
+    if (status !== 0 && !isUnanswered)
+      throw new Error(`keel machine ${verb} ${machine} ended with ${status}\n${stdout}${stderr}`);
   }
 
   #toggleStore(): void {

@@ -110,7 +110,7 @@ export function machineChecks(stage: Stage): void {
       `systemctl stop keeld.service; echo ${theirs} >/run/id; mount --bind /run/id /etc/machine-id`,
     );
     await stage.inside("m2", "systemctl start --no-block keeld.service");
-    await sleep(9000);
+    await sleep(7000);
     const { machines: all } = await cluster.snapshot();
     const listed = all.filter(({ id }) => id === theirs);
     assert.deepEqual(

@@ -9,9 +9,10 @@ const running = ["launched", "healthy"];
 
 export function unitActions(stage: Stage): void {
   const { cluster } = stage;
-  const stateOf = async (name: string): Promise<string[]> =>
-    (await stage.rows("list-unit-files", "unit,dstate,state")).find(([unit]) => unit === name)?.slice(1) ??
-    [];
+  const stateOf = async (name: string): Promise<string[]> => {
+    const unit = (await cluster.snapshot()).units.find((one) => one.name === name);
+    return unit === undefined ? [] : [unit.desired, unit.state];
+  };
   const invocationOf = async (machine: string, unit: string): Promise<string> =>
     (await stage.inside(machine, `systemctl show -P InvocationID ${unit}`)).trim();
 
