@@ -4,7 +4,7 @@ import { KeelError, exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
 import type { InstanceView, OperationView, PlanView, ProgressView } from "../api/wire.ts";
 import type { Confirmation, Intent } from "../model/operation.ts";
-import { plain } from "./colour.ts";
+import { harmless, plain } from "./colour.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import { answers } from "./daemon-answers.ts";
 import type { Invocation } from "./invocation.ts";
@@ -60,7 +60,7 @@ export async function makeChange(
   const client = await keel.daemon();
   const operation = await operateConfirmed(keel, client, intent, options);
   if (keel.output.format === "text")
-    for (const note of operation.notes ?? []) keel.terminal.err(`note: ${note}\n`);
+    for (const note of operation.notes ?? []) keel.terminal.err(`note: ${harmless(note)}\n`);
   if (!waits(options)) return { operation, progress: undefined, timedOut: false };
   try {
     const { progress, timedOut } = await followOperation(keel, client, operation, timeoutMs);
@@ -187,7 +187,7 @@ async function operateConfirmed(
     const error = toKeelError(cause);
     if (error.exitCode !== exitCode.refused) throw cause;
     const plan = planIn(error);
-    if (plan && keel.output.format === "text") keel.terminal.err(planText(plan, plain));
+    if (plan && keel.output.format === "text") keel.terminal.err(harmless(planText(plan, plain)));
     const confirmed = await confirmRefused(keel, error, plan, options);
     if (!confirmed) throw cause;
     return ask(confirmed);

@@ -63,5 +63,24 @@ export function printable(text: string): string {
   });
 }
 
+/** What turns the direction of what is written after it around. */
+const turning = /[\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+
+/**
+ * Text for people that has colours of ours and words from elsewhere: colours stay, every other sequence and control
+ * character is made safe as `printable` does, and so is what turns the direction of writing around.
+ */
+export function harmless(text: string): string {
+  const safe = (part: string): string =>
+    printable(part).replaceAll(turning, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`);
+  return text
+    .split(/(\u001B\[[0-9;]{0,20}m)/)
+    .map((part, index) => (index % 2 === 1 ? part : safe(part)))
+    .join("");
+}
+
+/** The same on one line. */
+export const harmlessLine = (text: string): string => harmless(text.replaceAll(/[\t\r\n]+/g, " "));
+
 /** Paints nothing. */
 export const plain: Paint = (_format, text) => text;

@@ -1,4 +1,5 @@
 // Data goes to stdout: as text for people, or as JSON of a versioned form for programs.
+import { harmless } from "./colour.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const formats = ["text", "json", "ndjson"] as const;
@@ -57,16 +58,16 @@ export function createOutput(terminal: Terminal, format: Format): Output {
   return {
     format,
     document(data, text) {
-      if (format === "text") terminal.out(text());
+      if (format === "text") terminal.out(harmless(text()));
       else json({ version: documentVersion, ...data });
     },
     list({ name, type, items, more, text }) {
-      if (format === "text") terminal.out(text());
+      if (format === "text") terminal.out(harmless(text()));
       else if (format === "json") json({ version: documentVersion, ...more, [name]: items });
       else for (const item of items) json({ version: documentVersion, type, ...item });
     },
     event(type, data, text) {
-      if (format === "text") terminal.out(text());
+      if (format === "text") terminal.out(harmless(text()));
       else terminal.out(`${JSON.stringify({ version: documentVersion, type, ...data })}\n`);
     },
   };

@@ -1,6 +1,6 @@
 // Progress on stderr: lines that live and change on a terminal, plain lines elsewhere, nothing in JSON.
 import type { Clock, Timer } from "../base/clock.ts";
-import { paintFor } from "./colour.ts";
+import { harmless, harmlessLine, paintFor } from "./colour.ts";
 import type { Paint } from "./colour.ts";
 import { formatDuration } from "./duration.ts";
 import type { Terminal } from "./terminal.ts";
@@ -82,7 +82,9 @@ class PlainProgress extends BaseProgress {
     let printed = started;
     const line = (mark: string, text: string): void => {
       const spent = formatDuration(this.#clock.now() - started);
-      this.#terminal.err(`${mark} ${name}${text === "" ? "" : `: ${text}`} (${spent})\n`);
+      this.#terminal.err(
+        `${mark} ${harmlessLine(name)}${text === "" ? "" : `: ${harmlessLine(text)}`} (${spent})\n`,
+      );
     };
     return {
       update: (text) => {
@@ -98,7 +100,7 @@ class PlainProgress extends BaseProgress {
   }
 
   note(text: string): void {
-    this.#terminal.err(`${text}\n`);
+    this.#terminal.err(`${harmless(text)}\n`);
   }
 
   [Symbol.dispose](): void {}
@@ -140,7 +142,7 @@ class LiveProgress extends BaseProgress {
   }
 
   note(text: string): void {
-    this.#draw(`${text}\n`);
+    this.#draw(`${harmless(text)}\n`);
   }
 
   [Symbol.dispose](): void {
@@ -183,7 +185,7 @@ class LiveProgress extends BaseProgress {
     const time = formatDuration(spent);
     const room = Math.max(10, this.#terminal.columns() - time.length - 6);
     const text = line.detail === "" ? line.name : `${line.name}: ${line.detail}`;
-    return `${mark} ${cut(text, room)}  ${this.#paint("dim", time)}`;
+    return `${mark} ${cut(harmlessLine(text), room)}  ${this.#paint("dim", time)}`;
   }
 }
 

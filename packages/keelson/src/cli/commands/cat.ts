@@ -1,3 +1,4 @@
+import { harmless } from "../colour.ts";
 import { exitCode } from "../../base/errors.ts";
 import type { SnapshotView } from "../../api/wire.ts";
 import { templateName } from "../../model/unit-name.ts";
@@ -22,7 +23,10 @@ export const register: Register = (program, act) => {
     const names = resolveUnits(args, snapshot).map((name) => unitOf(name, snapshot));
     for (const name of names) {
       const bytes = await (version === undefined ? client.unitFile(name) : client.versionFile(name, version));
-      if (keel.output.format === "text") keel.terminal.out(bytes);
+      const { terminal } = keel;
+      // Every byte for a file or a pipe; a terminal would do what a file tells it.
+      if (keel.output.format === "text")
+        terminal.out(terminal.outIsTTY ? harmless(new TextDecoder().decode(bytes)) : bytes);
       else
         keel.output.document(
           { unit: name, body: Buffer.from(bytes).toString("base64"), text: new TextDecoder().decode(bytes) },

@@ -1,3 +1,4 @@
+import { harmless } from "../colour.ts";
 import type { SnapshotView } from "../../api/wire.ts";
 import { KeelError } from "../../base/errors.ts";
 import { parseDuration } from "../duration.ts";
@@ -41,7 +42,7 @@ type Start = Parameters<typeof historyText>[0];
 function tellStart(keel: Invocation, start: Start, from: number | undefined): void {
   if (keel.output.format !== "text") return;
   if (from !== undefined && start.firstAt !== null && start.firstAt <= from) return;
-  keel.terminal.err(historyText(start));
+  keel.terminal.err(harmless(historyText(start)));
 }
 
 /** A machine by its name or identity, or a unit as every command knows it. @throws KeelError KEEL-501 */

@@ -1,3 +1,4 @@
+import { harmless } from "../colour.ts";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -37,7 +38,7 @@ export const register: Register = (program, act) => {
     const exported = exportUnits([...units.values()], (name) => units.get(name) ?? all.get(name));
     const folder = resolve(keel.terminal.cwd, options.dir ?? ".");
     if (options.dryRun !== true) await writeFiles(folder, exported, options.force === true);
-    for (const note of exported.notes) keel.terminal.err(`note: ${note}\n`);
+    for (const note of exported.notes) keel.terminal.err(`note: ${harmless(note)}\n`);
     keel.output.document({ ...exported }, () => text(exported, options));
     return exitCode.done;
   });

@@ -1,3 +1,4 @@
+import { harmless } from "../colour.ts";
 import { mkdir, writeFile } from "node:fs/promises";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -111,7 +112,7 @@ function tell(keel: Invocation, { files, notes }: Imported, { dryRun, dir = "." 
   keel.output.document({ files, notes }, () => {
     const written = files.map(({ name, text }) => (dryRun === true ? `# ${name}\n${text}` : join(dir, name)));
     const told = notes.map(({ path, text }) => (path === "" ? text : `${path}: ${text}`));
-    for (const line of told) keel.terminal.err(`note: ${line}\n`);
+    for (const line of told) keel.terminal.err(`note: ${harmless(line)}\n`);
     const start = keel.command(`start ${files.map(({ name }) => join(dir, name)).join(" ")}`);
     return `${written.join("\n")}\n${dryRun === true ? "" : `\nStart them with: ${start}\n`}`;
   });
