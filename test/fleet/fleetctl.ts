@@ -140,8 +140,8 @@ export class Fleetctl {
     const units = await this.#found(names);
     for (const name of names) await this.unit(mangled(name));
     for (const { name, currentState } of units) {
-      if (currentState === "inactive")
-        throw new FleetctlError(1, `Unable to restart unit ${name} in state inactive`);
+      // It says that it is unable to, and goes on with the next.
+      if (currentState === "inactive") continue;
       if (currentState === "launched") {
         await this.#setState(name, "loaded");
         await this.#until(name, "launched");

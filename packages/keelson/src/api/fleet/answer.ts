@@ -29,8 +29,10 @@ export function fleetError(error: unknown): Response {
     return isStoreAway(error) ? fleetRefusal(503, storeAwayWords) : fleetRefusal(500, "internal error");
   if (error.code === "KEEL-401") return fleetRefusal(503, storeAwayWords);
   if (error.code === "KEEL-582") return fleetRefusal(400, error.message);
-  const hint = error.hint === undefined ? "" : ` ${error.hint}`;
-  return fleetRefusal(statusOf(error.code), `${error.code}: ${error.message}${hint}`);
+  const { code, message, hint } = error;
+  const stop = /[.?!]$/.test(message) ? "" : ".";
+  const words = hint === undefined ? message : `${message}${stop} ${hint}`;
+  return fleetRefusal(statusOf(code), `${code}: ${words}`);
 }
 
 /** For a log: what went wrong when it is our fault. */

@@ -20,13 +20,21 @@ export function currentState({ record, entry, status, job }: StateSources): Desi
   if (status === undefined) return "inactive";
   if (record.desired !== "launched") return running.has(status.active) ? "launched" : "loaded";
   if (entry?.desired !== "launched") return "loaded";
-  const isNewest = entry.restarts >= record.restarts && status.hash === entry.hash;
-  return isNewest && status.restarts >= entry.restarts && wasStarted(status) ? "launched" : "loaded";
+  if (entry.restarts < record.restarts || status.hash !== entry.hash) return "loaded";
+  const isCarriedOut = status.restarts >= entry.restarts && wasStarted(status);
+  return isCarriedOut || wasRefused(status) ? "launched" : "loaded";
 }
 
 /** What is loaded and was asked to start a moment ago looks the same until its machine has begun. */
 const wasStarted = ({ active, health, steps }: UnitStatus): boolean =>
   active !== "inactive" || health === "failed" || steps["started"] !== undefined;
+
+/**
+ * systemd would not start what lies there by this file (a socket without its service), and the machine tries again and
+ * again: the order to start was given, so nobody waits for it.
+ */
+const wasRefused = ({ active, restarts, reason, steps }: UnitStatus): boolean =>
+  active === "inactive" && restarts < 0 && reason !== "" && steps["started"] !== undefined;
 
 /** What runs to its end is launched from its first attempt on, and stays it. */
 function stateOfJob({ runs, restarts }: Job, record: StateSources["record"]): DesiredState {

@@ -152,8 +152,9 @@ export class FleetUnits {
     return { name, machine, hash, load, active, sub };
   }
 
-  #jobOf({ name }: FleetUnit): Job | undefined {
-    return this.snapshot.jobs.get(jobName(name));
+  /** Of a unit that was unloaded nothing is told, how it ended neither. */
+  #jobOf({ name, desired }: FleetUnit): Job | undefined {
+    return desired === "inactive" ? undefined : this.snapshot.jobs.get(jobName(name));
   }
 
   /** Where the unit runs, or else where it shall run, or else where it still shows. */

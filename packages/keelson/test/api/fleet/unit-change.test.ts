@@ -96,6 +96,16 @@ describe("fleet’s current state", () => {
     assert.equal(state("launched", { desired: "loaded" }, {}), "loaded");
   });
 
+  test("launched when systemd would not start it, and its machine tries on", () => {
+    const refused = { active: "inactive", health: "unknown", restarts: -1, reason: "failed" } as const;
+    assert.equal(state("launched", {}, { ...refused, steps: { started: 1 } }), "launched");
+    assert.equal(state("launched", {}, { ...refused, steps: {} }), "loaded", "waits for a file");
+    const begun = { ...refused, reason: "", steps: { started: 1 } };
+    assert.equal(state("launched", {}, begun), "loaded", "its first try goes on");
+    const other = { ...refused, steps: { started: 1 }, hash: "" };
+    assert.equal(state("launched", {}, other), "loaded", "by another file");
+  });
+
   test("what is loaded and still runs is launched", () => {
     assert.equal(state("loaded", { desired: "loaded" }, { active: "active" }), "launched");
     assert.equal(state("loaded", { desired: "loaded" }, { active: "deactivating" }), "launched");
