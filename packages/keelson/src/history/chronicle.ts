@@ -51,7 +51,10 @@ export class Chronicle {
   tell(step: Step, heardAt?: number): ClusterEvent[] {
     if (this.#latest === 0) this.#latest = latestTimeIn(step.before);
     const drafts = inOrder(step.keys).flatMap((key) => draftsOf(key, step));
-    return drafts.map(({ draft, about }) => this.#event(draft, about, { step, heardAt }));
+    // Before the first record with a time there is nothing to date an event by.
+    return drafts
+      .map(({ draft, about }) => this.#event(draft, about, { step, heardAt }))
+      .filter(({ at }) => at > 0);
   }
 
   #event(

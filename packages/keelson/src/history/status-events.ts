@@ -46,13 +46,13 @@ function stateEvents(before: UnitStatus | undefined, after: UnitStatus): Draft[]
   if (health === before?.health) return [];
   switch (health) {
     case "failed":
-      return [{ kind: "failed", at: since, text: "failed", why: reason }];
+      return [{ kind: "failed", at: known(since), text: "failed", why: reason }];
     case "unhealthy":
       return [{ kind: "unhealthy", at: undefined, text: "unhealthy", why: reason }];
     case "stopped":
       return before === undefined && steps["active"] === undefined
         ? []
-        : [{ kind: "stopped", at: since, text: "stopped", why: reason }];
+        : [{ kind: "stopped", at: known(since), text: "stopped", why: reason }];
     case "healthy":
       // The first time is a step; later ones are recoveries.
       return before?.health === "unhealthy" && steps["healthy"] === before.steps["healthy"]
@@ -63,3 +63,6 @@ function stateEvents(before: UnitStatus | undefined, after: UnitStatus): Draft[]
       return [];
   }
 }
+
+/** systemd tells no time of what has left its memory. */
+const known = (ms: number): number | undefined => (ms > 0 ? ms : undefined);

@@ -27,7 +27,7 @@ export function parseStartEnding(line: string): StartEnding | undefined {
     const value: unknown = Object.hasOwn(entry, name) ? Reflect.get(entry, name) : undefined;
     return typeof value === "string" ? value : "";
   };
-  const at = Number(field("__REALTIME_TIMESTAMP")) / 1000;
+  const at = Math.floor(Number(field("__REALTIME_TIMESTAMP")) / 1000);
   const result = field("JOB_RESULT");
   if (result === "" || !Number.isFinite(at) || at <= 0) return undefined;
   const invocation = field("INVOCATION_ID");

@@ -354,6 +354,13 @@ function rolloutProgress(
   const unit = snapshot.units.get(rollout.unit);
   const versions = unit === undefined ? [] : versionList(unit, snapshot);
   const updated = rollout.state === "done" ? own : own.filter(isUpdated);
+  // While it is handed over an instance is in two places.
+  const countOf = (some: readonly ProgressItem[]): number =>
+    new Set(
+      some.map(({ instance, machine }) =>
+        keys.has(instance) ? instance : rolloutKey(instance, machine ?? ""),
+      ),
+    ).size;
   const waiting = updated.find(({ state }) => state === "pending");
   const isProven = rollout.state !== "running" || waiting !== undefined;
   return {
@@ -361,8 +368,8 @@ function rolloutProgress(
     state: rollout.state,
     from: numberOf(rollout.from, versions),
     to: numberOf(rollout.to, versions),
-    updated: updated.length,
-    total: own.length,
+    updated: countOf(updated),
+    total: countOf(own),
     batch: rollout.batch.length,
     waitsFor: isProven
       ? (waiting?.instance ?? "")

@@ -59,7 +59,8 @@ function verdictOn(
   const times = attempt === 1 ? "" : `, attempt ${attempt}`;
   if (state === "running") return pending(`runs on ${nameOf(run.machine)}${times}`);
   if (notBefore > 0) return pending(`is tried again${times}; it failed: ${reason}`);
-  return pending(waiting?.reason || "waits for a machine");
+  const before = reason === "" ? "" : `; it failed: ${reason}`;
+  return pending(waiting?.reason || `waits for a machine${times}${before}`);
 }
 
 /** `undefined` for what is no timer of the cluster, and for one that is not to run. */

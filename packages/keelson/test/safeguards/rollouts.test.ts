@@ -227,6 +227,20 @@ describe("progress of a rollout", () => {
     assert.equal(look(it, id).outcome, "succeeded");
   });
 
+  test("counts an instance once while it is in two places", () => {
+    const it = world();
+    const surging = text(2, "Replicas=3\nMaxSurge=1\n");
+    const { id } = it.ask(replace(unit, surging));
+    let most = 0;
+    for (let pass = 0; pass < 150; pass++) {
+      run(it, 1);
+      const { items, rollouts } = look(it, id);
+      most = Math.max(most, items.length);
+      for (const { total } of rollouts) assert.equal(total, 3);
+    }
+    assert.equal(most, 4);
+  });
+
   test("ends when it has gone back, and every instance says why", () => {
     const it = world();
     it.file(text("bad"), true);

@@ -10,7 +10,7 @@ import { readUpdate } from "./update.ts";
 import { booleanOf, only, oneOf, wholeNumber } from "./value.ts";
 
 export const section = "X-Keelson";
-const known = [
+export const keelsonKeys = [
   "Replicas",
   "OnPartition",
   "Owner",
@@ -40,7 +40,7 @@ const known = [
   "Retries",
   "RetryDelay",
 ] as const;
-export type KeelsonKey = (typeof known)[number];
+export type KeelsonKey = (typeof keelsonKeys)[number];
 
 export interface KeelsonContext {
   readonly name: UnitName;
@@ -65,7 +65,7 @@ type KeelsonRules = Omit<PlacementRules, FleetFields>;
 
 /** @throws KeelError KEEL-102 */
 export function readKeelsonSection(file: UnitFile, context: KeelsonContext): KeelsonRules {
-  refuseUnknownKeys(file, section, known);
+  refuseUnknownKeys(file, section, keelsonKeys);
   const { global } = context;
   const replicas = readReplicas(file, context);
   return {
