@@ -2,6 +2,7 @@
 // m1 has the store, m2 carries the orders out.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { silentLog } from "../../packages/keelson/src/base/log.ts";
 import { systemClock } from "../../packages/keelson/src/base/clock.ts";
 import { systemRandom } from "../../packages/keelson/src/base/random.ts";
@@ -247,15 +248,25 @@ const cases: Readonly<Record<string, (t: TestContext, orders: Orders, machines: 
     async "keeld's life is not the work's life"(_t, orders, { sh }) {
       await orders.give({ "s.service": sleeper });
       await orders.until("s runs", () => orders.isActive("s.service"));
-      const before = [await invocationOf(sh, "s.service"), await invocationOf(sh, "web@1.service")];
-      await sh("m2", "systemctl restart keeld");
-      await sh("m2", `old=$(${pidOfKeeld}); systemctl kill -s KILL keeld; ${untilAnother}`);
-      await orders.give({ "t.service": sleeper });
-      await orders.until("t runs", () => orders.isActive("t.service"));
-      assert.deepEqual(
-        [await invocationOf(sh, "s.service"), await invocationOf(sh, "web@1.service")],
-        before,
-      );
+      const invocations = async (): Promise<string[]> => [
+        await invocationOf(sh, "s.service"),
+        await invocationOf(sh, "web@1.service"),
+      ];
+      // On a busy host a keeld may be back too late: then the units are stopped, and rightly.
+      for (let tries = 1; ; tries++) {
+        const before = await invocations();
+        await sh("m2", "systemctl restart keeld");
+        await sh("m2", `old=$(${pidOfKeeld}); systemctl kill -s KILL keeld; ${untilAnother}`);
+        await orders.give({ "t.service": sleeper }, { restarts: tries });
+        await orders.until("t runs", () => orders.status("t.service")?.restarts === tries);
+        await orders.until("t is active", () => orders.isActive("t.service"));
+        if (isDeepStrictEqual(await invocations(), before)) break;
+        assert.ok(tries < 3, "they run as before");
+        await orders.until(
+          "all run",
+          () => orders.isActive("s.service") && orders.isActive("web@1.container"),
+        );
+      }
       assert.equal(orders.isActive("s.service"), true);
     },
 

@@ -102,7 +102,8 @@ describe("a move", { skip, concurrency: 3 }, () => {
 
       const result = await migrate(optionsOf(source.address, [target.address]));
       const atSwitch = writers.map(({ count }) => count);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      const goOn = (): boolean => writers.every(({ count }, place) => count > (atSwitch[place] ?? 0) + 20);
+      await waitFor(() => Promise.resolve(goOn() || writers.some(({ failure }) => failure !== undefined)));
       for (const writer of writers) await writer.stop();
       for (const [place, { key, count }] of writers.entries()) {
         assert.ok(count > (atSwitch[place] ?? 0), `${key} goes on at the target`);

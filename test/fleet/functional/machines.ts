@@ -133,9 +133,12 @@ export function machineChecks(stage: Stage): void {
       "m3",
       "systemctl reload keeld.service; systemctl kill --kill-whom=main -s USR1 keeld.service",
     );
-    await sleep(1000);
-    const log = await stage.inside("m3", "journalctl -q -u keeld.service --no-pager -n 50");
-    assert.match(log, /configuration was read again[^]*how things stand/);
+    for (let tries = 0; ; tries++) {
+      const log = await stage.inside("m3", "journalctl -q -u keeld.service --no-pager -n 300");
+      if (/configuration was read again/.test(log) && /how things stand/.test(log)) break;
+      assert.ok(tries < 60, log);
+      await sleep(500);
+    }
     assert.deepEqual([await listeners(), await pid()], before);
     await state("m3", "up");
   });
