@@ -87,7 +87,7 @@ class Orders implements AsyncDisposable {
     await writeOrders(this.#store, [], writes);
   }
 
-  async until(what: string, holds: () => boolean, timeoutMs = 30_000): Promise<number> {
+  async until(what: string, holds: () => boolean, timeoutMs = 120_000): Promise<number> {
     const started = performance.now();
     try {
       await this.#view.waitFor(() => holds(), AbortSignal.timeout(timeoutMs));

@@ -50,7 +50,7 @@ async function why(name: string): Promise<string> {
   return (await cluster.keel(["why", name])).stdout;
 }
 
-describe("health", { skip, timeout: 300_000 }, () => {
+describe("health", { skip, timeout: 600_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-health-"));
     const { busybox } = await machineTree({ keeld: true });

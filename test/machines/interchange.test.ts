@@ -46,7 +46,7 @@ async function page(): Promise<string> {
   }
 }
 
-describe("Compose in, plain files out", { skip: whyNoMachines(), timeout: 300_000 }, () => {
+describe("Compose in, plain files out", { skip: whyNoMachines(), timeout: 600_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-compose-"));
     const { busybox } = await machineTree({ keeld: true });

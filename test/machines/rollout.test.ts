@@ -19,7 +19,7 @@ let folder = "";
 async function update(name: string, text: string, expect = 0): Promise<KeelResult> {
   const path = join(folder, name);
   await writeFile(path, text);
-  return cluster.keel(["start", "--replace", "--timeout", "120s", path], { expect });
+  return cluster.keel(["start", "--replace", "--timeout", "240s", path], { expect });
 }
 
 /** A service whose process carries its version in its name, as the host sees it. */
@@ -57,7 +57,7 @@ async function until(what: string, condition: () => boolean | Promise<boolean>, 
   }
 }
 
-describe("rollouts", { skip, timeout: 400_000 }, () => {
+describe("rollouts", { skip, timeout: 600_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-rollout-"));
     const { busybox } = await machineTree({ keeld: true });
@@ -80,8 +80,8 @@ describe("rollouts", { skip, timeout: 400_000 }, () => {
         "PublishPort=8080",
         "StopTimeout=1",
         `HealthCmd=${check}`,
-        "HealthInterval=1s",
-        "HealthRetries=2",
+        "HealthInterval=2s",
+        "HealthRetries=3",
         "",
         "[X-Keelson]",
         "Replicas=6",

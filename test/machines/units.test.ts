@@ -96,7 +96,7 @@ function greeting(host: string, port: number): Promise<string> {
 const hello = (more = ""): string => `[Container]\nImage=${image}\nStopTimeout=1\n${more}`;
 const sleeper = (more = ""): string => `[Service]\nExecStart=/usr/bin/sleep infinity\n${more}`;
 
-describe("units", { skip, timeout: 300_000 }, () => {
+describe("units", { skip, timeout: 600_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-kinds-"));
     const { busybox } = await machineTree({ keeld: true });

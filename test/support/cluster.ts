@@ -115,7 +115,7 @@ export class Cluster {
   async until(
     what: string,
     condition: (snapshot: SnapshotView) => boolean,
-    timeoutMs = 60_000,
+    timeoutMs = 120_000,
     everyMs = 50,
   ): Promise<{ readonly snapshot: SnapshotView; readonly ms: number }> {
     const started = performance.now();
