@@ -16,13 +16,26 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Node takes no longer time at once, and for a longer one waits not at all. */
+const longestMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
-  sleep: (ms, signal) => sleepFor(ms, undefined, signal === undefined ? {} : { signal }),
+  async sleep(ms, signal) {
+    const options = signal === undefined ? {} : { signal };
+    let left = ms;
+    for (; left > longestMs; left -= longestMs) await sleepFor(longestMs, undefined, options);
+    await sleepFor(left, undefined, options);
+  },
   timer(ms, callback) {
-    const handle = setTimeout(callback, ms);
-    handle.unref();
+    let handle: NodeJS.Timeout;
+    const arm = (left: number): void => {
+      const next = left > longestMs ? () => arm(left - longestMs) : callback;
+      handle = setTimeout(next, Math.min(left, longestMs));
+      handle.unref();
+    };
+    arm(ms);
     return { cancel: () => clearTimeout(handle) };
   },
 };

@@ -17,6 +17,7 @@ import {
   withFailures,
   withTry,
   withWait,
+  longestPauseMs,
 } from "./failure-log.ts";
 
 export interface Sight {
@@ -141,7 +142,10 @@ export class UnitHealth {
     this.#settling?.cancel();
     this.#settling = undefined;
     if (!isWell || last === undefined || this.#known === undefined) return;
-    const leftMs = Math.max(last, state.since) + (file?.failureWindowMs ?? defaultWindowMs) - clock.wall();
+    const now = clock.wall();
+    // The clock may have been set back since.
+    const wellSince = Math.min(now, Math.max(last, state.since));
+    const leftMs = wellSince + (file?.failureWindowMs ?? defaultWindowMs) - now;
     if (leftMs <= 0) return this.#remember({ ...this.#known, log: noFailures });
     this.#settling = clock.timer(leftMs + 1, this.#onSettled);
   }
@@ -155,9 +159,12 @@ export class UnitHealth {
         this.#remember({ ...known, log: { ...known.log, waiting: undefined } });
       return undefined;
     }
-    if (known.log.waiting !== undefined) return { action, at: known.log.waiting.until };
     const { clock, random } = this.#around;
     const now = clock.wall();
+    // One that ends later than any wait was begun by another clock.
+    const { waiting } = known.log;
+    if (waiting !== undefined && waiting.until <= now + 2 * longestPauseMs)
+      return { action, at: waiting.until };
     const at = now + Math.round(pauseBefore(known.log, action === "restart") * (0.9 + 0.2 * random.next()));
     this.#remember({ ...known, log: withWait(known.log, now, at) });
     return { action, at };

@@ -98,6 +98,8 @@ function runOnce(argv: readonly [string, ...string[]], mark: string, signal: Abo
       const settle = (): void => {
         clearTimeout(timer);
         close();
+        // A check that leaves something behind would leave more with each look.
+        if (child.pid !== undefined) killGroup(child.pid);
         resolve({ status, killedBy, output: Buffer.from(output, "latin1").toString() });
       };
       const timer = setTimeout(settle, lateOutputMs);

@@ -56,6 +56,12 @@ function get(
     const options = { ...to, path, headers, signal, agent: false, maxHeaderSize: maxHeaderBytes } as const;
     const call = isTls ? overTls({ ...options, rejectUnauthorized: false }) : overTcp(options);
     call.on("error", reject);
+    // It was not asked to speak another protocol.
+    call.on("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode ?? 0);
+    });
+    call.on("close", () => reject(new Error("the connection was closed")));
     call.on("response", (response) => {
       let bytes = 0;
       const settle = (): void => {

@@ -152,6 +152,21 @@ describe("crash loops", () => {
     });
   }
 
+  for (const years of [-30, 30]) {
+    test(`a clock set by ${years} years keeps nobody from being tried again`, async () => {
+      await using it = await staged(plainFile, { fails: true });
+      await it.stage.pass(100 * secondsMs);
+      const before = it.count("start");
+      it.stage.clock.jumpWall(years * 365 * 86_400_000);
+      await it.stage.pass(6 * minuteMs);
+      assert.ok(it.count("start") > before, `${it.count("start")}`);
+      it.turn({});
+      await it.stage.pass(16 * minuteMs);
+      assert.equal(it.stage.status(unit)?.active, "active");
+      assert.equal(it.stage.status(unit)?.failures, undefined, "forgotten after a while");
+    });
+  }
+
   test("another order begins anew", async () => {
     await using it = await staged(plainFile, { fails: true });
     await it.stage.pass(100 * secondsMs);

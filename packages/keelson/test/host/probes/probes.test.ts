@@ -104,6 +104,50 @@ describe("HTTP", () => {
     other.close();
   });
 
+  const hostile: Readonly<Record<string, readonly [answer: string, reason: RegExp]>> = {
+    "another protocol": [
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+      /: 101$/,
+    ],
+    "half a body": ["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", /(?:reset|closed)$/],
+    "no byte": ["", /(?:reset|closed)$/],
+    "go on, and on": ["HTTP/1.1 100 Continue\r\n\r\n".repeat(1000), /(?:reset|closed)$/],
+    "endless headers": [`HTTP/1.1 200 OK\r\n${"x: y\r\n".repeat(20_000)}`, /headers are too large$/],
+    "two lengths": [
+      "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+      /not HTTP$/,
+    ],
+    "a status that is none": ["HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n", /: 999$/],
+    "a way to a file": [
+      "HTTP/1.1 404 x\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+      /: 404$/,
+    ],
+  };
+  for (const [what, [answer, reason]] of Object.entries(hostile)) {
+    test(`${what} is an answer in words, in time`, async () => {
+      const other = await listening(createTcpServer((socket) => socket.on("error", () => {}).end(answer)));
+      assert.match(reasonOf(await probeHttp(`:${portOf(other)}/`, limits)), reason);
+      other.close();
+    });
+  }
+
+  test("headers that drip are no answer, nor is TLS to who does not speak it", async () => {
+    const drips = new Set<NodeJS.Timeout>();
+    const other = await listening(
+      createTcpServer((socket) => {
+        const drip = setInterval(() => socket.write("x"), 20);
+        drips.add(drip);
+        socket.on("error", () => {}).on("close", () => clearInterval(drip));
+        socket.write("HTTP/1.1 200 OK\r\nx-y: ");
+      }),
+    );
+    const short = { ...limits, timeoutMs: 200 };
+    assert.match(reasonOf(await probeHttp(`:${portOf(other)}/`, short)), /no answer within 200 ms$/);
+    assert.notEqual(reasonOf(await probeHttp(`https://127.0.0.1:${portOf(other)}/`, short)), "");
+    for (const drip of drips) clearInterval(drip);
+    other.close();
+  });
+
   test("an abort is no answer", async () => {
     const controller = new AbortController();
     const asked = probeHttp(`:${port}/silence`, { ...limits, signal: controller.signal });
@@ -146,8 +190,11 @@ describe("exec", () => {
     assert.ok(Date.now() - began < 60_000);
   });
 
-  test("what it leaves in the background does not hold the check up", async () => {
-    assert.deepEqual(await probeExec("sleep 5 & true", undefined, limits), { ok: true });
+  test("what it leaves in the background does not hold the check up, and does not stay", async () => {
+    assert.deepEqual(await probeExec("sleep 986.25 & true", undefined, limits), { ok: true });
+    const left =
+      "for i in 1 2 3 4 5 6 7 8 9; do grep -qs 986.2[5] /proc/[0-9]*/cmdline || exit 0; sleep .1; done; exit 1";
+    assert.deepEqual(await probeExec(left, undefined, limits), { ok: true });
   });
 
   test("endless output is kept to its end", async () => {
