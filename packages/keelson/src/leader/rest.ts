@@ -1,11 +1,11 @@
 // How long the leader leaves its process to others between passes. A few passes, one after the other, owe nothing
-// yet: whoever asks for one unit, or for some, is answered at once. Under a storm of changes passes take at most a
-// third of the time.
+// yet: whoever asks for one unit, or for some, is answered at once. Under a storm of changes passes take at most half
+// of the time.
 
 /** For each millisecond of a pass, so many are left to others. */
-const owedForEach = 2;
-/** So much may be owed before it is paid: passes of a second and a half. */
-const creditMs = 3000;
+const owedForEach = 1;
+/** So much may be owed before it is paid. */
+const creditMs = 2000;
 
 export class Rest {
   #owedMs = 0;
