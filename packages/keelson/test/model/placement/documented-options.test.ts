@@ -12,5 +12,6 @@ test("units.md has every option of [X-Keelson] in its table, and no other", asyn
   const named = table
     .split("\n")
     .flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([A-Za-z]+)=/g)].map(([, key]) => key));
-  assert.deepEqual(named.toSorted(), keelsonKeys.toSorted());
+  assert.equal(named.length, keelsonKeys.length);
+  assert.deepEqual(new Set(named), new Set<string | undefined>(keelsonKeys));
 });
