@@ -15,6 +15,7 @@ export type Damaged = ReadonlyMap<string, string>;
 
 /** The cluster as the leader is to see it: nothing new comes to a machine whose settings cannot be read. */
 export function cautious(snapshot: ClusterSnapshot, damaged: Damaged): ClusterSnapshot {
+  if (damaged.size === 0) return snapshot;
   const machineSettings = new Map(snapshot.machineSettings);
   for (const key of damaged.keys()) {
     const machine = nameIn(prefixes.machineSettings, key);
