@@ -12,7 +12,7 @@ import { firstFreePort } from "./free-port.ts";
 const processName = "keeld";
 /** Within what a started process must be there, and within what it must answer. */
 const startMs = 2000;
-const answerMs = 30_000;
+const answerMs = 90_000;
 /** How long it may take to end. */
 const stopMs = 5000;
 /** How many ports are tried for the dashboard when others take them at the same moment. */
