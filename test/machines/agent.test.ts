@@ -138,7 +138,7 @@ const invocationOf = (sh: Machines["sh"], service: string): Promise<string> =>
   sh("m2", `systemctl show -p InvocationID --value ${service}`);
 
 const pidOfKeeld = "systemctl show -P MainPID keeld";
-const untilAnother = `until new=$(${pidOfKeeld}); [ $new != 0 ] && [ $new != $old ]; do sleep 0.1; done; systemctl is-active keeld`;
+const untilAnother = `until new=$(${pidOfKeeld}); [ $new != $old ] && systemctl -q is-active keeld; do sleep 0.1; done`;
 
 const cases: Readonly<Record<string, (t: TestContext, orders: Orders, machines: Machines) => Promise<void>>> =
   {
