@@ -137,7 +137,8 @@ export class FleetUnits {
 
   #timerOf({ name, desired }: FleetUnit): TimerRecord | undefined {
     const timer = this.snapshot.timers.get(name);
-    return desired === "launched" && timer?.reason === timerStopped ? undefined : timer;
+    const isOver = desired === "inactive" || (desired === "launched" && timer?.reason === timerStopped);
+    return isOver ? undefined : timer;
   }
 
   #endOf(unit: FleetUnit): FleetState | undefined {
