@@ -209,6 +209,10 @@ describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
       await cluster.keel(["load", join(units, service)]);
       await cluster.keel(["start", join(units, trigger)]);
     }
+    await cluster.keel(["start", join(units, "ledger.service"), join(units, "clerk.service")]);
+    await cluster.keel(["start", join(units, "backup.service")]);
+    await cluster.keel(["start", join(units, "backup.timer")]);
+    await cluster.keel(["start", join(units, "shop@.container")]);
     await cluster.keel(["submit", join(units, "notes.volume"), join(units, "notes.network")]);
     for (const name of [
       "greet.service",
@@ -220,7 +224,7 @@ describe("the first ten minutes", { skip, timeout: 600_000 }, () => {
       await cluster.keel(["start", join(units, name)]);
     }
     const { snapshot } = await cluster.until("every unit as desired", (now) =>
-      now.units.every(({ state }) => ["healthy", "loaded", "inactive"].includes(state)),
+      now.units.every(({ state }) => ["healthy", "loaded", "inactive", "succeeded"].includes(state)),
     );
     const where = (name: string): string =>
       snapshot.instances.find((instance) => instance.name === name)?.machineName ?? "";
