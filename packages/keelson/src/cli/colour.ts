@@ -63,6 +63,9 @@ export function printable(text: string): string {
   });
 }
 
+// oxlint-disable-next-line no-control-regex
+const colours = /(\u001B\[[0-9;]{0,20}m)/;
+
 /** What turns the direction of what is written after it around. */
 const turning = /[\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
@@ -74,7 +77,7 @@ export function harmless(text: string): string {
   const safe = (part: string): string =>
     printable(part).replaceAll(turning, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`);
   return text
-    .split(/(\u001B\[[0-9;]{0,20}m)/)
+    .split(colours)
     .map((part, index) => (index % 2 === 1 ? part : safe(part)))
     .join("");
 }
