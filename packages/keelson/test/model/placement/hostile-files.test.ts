@@ -3,38 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { KeelError } from "../../../src/base/errors.ts";
+import { keelsonKeys } from "../../../src/model/placement/keelson-section.ts";
 import { readPlacement } from "../../../src/model/placement/read-placement.ts";
 
-const keys = [
-  "Replicas",
-  "OnPartition",
-  "Owner",
-  "SpreadOver",
-  "Prefer",
-  "MemoryRequest",
-  "CPURequest",
-  "Priority",
-  "Preempt",
-  "HealthCmd",
-  "HealthHTTP",
-  "HealthTCP",
-  "HealthInterval",
-  "HealthTimeout",
-  "HealthRetries",
-  "HealthStartPeriod",
-  "HealthOnFailure",
-  "MoveAfter",
-  "MoveWithin",
-  "MaxUnavailable",
-  "MaxSurge",
-  "UpdateHealthyFor",
-  "UpdateTimeout",
-  "UpdateOnFailure",
-  "AfterUnit",
-  "RequiresUnit",
-  "Retries",
-  "RetryDelay",
-];
 const timerKeys = [
   "OnCalendar",
   "OnActiveSec",
@@ -103,7 +74,7 @@ const values = fc.oneof(
     "99999999T",
   ),
 );
-const lines = fc.array(fc.tuple(fc.constantFrom(...keys), values), { minLength: 1, maxLength: 6 });
+const lines = fc.array(fc.tuple(fc.constantFrom(...keelsonKeys), values), { minLength: 1, maxLength: 6 });
 
 function read(name: string, body: string): KeelError | undefined {
   try {
