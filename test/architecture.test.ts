@@ -197,6 +197,26 @@ const places: readonly Place[] = [
       "rank 3: local machines know nothing of what runs on them; the bundler makes what they boot with",
   },
   {
+    folder: `${keelson}/releases`,
+    may: [...pure, "zod"],
+    because: "rank 2, pure: what a release is, who may sign it, and what a machine believes",
+  },
+  {
+    folder: `${keelson}/provision`,
+    may: [...pure, ...of("host"), "yaml", "zod"],
+    because: "rank 3: a machine's first configuration, from wherever its surroundings keep it",
+  },
+  {
+    folder: `${keelson}/updater`,
+    may: [...pure, ...of("releases", "host"), "zod"],
+    because: "rank 3: puts releases into slots; works on a machine without any cluster around it",
+  },
+  {
+    folder: `${keelson}/image`,
+    may: [...pure, ...of("local", "releases"), "zod"],
+    because: "rank 3: builds the image from the same recipe as the local machines' tree",
+  },
+  {
     folder: `${keelson}/api`,
     may: [
       ...pure,
@@ -231,6 +251,16 @@ const places: readonly Place[] = [
     because: "rank 5: a store can be served, read, checked and restored without any cluster around it",
   },
   {
+    folder: `${keelson}/cli/commands/os`,
+    may: [
+      ...pure,
+      ...of("image", "updater", "provision", "releases", "local", "host", "api", "cli"),
+      "commander",
+      "zod",
+    ],
+    because: "rank 5: images are built, and machines updated and configured, without any cluster around them",
+  },
+  {
     folder: `${keelson}/cli/commands/discovery.ts`,
     may: [...pure, ...of("registry", "discovery", "cli"), "commander", "@keelson/etcd"],
     because: "rank 5: the discovery service runs without any cluster around it",
@@ -239,7 +269,7 @@ const places: readonly Place[] = [
     folder: `${keelson}/daemons`,
     may: [
       ...of("base", "model", "registry", "host", "authority", "agent", "leader", "api"),
-      ...of("store-cluster", "backup", "discovery"),
+      ...of("store-cluster", "backup", "discovery", "updater", "releases", "provision"),
       "@keelson/etcd",
     ],
     because: "rank 5: wiring only",
@@ -258,6 +288,7 @@ const noInputOutput = [
   `${keelson}/history`,
   `${keelson}/safeguards`,
   `${keelson}/membership`,
+  `${keelson}/releases`,
 ];
 const impure = [
   /from 'node:(fs|net|http2?|https|child_process|dgram|os|timers|worker_threads)/,

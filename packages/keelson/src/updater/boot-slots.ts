@@ -1,0 +1,40 @@
+// The two places that a machine can start from. Disks with an ESP have them, local machines made of folders, and
+// simulated ones; one suite holds for all.
+import type { BootEntry, SlotName } from "../model/os-image.ts";
+
+export interface SlotState {
+  readonly name: SlotName;
+  /** UUID of the file system in it; undefined when there is none that can be read. */
+  readonly uuid?: string;
+  /** Whether the running system is in it. */
+  readonly active: boolean;
+}
+
+export interface RootWriter extends AsyncDisposable {
+  /** Appends; throws when the slot is full or cannot be written. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Everything written is on the disk, past its caches. */
+  sync(): Promise<void>;
+}
+
+/**
+ * Reads and changes where the machine starts from. Until {@link activate} has returned nothing that this does can
+ * change what starts next, whenever the power goes; activate itself is one rename.
+ */
+export interface BootSlots {
+  slots(): Promise<readonly SlotState[]>;
+  /** The version that runs, from the kernel's command line. */
+  running(): Promise<{ readonly version: string; readonly uuid: string }>;
+  /** What the boot loader would choose from. */
+  entries(): Promise<readonly BootEntry[]>;
+  /** Opens the passive slot for writing from its beginning. Entries that start from it are removed first. */
+  openPassive(): Promise<RootWriter>;
+  /** Reads a slot's first bytes back, past caches. */
+  read(slot: SlotName, length: number): AsyncIterable<Uint8Array>;
+  /** Makes a kernel an entry, with tries, to be preferred at the next start. The last and only step that counts. */
+  activate(version: string, kernel: AsyncIterable<Uint8Array>): Promise<void>;
+  /** The entry needs no more tries. */
+  bless(version: string): Promise<void>;
+  /** The entry is chosen only when there is no other: going back. */
+  condemn(version: string): Promise<void>;
+}
