@@ -16,6 +16,11 @@ export function keyRange(key: string, rangeEnd: string): KeyRange {
   return { start: key, end: rangeEnd === "\0" ? undefined : rangeEnd, point: false };
 }
 
+/** Whether a key is one of a range. */
+export function isWithin(key: string, { start, end, point }: KeyRange): boolean {
+  return point ? key === start : key >= start && (end === undefined || key < end);
+}
+
 export const SORT_ORDER = { none: 0, ascend: 1, descend: 2 } as const;
 export const SORT_TARGET = { key: 0, version: 1, create: 2, mod: 3, value: 4 } as const;
 export const COMPARE_RESULT = { equal: 0, greater: 1, less: 2, notEqual: 3 } as const;

@@ -6,9 +6,11 @@ import { allHold } from "./compare.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { range } from "./range.ts";
 import {
+  isWithin,
   keyRange,
   type DeleteRangeRequest,
   type DeleteRangeResult,
+  type KeyRange,
   type Operation,
   type OperationResult,
   type PutRequest,
@@ -37,8 +39,8 @@ export function deleteRange(keyspace: Keyspace, request: DeleteRangeRequest): De
 /** A transaction: all conditions first, those of nested ones too, then all operations or none. */
 export function txn(keyspace: Keyspace, request: TxnRequest): TxnResult {
   const plan = choose(keyspace, request);
-  checkPlan(keyspace, plan, true);
-  checkPlan(keyspace, plan, false);
+  checkPuts(keyspace, plan);
+  checkRanges(keyspace, plan);
   const before = operations(keyspace);
   const result = carryOut(keyspace, plan);
   if (operations(keyspace) > before + 1) keyspace.counts.txns++;
@@ -74,14 +76,31 @@ function choose(keyspace: Keyspace, request: TxnRequest): Plan {
   return { succeeded, steps };
 }
 
-/** Refuses what cannot be carried out before anything is; etcd looks at all puts first, then at all ranges. */
-function checkPlan(keyspace: Keyspace, plan: Plan, puts: boolean): void {
+/**
+ * Refuses puts that cannot be carried out before anything is; etcd looks at all puts first, then at all ranges.
+ * `deleted` is what the transaction has deleted so far: nothing of it can be kept. (etcd finds that out halfway
+ * through, and panics.)
+ */
+function checkPuts(keyspace: Keyspace, plan: Plan, deleted: KeyRange[] = []): void {
   for (const { operation, nested } of plan.steps) {
-    if (nested !== undefined) checkPlan(keyspace, nested, puts);
-    else if (puts && operation.kind === "put") {
+    if (nested !== undefined) checkPuts(keyspace, nested, deleted);
+    else if (operation.kind === "delete") {
+      deleted.push(keyRange(operation.request.key, operation.request.rangeEnd));
+    } else if (operation.kind === "put") {
+      const { key, ignoreValue, ignoreLease } = operation.request;
       checkIgnored(keyspace, operation.request);
+      if ((ignoreValue || ignoreLease) && deleted.some((range) => isWithin(key, range))) {
+        throw EtcdError.refusal("KEY_NOT_FOUND");
+      }
       checkLease(keyspace, operation.request);
-    } else if (!puts && operation.kind === "range" && operation.request.revision !== 0) {
+    }
+  }
+}
+
+function checkRanges(keyspace: Keyspace, plan: Plan): void {
+  for (const { operation, nested } of plan.steps) {
+    if (nested !== undefined) checkRanges(keyspace, nested);
+    else if (operation.kind === "range" && operation.request.revision !== 0) {
       keyspace.checkReadable(operation.request.revision);
     }
   }

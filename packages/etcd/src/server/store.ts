@@ -194,10 +194,12 @@ export class Store implements AsyncDisposable {
           const outcome = this.#state.apply(command) as Outcomes[K];
           this.#listener?.applied(command);
           resolve(outcome);
+          // Not after a refused one: the sum of the compaction before it must stay as it is.
+          if (command.kind === "compact") this.#sweeping ??= this.#sweep();
         } catch (refusal) {
           reject(refusal as EtcdError);
         }
-        this.#afterApplied(command);
+        if (this.#isSnapshotDue()) this.#snapshotting ??= this.#snapshot();
       });
     });
   }
@@ -240,13 +242,6 @@ export class Store implements AsyncDisposable {
     this.propose(alarmCommand(raised)).catch((error: unknown) => {
       this.#options.log("error", "the alarm could not be recorded", { error: String(error) });
     });
-  }
-
-  #afterApplied(change: Change): void {
-    if (change.kind === "compact") this.#sweeping ??= this.#sweep();
-    if (this.#isSnapshotDue()) {
-      this.#snapshotting ??= this.#snapshot();
-    }
   }
 
   /** A large store is not written anew for a few changes: only once the log is a good part of its size. */

@@ -71,6 +71,26 @@ describe("transactions", () => {
     }
   });
 
+  test("nothing is kept of a key that the transaction has deleted; a put of all of it goes through", () => {
+    // As in etcd, a delete of everything from a key on does not count as one that meets the puts beside it.
+    const everything = deleting("a", "\0");
+    for (const ignored of [{ ignoreValue: true, value: "" }, { ignoreLease: true }]) {
+      const keyspace = new Keyspace();
+      put(keyspace, { ...plainPut, key: "k" });
+      const keeping: Operation = { kind: "put", request: { ...plainPut, ...ignored, key: "k" } };
+      for (const request of [doing(everything, keeping), doing(nested([everything]), nested([keeping]))]) {
+        checkTxn(request, 128);
+        assert.throws(() => txn(keyspace, request), { code: "KEY_NOT_FOUND" });
+        assert.equal(keyspace.revision, 2);
+      }
+      txn(keyspace, doing(deleting("l", "\0"), deleting("j"), keeping, deleting("a", "z")));
+      assert.equal(keyspace.newest("k")?.previous?.version, 2);
+      put(keyspace, { ...plainPut, key: "k" });
+      txn(keyspace, doing(everything, putting("k")));
+      assert.equal(keyspace.get("k")?.version, 1);
+    }
+  });
+
   test("operations see those before them, at one revision; reading alone makes none", () => {
     const keyspace = new Keyspace();
     const { results, revision } = txn(

@@ -2,7 +2,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { EtcdError } from "../../errors.ts";
 import { checkTxn } from "../../keyspace/validate.ts";
-import type { KeyRange } from "../../keyspace/requests.ts";
+import { isWithin, type KeyRange } from "../../keyspace/requests.ts";
 import type { Version } from "../../keyspace/version.ts";
 import { WireReader } from "../../keyspace/wire.ts";
 import {
@@ -146,7 +146,7 @@ export class EmbeddedKeysStore implements KeysStore {
       const version = history[place] as Version;
       if (place >= stop && version.main !== last) return { revision: last, changes };
       last = version.main;
-      if (isInside(range, version.key)) changes.push(toChange(version, compactRevision));
+      if (isWithin(version.key, range)) changes.push(toChange(version, compactRevision));
     }
     return { revision: Math.max(last, revision), changes };
   }
@@ -162,10 +162,6 @@ export class EmbeddedKeysStore implements KeysStore {
 
 function toRange({ key, end }: Span): KeyRange {
   return { start: key, end, point: end === undefined };
-}
-
-function isInside({ start, end, point }: KeyRange, key: string): boolean {
-  return point ? key === start : key >= start && (end === undefined || key < end);
 }
 
 function toStored(version: Version): StoredKey {
