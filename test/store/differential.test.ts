@@ -1,9 +1,12 @@
 // The same random histories go to a real etcd 3.5 and to the embedded server, and every answer, every event and the
-// checksum of the history is compared. KEELSON_TEST_SEED replays a run, KEELSON_TEST_REQUESTS sets its length. A
-// history that fails is made as short as can be before it is shown.
+// checksum of the history is compared. KEELSON_TEST_SEED replays a run, KEELSON_TEST_REQUESTS sets its length, and
+// KEELSON_TEST_MIX=sums makes it one of compactions and checksums. What failed is told first and briefly; then the
+// history is made as short as can be.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Comparison, stretch, type Step } from "./support/history.ts";
+import type { MixName } from "./support/random-requests.ts";
+import { brief, cut } from "./support/brief.ts";
 import { seeded } from "../../packages/etcd/test/seeded.ts";
 import { RandomRequests } from "./support/random-requests.ts";
 import { embedded, etcd35, realEtcd } from "./support/servers.ts";
@@ -11,7 +14,12 @@ import { shrink } from "./support/shrink.ts";
 
 const SEED = Number(process.env["KEELSON_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const REQUESTS = Number(process.env["KEELSON_TEST_REQUESTS"] ?? 1000);
+const MIX = process.env["KEELSON_TEST_MIX"] as MixName | undefined;
 const STRETCH = 100;
+/** Of a failing history so many of its last steps are shown, each so long, and so much of why it failed. */
+const SHOWN_STEPS = 30;
+const SHOWN_STEP = 400;
+const SHOWN_REASON = 1500;
 const SHRINK_MS = 60_000;
 
 const tools = await etcd35();
@@ -25,14 +33,16 @@ test(
     const steps: Step[] = [];
     const failure = await firstFailure(tools.etcd, (comparison) => history(comparison, steps));
     if (failure === undefined) return;
-    t.diagnostic(`step ${steps.length} failed, ${show(steps.at(-1) as Step)}: ${failure.message}`);
+    const { length } = steps;
+    const where = `seed ${SEED}, step ${length}: ${cut(brief(steps.at(-1)), SHOWN_STEP)}`;
+    t.diagnostic(`${where}\n${cut(failure.message, SHOWN_REASON)}`);
     const fails = async (part: readonly Step[]): Promise<boolean> =>
       (await firstFailure(tools.etcd, () => part)) !== undefined;
     const shortest = await shrink(steps, { fails, withinMs: SHRINK_MS });
     const reason = (await firstFailure(tools.etcd, () => shortest)) ?? failure;
-    assert.fail(
-      `seed ${SEED}, the shortest of what fails:\n${shortest.map(show).join("\n")}\n${reason.message}`,
-    );
+    const shown = shortest.slice(-SHOWN_STEPS).map((step) => cut(brief(step), SHOWN_STEP));
+    const last = `the last ${shown.length} of the ${shortest.length} steps that are left of it`;
+    assert.fail(`${where}\n${cut(reason.message, SHOWN_REASON)}\n${last}:\n${shown.join("\n")}`);
   },
 );
 
@@ -48,7 +58,7 @@ test("a failing history is made short", async () => {
 function* history(comparison: Comparison, kept: Step[]): Generator<Step, void, void> {
   const random = new RandomRequests(seeded(SEED));
   for (let done = 0; done < REQUESTS; done += STRETCH) {
-    for (const step of stretch(random, () => comparison.revision)) {
+    for (const step of stretch(random, () => comparison.revision, MIX)) {
       kept.push(step);
       yield step;
     }
@@ -71,12 +81,4 @@ async function firstFailure(
     }
   }
   return undefined;
-}
-
-function show(step: Step): string {
-  return JSON.stringify(step, (_name, value: unknown) => {
-    if (typeof value === "bigint") return Number(value);
-    const { type, data } = (value ?? {}) as { type?: string; data?: number[] };
-    return type === "Buffer" && data !== undefined ? Buffer.from(data).toString("latin1") : value;
-  });
 }

@@ -8,12 +8,13 @@ import type { DescMessage, DescMethodUnary, MessageInitShape } from "@bufbuild/p
 import { Client, credentials } from "@grpc/grpc-js";
 import { WireReader } from "../../packages/etcd/src/keyspace/wire.ts";
 import { seeded } from "../../packages/etcd/test/seeded.ts";
-import { KV } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
+import { KV, TxnRequestSchema } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
 import { Lease } from "../../packages/etcd/src/proto/generated/etcdserverpb/lease_pb.ts";
 import { WatchRequestSchema } from "../../packages/etcd/src/proto/generated/etcdserverpb/watch_pb.ts";
 import { withoutIds } from "./support/raw-client.ts";
 import { RandomRequests } from "./support/random-requests.ts";
 import type { Request } from "./support/random-requests.ts";
+import { revivesKeys } from "./support/revival.ts";
 import { embedded, etcd35, PATIENCE_MS, realEtcd } from "./support/servers.ts";
 
 const SEED = Number(process.env["KEELSON_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -52,6 +53,7 @@ test("damaged requests are answered as etcd answers them", { skip }, async (t) =
     // An empty `range_end` that is written out, as no encoder does, means "to the end of all keys" to etcd: by
     // chance, and not worth deleting everything for.
     if (/1200|920400/.test(Buffer.from(bytes).toString("hex"))) continue;
+    if (method === KV.method.txn && mayEndEtcd(bytes)) continue;
     const got = await ourClient.call(method, bytes);
     // etcd 3.5.16 panics on an order that it does not know.
     if (isDeepStrictEqual(got.refused, { code: 3, details: "etcdserver: invalid sort option" })) continue;
@@ -100,6 +102,14 @@ test("a damaged watch ends its stream and nothing else", { skip }, async (t) => 
 function isLoose(bytes: Uint8Array, { answer }: Outcome): boolean {
   if (answer !== undefined && JSON.stringify(answer).split('"key"').length > 12) return true;
   return hasGroup(bytes);
+}
+
+function mayEndEtcd(txn: Uint8Array): boolean {
+  try {
+    return revivesKeys(fromBinary(TxnRequestSchema, txn));
+  } catch {
+    return false;
+  }
 }
 
 /** Groups have not been written for long; the two decoders differ in which of them they let pass. */

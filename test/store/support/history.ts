@@ -2,11 +2,12 @@
 // A history that was recorded can be carried out again, as a whole or in part.
 import assert from "node:assert/strict";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { GRPC_STATUS } from "../../../packages/etcd/src/errors.ts";
 import { KV } from "../../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
 import { Lease } from "../../../packages/etcd/src/proto/generated/etcdserverpb/lease_pb.ts";
 import type { WatchCreateRequestSchema } from "../../../packages/etcd/src/proto/generated/etcdserverpb/watch_pb.ts";
 import { carryOut } from "./carry-out.ts";
-import type { RandomRequests, Request } from "./random-requests.ts";
+import type { MixName, RandomRequests, Request } from "./random-requests.ts";
 import { RawClient } from "./raw-client.ts";
 import { Watching } from "./watching.ts";
 
@@ -36,8 +37,16 @@ const CANCEL_MS = 40;
 /** After so long without a progress report there will be none. */
 const SILENCE_MS = 500;
 
-/** The steps from one judgement to the next, each made when the revision before it is known. */
-export function* stretch(random: RandomRequests, revision: () => number): Generator<Step, void, void> {
+/**
+ * The steps from one judgement to the next, each made when the revision before it is known. Without a `mix` it is the
+ * usual one three times of four.
+ */
+export function* stretch(
+  random: RandomRequests,
+  revision: () => number,
+  mix?: MixName,
+): Generator<Step, void, void> {
+  random.mix(mix ?? random.pick(["usual", "usual", "usual", "sums"] as const));
   for (let count = 0; count < WATCHES; count++) yield { kind: "watch", request: watch(random, revision()) };
   yield { kind: "settle" };
   for (let count = 0; count < REQUESTS; count++) {
@@ -133,6 +142,10 @@ export class Comparison implements Disposable {
   async #request(request: Request): Promise<void> {
     const [right, other] = this.#clients;
     const expected = await carryOut(right, request);
+    const { refused } = expected as { refused?: { code: number; message: string } };
+    if (refused?.code === GRPC_STATUS.UNAVAILABLE) {
+      assert.fail(`the server that is to be right does not answer any more: ${refused.message}`);
+    }
     assert.deepEqual(await carryOut(other, request), expected);
     const { header } = expected as { header?: { revision?: string } };
     if (header?.revision !== undefined) this.#revision = Number(header.revision);

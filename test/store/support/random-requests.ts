@@ -13,6 +13,7 @@ import type {
   RequestOpSchema,
   TxnRequestSchema,
 } from "../../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
+import { revivesKeys } from "./revival.ts";
 
 export type Request =
   | { readonly kind: "range"; readonly request: MessageInitShape<typeof RangeRequestSchema> }
@@ -27,29 +28,77 @@ export type Request =
   | { readonly kind: "timeToLive"; readonly request: { ID: bigint; keys: boolean } }
   | { readonly kind: "keepAlive"; readonly request: { ID: bigint } };
 
-const KEYS = ["a", "b", "c", "d", "aa", "ab", "b/1", "b/2", "b/3", "ÿ", "c\0", "d/x"];
+/** How often each kind is asked for, relative to the others. */
+type Mix = Readonly<Record<Exclude<Request["kind"], "leases">, number>>;
+
+const USUAL: Mix = {
+  put: 30,
+  range: 12,
+  delete: 8,
+  txn: 34,
+  hash: 2,
+  compact: 2,
+  grant: 4,
+  revoke: 2,
+  timeToLive: 4,
+  keepAlive: 2,
+};
+/** Compactions, wrong ones too, and checksums of revisions near them. */
+const SUMS: Mix = { ...USUAL, range: 6, txn: 16, hash: 20, compact: 8 };
+const MIXES = { usual: USUAL, sums: SUMS } as const;
+export type MixName = keyof typeof MIXES;
+
+/** Up to twelve keys Go sorts so that equal ones stay in their order; eleven leave room for a test's own. */
+const KEYS = ["a", "b", "c", "aa", "ab", "b/1", "b/2", "b/3", "ÿ", "c\0", "d/x"];
 const ENDS = ["", "", "", "b", "c", "b0", "b/4", "e", "\0", "a", "aaa"];
+/** Revisions of compactions that are asked about later; etcd remembers the sums of ten. */
+const MOST_COMPACTED = 15;
 
 export class RandomRequests {
   readonly #random: () => number;
+  readonly #compacted: bigint[] = [];
+  #mix: Mix = USUAL;
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
+  /** Requests from now on are mixed so. */
+  mix(name: MixName): void {
+    this.#mix = MIXES[name];
+  }
+
   /** `revision` is the store's, to ask for others near it. */
   next(revision: number): Request {
-    const dice = this.#random();
-    if (dice < 0.3) return { kind: "put", request: this.#put() };
-    if (dice < 0.42) return { kind: "range", request: this.#range(revision) };
-    if (dice < 0.5) return { kind: "delete", request: this.#delete() };
-    if (dice < 0.84) return { kind: "txn", request: this.#txn(revision, 2) };
-    if (dice < 0.86) return { kind: "hash", request: { revision: this.#revision(revision) } };
-    if (dice < 0.88) return { kind: "compact", request: this.#compact(revision) };
-    if (dice < 0.92) return { kind: "grant", request: { ID: this.#lease(), TTL: this.#ttl() } };
-    if (dice < 0.94) return { kind: "revoke", request: { ID: this.#lease() } };
-    if (dice < 0.98) return { kind: "timeToLive", request: { ID: this.#lease(), keys: this.#chance(0.7) } };
-    return { kind: "keepAlive", request: { ID: this.#lease() } };
+    const kind = this.#kind();
+    switch (kind) {
+      case "put":
+        return { kind, request: this.#put() };
+      case "range":
+        return { kind, request: this.#range(revision) };
+      case "delete":
+        return { kind, request: this.#delete() };
+      case "txn":
+        return { kind, request: this.#txn(revision) };
+      case "hash":
+        return { kind, request: { revision: this.#summed(revision) } };
+      case "compact":
+        return { kind, request: this.#compact(revision) };
+      case "grant":
+        return { kind, request: { ID: this.#lease(), TTL: this.#ttl() } };
+      case "revoke":
+        return { kind, request: { ID: this.#lease() } };
+      case "timeToLive":
+        return { kind, request: { ID: this.#lease(), keys: this.#chance(0.7) } };
+      case "keepAlive":
+        return { kind, request: { ID: this.#lease() } };
+    }
+  }
+
+  #kind(): keyof Mix {
+    const kinds = Object.keys(this.#mix) as (keyof Mix)[];
+    let dice = this.int(kinds.reduce((sum, kind) => sum + this.#mix[kind], 0));
+    return kinds.find((kind) => (dice -= this.#mix[kind]) < 0) ?? "put";
   }
 
   int(below: number): number {
@@ -91,7 +140,16 @@ export class RandomRequests {
 
   #compact(revision: number): { revision: bigint; physical: boolean } {
     // etcd remembers the checksum of a compaction from its end on, so that end is waited for.
-    return { revision: BigInt(revision + 1 - this.int(15)), physical: true };
+    const to = BigInt(revision + 1 - this.int(15));
+    this.#compacted.push(to);
+    if (this.#compacted.length > MOST_COMPACTED) this.#compacted.shift();
+    return { revision: to, physical: true };
+  }
+
+  #summed(revision: number): bigint {
+    if (this.#mix !== SUMS || this.#compacted.length === 0) return this.#revision(revision);
+    const near = BigInt(revision + 2 - this.int(Math.min(15, revision + 5)));
+    return this.#chance(0.1) ? 0n : this.#chance(0.4) ? this.pick(this.#compacted) : near;
   }
 
   #range(revision: number): MessageInitShape<typeof RangeRequestSchema> {
@@ -130,7 +188,14 @@ export class RandomRequests {
     return { key: this.key(), rangeEnd: this.end(), prevKv: this.#chance(0.4) };
   }
 
-  #txn(revision: number, depth: number): MessageInitShape<typeof TxnRequestSchema> {
+  #txn(revision: number): MessageInitShape<typeof TxnRequestSchema> {
+    for (;;) {
+      const txn = this.#anyTxn(revision, 2);
+      if (!revivesKeys(txn)) return txn;
+    }
+  }
+
+  #anyTxn(revision: number, depth: number): MessageInitShape<typeof TxnRequestSchema> {
     const ops = (): MessageInitShape<typeof RequestOpSchema>[] =>
       Array.from({ length: this.int(4) }, () => this.#op(revision, depth));
     const compare = Array.from({ length: this.int(3) }, () => this.#compare(revision));
@@ -144,7 +209,7 @@ export class RandomRequests {
     if (dice < 0.8) return { request: { case: "requestDeleteRange", value: this.#delete() } };
     if (dice < 0.81) return {};
     if (depth === 0) return { request: { case: "requestPut", value: this.#put() } };
-    return { request: { case: "requestTxn", value: this.#txn(revision, depth - 1) } };
+    return { request: { case: "requestTxn", value: this.#anyTxn(revision, depth - 1) } };
   }
 
   #compare(revision: number): MessageInitShape<typeof CompareSchema> {
