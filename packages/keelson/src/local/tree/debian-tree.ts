@@ -34,6 +34,9 @@ export interface DebianTreeOptions {
   readonly architecture: string;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
+  /** Where in the cache it is kept, and what it is called while it is built. */
+  readonly kind?: string;
+  readonly title?: string;
 }
 
 /** The hash under which the recipe's tree is cached. */
@@ -47,10 +50,10 @@ export function treeHash(recipe: Recipe, architecture: string): string {
  */
 export function debianTree(options: DebianTreeOptions): Promise<string> {
   const { recipe, cache, architecture } = options;
-  return cache.entry(treeKind, treeHash(recipe, architecture), (folder) =>
+  return cache.entry(options.kind ?? treeKind, treeHash(recipe, architecture), (folder) =>
     asStep(
       options.progress,
-      "build the machine tree",
+      options.title ?? "build the machine tree",
       async (step) => {
         const tree = join(folder, "root");
         await install(options, tree, (detail) => step.update(detail));
