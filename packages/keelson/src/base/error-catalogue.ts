@@ -451,6 +451,120 @@ const entries = {
     remedy: "The message holds the reason. Mend it and run the same command again.",
     exit: "failed",
   },
+  "KEEL-821": {
+    title: "A release document cannot be read",
+    meaning:
+      "A manifest, channel pointer, root or leave to go back is too large, is not written in the one way that is read (a key twice, bytes after its end, other spellings), or has another form.",
+    remedy:
+      "Nothing was believed or written. Fetch it again; if it stays so, whoever serves it changed it. `keel os release show FILE` says what is in a file.",
+    exit: "refused",
+  },
+  "KEEL-822": {
+    title: "Not signed by those who must sign",
+    meaning:
+      "Too few keys of the role that the machine trusts have signed, or a signature is not over these bytes.",
+    remedy:
+      "`keel os release verify` says which keys must sign. A release signed by new keys needs the root that names them first: docs/operations/releases.md.",
+    exit: "refused",
+  },
+  "KEEL-823": {
+    title: "Expired",
+    meaning:
+      "The release, the leave to go back, or the root of trust itself may no longer be used at this time.",
+    remedy:
+      "Check the machine’s clock. Otherwise publish a newer one: an expired manifest is signed again with a new date, an expired root is followed by the next.",
+    exit: "refused",
+  },
+  "KEEL-824": {
+    title: "The channel is stale",
+    meaning:
+      "The channel’s pointer has expired: whoever serves it gives no news, or keeps them back. Nothing is installed from it.",
+    remedy:
+      "See that the pointer is signed again before it expires (`keel os release channel renew`), and that the server is the right one.",
+    exit: "refused",
+  },
+  "KEEL-825": {
+    title: "Older than what was seen",
+    meaning:
+      "The release or the channel’s pointer is older than one that this machine has had. Somebody may be serving old files again.",
+    remedy:
+      "To go back on purpose sign a leave, `keel os release downgrade`; the version before is on the machine anyway: `keel os rollback`.",
+    exit: "refused",
+  },
+  "KEEL-826": {
+    title: "The epoch is not allowed",
+    meaning:
+      "Releases of this epoch must never be installed again, or the root of trust does not allow the epoch yet.",
+    remedy: "Take a release of the present epoch. An epoch beyond the root’s bounds needs a new root.",
+    exit: "refused",
+  },
+  "KEEL-827": {
+    title: "Meant for other machines",
+    meaning: "Product, variant, architecture or channel of the document are not this machine’s.",
+    remedy: "Take the files of the machine’s own variant and architecture: `keel os status` names them.",
+    exit: "refused",
+  },
+  "KEEL-828": {
+    title: "Files that do not belong together",
+    meaning:
+      "Pointer, manifest and files disagree: a hash or a size is not what was signed, or two documents claim the same number.",
+    remedy: "Fetch or copy all of them again. If it stays so, the files were changed or mixed on their way.",
+    exit: "refused",
+  },
+  "KEEL-829": {
+    title: "The channel’s generation does not count",
+    meaning: "Pointers count only in the generation that the root of trust names.",
+    remedy:
+      "Fetch the newest root first. To recover from absurd counters raise the generation in a new root: docs/operations/releases.md.",
+    exit: "refused",
+  },
+  "KEEL-830": {
+    title: "The root of trust cannot follow",
+    meaning:
+      "A root follows the one before it, with its number plus one, signed by that one’s root keys and by its own, for the same purpose.",
+    remedy: "Publish the roots in between, or have the missing keys sign.",
+    exit: "refused",
+  },
+  "KEEL-831": {
+    title: "Another version comes first",
+    meaning: "The release can only be reached from a newer version than the one that runs.",
+    remedy: "Update to the version that the message names, then to this one.",
+    exit: "refused",
+  },
+  "KEEL-832": {
+    title: "Not a delta, or not one for this image",
+    meaning: "The delta’s form is wrong, or it starts from another image or leads to another one.",
+    remedy:
+      "Nothing was activated; the whole image is taken instead. Make the delta again: `keel os release delta OLD NEW`.",
+    exit: "failed",
+  },
+  "KEEL-833": {
+    title: "The key cannot be used",
+    meaning:
+      "The file holds no Ed25519 private key, its passphrase is wrong or missing, or others may read it.",
+    remedy:
+      "`keel os keys show FILE` says what it is. Passphrases are read from --passphrase-file or asked for.",
+    exit: "usage",
+  },
+  "KEEL-834": {
+    title: "There is such a file already",
+    meaning: "Keys, roots and signed documents are never overwritten.",
+    remedy: "Name another file, or move the old one away.",
+    exit: "conflict",
+  },
+  "KEEL-835": {
+    title: "From the future",
+    meaning: "The document was made later than this machine’s clock says it is.",
+    remedy: "Set the clock: `timedatectl`. If the clock is right, the clock of whoever signed was wrong.",
+    exit: "refused",
+  },
+  "KEEL-836": {
+    title: "More bytes than were signed",
+    meaning:
+      "A file goes on after the size that its manifest states. It was cut off there, and nothing of it is used.",
+    remedy: "Whoever serves the file sends something else. Fetch it from another place.",
+    exit: "refused",
+  },
   "KEEL-900": {
     title: "Internal error",
     meaning: "Something that should not be possible happened.",
