@@ -13,6 +13,7 @@ const families: readonly [string, string][] = [
   ["5", "Units, machines, operations"],
   ["6", "Reaching the daemon"],
   ["7", "Stores, keys and backups"],
+  ["8", "The operating system"],
   ["9", "Inside"],
 ];
 
