@@ -565,6 +565,34 @@ const entries = {
     remedy: "Whoever serves the file sends something else. Fetch it from another place.",
     exit: "refused",
   },
+  "KEEL-861": {
+    title: "The machine was not started from an image",
+    meaning: "The command is about the operating system’s own boot, of which this machine knows nothing.",
+    remedy: "Run it on an installed machine: `keel ssh MACHINE keel os …`.",
+    exit: "usage",
+  },
+  "KEEL-862": {
+    title: "Nothing to rescue here",
+    meaning:
+      "The state partition is in use, is not there, or its disk is not known. Nothing was changed: only a state partition that the machine could not use is repaired or made anew.",
+    remedy: "`keel os rescue` says how things stand.",
+    exit: "conflict",
+  },
+  "KEEL-863": {
+    title: "The state partition cannot be mended",
+    meaning: "The program that checks or makes its file system failed; the message quotes it.",
+    remedy:
+      "A disk that fails is replaced. Otherwise `keel os rescue --reformat --yes` makes the partition anew, empty.",
+    exit: "failed",
+  },
+  "KEEL-864": {
+    title: "The boot is not healthy",
+    meaning:
+      "The boot’s deadline has passed, or units failed that were healthy before. A boot on trial restarts the machine, which falls back by itself; any other only says so.",
+    remedy:
+      "`keel os gate` says what is missing now; `keel os history` has the journal’s end of failed versions.",
+    exit: "failed",
+  },
   "KEEL-900": {
     title: "Internal error",
     meaning: "Something that should not be possible happened.",

@@ -127,6 +127,12 @@ export const commandTable: readonly CommandEntry[] = [
     "Add, kill, stop, pause, cut, remove machines",
     () => import("./commands/machine.ts"),
   ),
+  entry(
+    "Machines",
+    "os",
+    "Build, update and look after the operating system",
+    () => import("./commands/os.ts"),
+  ),
 
   entry("Operations", "undo", "Take an operation back", () => import("./commands/undo.ts")),
   entry("Operations", "op", "List, show and purge operations", () => import("./commands/op.ts")),

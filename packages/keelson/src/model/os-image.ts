@@ -69,8 +69,18 @@ export const statePaths = {
   credentials: "/etc/credstore",
 } as const;
 
-/** /etc as it may be written: /etc itself is mounted read-only. Only root may enter. */
+/** /etc as it may be written, with /etc's own modes: /etc itself is mounted read-only. */
 export const writableEtc = "/run/keelson/etc";
+
+/** What tells a started machine how it was started. Neither is there on a machine without an image. */
+export const bootMarks = {
+  /** Written by the first process: see host/os-facts.ts. */
+  os: "/run/keelson/os",
+  /** Why the machine runs without its state. */
+  rescue: "/run/keelson/rescue",
+  /** `left=2 done=1`: the boot is on trial, and what the boot loader counted. */
+  trial: "/run/keelson/trial",
+} as const;
 
 /** Names of a release's files. Root images and kernels are of one version, variant and architecture. */
 export function releaseFileName(

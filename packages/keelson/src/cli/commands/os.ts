@@ -1,0 +1,12 @@
+import type { Register } from "../invocation.ts";
+import { registerRescue } from "./os/rescue.ts";
+
+/** The verbs of `keel os`, in the order of its help. */
+const verbs: readonly Register[] = [registerRescue];
+
+export const register: Register = (program, act) => {
+  const group = program
+    .command("os")
+    .description("Build, update and look after the machines’ operating system.");
+  for (const registerVerb of verbs) registerVerb(group, act);
+};
