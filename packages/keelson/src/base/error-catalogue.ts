@@ -451,6 +451,101 @@ const entries = {
     remedy: "The message holds the reason. Mend it and run the same command again.",
     exit: "failed",
   },
+  "KEEL-801": {
+    title: "Not started from an image",
+    meaning:
+      "The running system was not started from one of two slots of Keelson’s image, so there is nothing here that could be updated as a whole.",
+    remedy: "Run the command on a machine that was installed from an image: docs/operations/os-updates.md.",
+    exit: "notFound",
+  },
+  "KEEL-802": {
+    title: "The slots cannot be used",
+    meaning:
+      "A partition that a machine’s disk must have is missing, cannot be read, or the boot menu lacks an entry.",
+    remedy: "`keel os status` shows what is there. `journalctl -k` tells of a failing disk.",
+    exit: "failed",
+  },
+  "KEEL-803": {
+    title: "Another command changes the system",
+    meaning: "An update or a rollback is under way on this machine. Two never run at once.",
+    remedy: "`keel os status` shows how far it is. Wait for its end, then run this command again.",
+    exit: "conflict",
+  },
+  "KEEL-804": {
+    title: "The release is not installed",
+    meaning:
+      "The release is genuine, but this machine does not take it now: it runs already, waits for its restart, failed before, or the running version is still on trial.",
+    remedy: "The message holds the reason, and which option overrides it, if one does.",
+    exit: "refused",
+  },
+  "KEEL-805": {
+    title: "No trust to check releases with",
+    meaning:
+      "The image ships no root of trust that can be read, so that no release can be told from a forgery.",
+    remedy: "Install an image that was built with keys: docs/operations/releases.md.",
+    exit: "failed",
+  },
+  "KEEL-806": {
+    title: "The release cannot be fetched",
+    meaning:
+      "The folder or server does not answer, lacks a file, or broke off again and again. What has arrived is kept.",
+    remedy: "Mend what the message names and run the same command again: it goes on where it stopped.",
+    exit: "unreachable",
+  },
+  "KEEL-807": {
+    title: "Something else came than was signed",
+    meaning:
+      "A file is shorter, longer or other than the signed manifest says, is no zstd, or is a web page. Nothing of it will start.",
+    remedy: "Whoever serves the file changed or damaged it. Fetch it from another place.",
+    exit: "failed",
+  },
+  "KEEL-808": {
+    title: "The disk does not hold what was written",
+    meaning:
+      "What was read back from the slot or the ESP differs from what the manifest says. It will not start.",
+    remedy: "Run the command again. If it happens twice, the disk is failing: `journalctl -k`.",
+    exit: "failed",
+  },
+  "KEEL-809": {
+    title: "Not enough space",
+    meaning: "The slot, the ESP or the state partition is too small or too full for the release.",
+    remedy: "The message names the place. `keel os status` shows what is kept; `df -h /var` what is used.",
+    exit: "failed",
+  },
+  "KEEL-810": {
+    title: "The disk cannot be written",
+    meaning:
+      "Writing failed: an I/O error, a read-only disk or file system. The running version starts as before.",
+    remedy: "`journalctl -k` tells of the disk. Mend or replace it, then run the command again.",
+    exit: "failed",
+  },
+  "KEEL-811": {
+    title: "Nothing to go back to",
+    meaning:
+      "The other slot is empty, was overwritten by an update that did not end, or has no entry in the boot menu.",
+    remedy: "`keel os update --to VERSION` installs another version.",
+    exit: "conflict",
+  },
+  "KEEL-812": {
+    title: "Only root may",
+    meaning: "Slots, the ESP and the updater’s records belong to root.",
+    remedy: "Run the command as root, or `keel ssh MACHINE keel os …`.",
+    exit: "refused",
+  },
+  "KEEL-813": {
+    title: "The machine is at work for its cluster",
+    meaning: "A restart would stop units that nobody moved away first.",
+    remedy:
+      "Leave --now out and restart later, drain the machine first, or use --force. `keel os update --machines` does all of it in turn.",
+    exit: "refused",
+  },
+  "KEEL-814": {
+    title: "No such release",
+    meaning:
+      "The folder or server offers no release for this machine’s variant and architecture, or not that version.",
+    remedy: "The message says what was looked for. `keel os status` names variant and architecture.",
+    exit: "notFound",
+  },
   "KEEL-821": {
     title: "A release document cannot be read",
     meaning:

@@ -8,6 +8,14 @@ export interface SlotState {
   readonly uuid?: string;
   /** Whether the running system is in it. */
   readonly active: boolean;
+  /** How much it holds. */
+  readonly bytes: number;
+}
+
+/** An entry of the boot menu, and the slot that it starts from. */
+export interface SlotEntry extends BootEntry {
+  /** Undefined when no slot has what it names, or the kernel cannot be read: it cannot start. */
+  readonly slot?: SlotName;
 }
 
 export interface RootWriter extends AsyncDisposable {
@@ -26,15 +34,22 @@ export interface BootSlots {
   /** The version that runs, from the kernel's command line. */
   running(): Promise<{ readonly version: string; readonly uuid: string }>;
   /** What the boot loader would choose from. */
-  entries(): Promise<readonly BootEntry[]>;
+  entries(): Promise<readonly SlotEntry[]>;
+  /** How large a kernel may be: what is free, and what {@link openPassive} removes. */
+  kernelRoom(): Promise<number>;
   /** Opens the passive slot for writing from its beginning. Entries that start from it are removed first. */
   openPassive(): Promise<RootWriter>;
   /** Reads a slot's first bytes back, past caches. */
   read(slot: SlotName, length: number): AsyncIterable<Uint8Array>;
-  /** Makes a kernel an entry, with tries, to be preferred at the next start. The last and only step that counts. */
+  /**
+   * Makes a kernel an entry, with tries, to be preferred at the next start. The last and only step that counts.
+   * When `kernel` throws nothing is changed.
+   */
   activate(version: string, kernel: AsyncIterable<Uint8Array>): Promise<void>;
   /** The entry needs no more tries. */
   bless(version: string): Promise<void>;
   /** The entry is chosen only when there is no other: going back. */
   condemn(version: string): Promise<void>;
+  /** The entry gets all its tries again, although it was blessed or condemned. */
+  retry(version: string): Promise<void>;
 }
