@@ -124,6 +124,14 @@ const entries = {
     remedy: "`keel down --cluster NAME` removes it. `--cluster OTHER` makes another beside it.",
     exit: "conflict",
   },
+  "KEEL-311": {
+    title: "A virtual machine’s emulator does not answer",
+    meaning:
+      "QEMU did not answer on its control socket in time, hung up, or refused what it was asked. The machine itself may still run.",
+    remedy:
+      "`keel machine kill NAME` pulls the plug whatever its state, `keel machine start NAME` starts it again. QEMU’s own words are in emulator.log beside the machine’s console log.",
+    exit: "failed",
+  },
   "KEEL-401": {
     title: "The store cannot be reached",
     meaning: "The daemon has no contact with the store. Units that run keep running; changes must wait.",
