@@ -203,7 +203,7 @@ const places: readonly Place[] = [
   },
   {
     folder: `${keelson}/provision`,
-    may: [...pure, ...of("host"), "yaml", "zod"],
+    may: [...pure, ...of("host"), "@keelson/systemd", "yaml", "zod"],
     because: "rank 3: a machine's first configuration, from wherever its surroundings keep it",
   },
   {
