@@ -668,6 +668,40 @@ const entries = {
     remedy: "Whoever serves the file sends something else. Fetch it from another place.",
     exit: "refused",
   },
+  "KEEL-841": {
+    title: "The configuration cannot be used",
+    meaning:
+      "A cloud-config or an Ignition configuration has errors. Nothing of it is applied: half a configuration is none.",
+    remedy: "`keel os validate FILE` tells each with line, column and what to do.",
+    exit: "usage",
+  },
+  "KEEL-842": {
+    title: "The source of the configuration does not answer",
+    meaning:
+      "The machine’s surroundings say that a configuration is to be had there, and it could not be read in time.",
+    remedy:
+      "The message names the source and the last answer. The machine asks again by itself; `keel os provision run` does at once.",
+    exit: "unreachable",
+  },
+  "KEEL-843": {
+    title: "The configuration was applied in part",
+    meaning: "Some of it failed; everything else is in place. What failed is tried again at the next boot.",
+    remedy: "`keel os provision status` lists what failed and why. `keel os provision run` tries again at once.",
+    exit: "partly",
+  },
+  "KEEL-844": {
+    title: "The machine cannot find its cluster",
+    meaning: "Discovery does not answer, or names no store, or the machine has no address that others can reach.",
+    remedy: "Check `discovery`, `endpoints`, `address` and `interface` in the section `keelson`, and the network.",
+    exit: "unreachable",
+  },
+  "KEEL-845": {
+    title: "This is no machine to be set up",
+    meaning:
+      "First-boot configuration is applied by a machine that runs Keelson’s image, as root, one at a time; elsewhere it would change the wrong system.",
+    remedy: "Run it on the machine, as root. `keel os validate FILE` works everywhere and changes nothing.",
+    exit: "refused",
+  },
   "KEEL-861": {
     title: "The machine was not started from an image",
     meaning: "The command is about the operating system’s own boot, of which this machine knows nothing.",

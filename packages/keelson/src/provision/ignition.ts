@@ -162,7 +162,7 @@ function readDirectory(item: Field): DirectoryConfig[] {
 function readLink(item: Field): LinkConfig[] {
   const fields = item.fields([...node, "target", "hard"]);
   const path = fields.path === undefined ? item.error("needs `path`", 'Add "path".') : readPath(fields.path);
-  const target = fields.target?.matching(/^[^\x00-\x1f]{1,1024}$/, "a path", "Write where the link leads.");
+  const target = fields.target?.matching(/^\P{Cc}{1,1024}$/u, "a path", "Write where the link leads.");
   const owner = readOwnership(fields.user, fields.group);
   if (fields.target === undefined) item.error("needs `target`", 'Add "target".');
   if (path === undefined || target === undefined || owner === undefined) return [];
@@ -244,7 +244,7 @@ function readUser(item: Field): UserConfig[] {
     "Make it with `mkpasswd -m yescrypt`.",
   );
   const uid = fields.uid?.integer(1, 60_000);
-  const gecos = fields.gecos?.matching(/^[^:\n\x00-\x1f]{0,200}$/, "one line without :", "Write a name.");
+  const gecos = fields.gecos?.matching(/^[^:\p{Cc}]{0,200}$/u, "one line without :", "Write a name.");
   const home = fields.homeDir?.matching(/^\/[\w./-]{1,200}$/, "an absolute path", "Write /home/NAME.");
   const primaryGroup = fields.primaryGroup && readUserName(fields.primaryGroup);
   const shell = fields.shell?.matching(/^\/[\w./-]{1,200}$/, "an absolute path", "Write /bin/bash.");

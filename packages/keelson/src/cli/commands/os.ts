@@ -1,8 +1,9 @@
 import type { Register } from "../invocation.ts";
 import { registerRescue } from "./os/rescue.ts";
+import { registerValidate } from "./os/validate.ts";
 
 /** The verbs of `keel os`, in the order of its help. */
-const verbs: readonly Register[] = [registerRescue];
+const verbs: readonly Register[] = [registerRescue, registerValidate];
 
 export const register: Register = (program, act) => {
   const group = program

@@ -59,8 +59,7 @@ export function itemsOf(config: MachineConfig, { hostname, keys }: Surroundings)
     ...(config.managesHosts ? [{ kind: "hosts", id: "hosts", name: name ?? "" } as const] : []),
     ...config.groups.map((group) => ({ kind: "group", id: `group:${group.name}`, group }) as const),
     ...config.users.map(
-      ({ keys: _, ...user }) =>
-        ({ kind: "user", id: `user:${user.name}`, user: { ...user, keys: [] } }) as const,
+      (user) => ({ kind: "user", id: `user:${user.name}`, user: { ...user, keys: [] } }) as const,
     ),
     ...(rootKeys.length === 0 || own.includes("root")
       ? []

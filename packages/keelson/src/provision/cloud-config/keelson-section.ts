@@ -121,7 +121,7 @@ function readMetadata(field: Field): Record<string, string> {
   const pairs = field.entries().flatMap(([key, value]) => {
     if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/.test(key))
       return value.error("a name of metadata is of letters, digits, _, . and -", "Rename it.") ?? [];
-    const text = value.matching(/^[^\n\x00-\x1f]{0,1024}$/, "one line", "At most 1024 characters.");
+    const text = value.matching(/^\P{Cc}{0,1024}$/u, "one line", "At most 1024 characters.");
     return text === undefined ? [] : [[key, text] as const];
   });
   return Object.fromEntries(pairs);

@@ -69,7 +69,7 @@ function readUser(item: Field): UserConfig[] | undefined {
   const passwordHash = isLocked ? undefined : fields.passwd && readHash(fields.passwd);
   const home = fields.homedir?.matching(/^\/[\w./-]{1,200}$/, "an absolute path", "Write /home/NAME.");
   const shell = fields.shell?.matching(/^\/[\w./-]{1,200}$/, "an absolute path", "Write /bin/bash.");
-  const gecos = fields.gecos?.matching(/^[^:\n\x00-\x1f]{0,200}$/, "one line without :", "Write a name.");
+  const gecos = fields.gecos?.matching(/^[^:\p{Cc}]{0,200}$/u, "one line without :", "Write a name.");
   const primaryGroup = fields.primary_group && readUserName(fields.primary_group);
   const uid = fields.uid?.integer(1, 60_000);
   const system = fields.system?.flag() === true;

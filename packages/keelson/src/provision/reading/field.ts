@@ -2,7 +2,7 @@
 // undefined, so that a single reading tells everything that is wrong.
 import { nearest } from "@keelson/systemd";
 import { isMap, isScalar, isSeq } from "yaml";
-import type { Node, Pair } from "yaml";
+import type { Node, Pair, Scalar } from "yaml";
 import type { Source } from "./document.ts";
 import type { Place } from "./findings.ts";
 
@@ -37,7 +37,7 @@ export class Field {
   /** Nothing was written: `users:` alone, or null. */
   get isEmpty(): boolean {
     const node = this.#resolved();
-    return isScalar(node) && node.type === "PLAIN" && /^(?:|~|null)$/i.test(String(node.value));
+    return isScalar(node) && node.type === "PLAIN" && /^(?:|~|null)$/i.test(textOf(node));
   }
 
   /** The fields of a mapping by name; `-` in a name counts as `_`. Unknown ones are errors, doubled ones as well. */
@@ -93,7 +93,7 @@ export class Field {
     const node = this.#resolved();
     if (node === undefined) return undefined;
     if (!isScalar(node)) return this.error("must be a text", "Write a single value.");
-    const value = String(node.value ?? "");
+    const value = textOf(node);
     if (value.includes("\0")) return this.error("has a zero byte", "Encode the content: `encoding: b64`.");
     return value;
   }
@@ -142,7 +142,7 @@ export class Field {
       return;
     }
     for (const { key, value } of node.items as Pair<Node, Node | null>[]) {
-      const written = isScalar(key) ? String(key.value) : undefined;
+      const written = isScalar(key) ? textOf(key) : undefined;
       const keyField = this.#below(key, this.path);
       if (written === undefined || written === "<<") {
         keyField.error(
@@ -191,6 +191,11 @@ class EmptyField extends Field {
   override get isEmpty(): boolean {
     return true;
   }
+}
+
+/** The failsafe schema makes every scalar a text. */
+function textOf({ value }: Scalar): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** A word for a message: short, in quotes, without control characters. */

@@ -68,7 +68,7 @@ export function readPath(field: Field): string | undefined {
   if (path === undefined) return undefined;
   const hasTricks =
     path.length > 1024 ||
-    /[\x00-\x1f]/.test(path) ||
+    /\p{Cc}/u.test(path) ||
     path.split("/").some((part) => part === ".." || part === ".");
   if (!/^\/[^/]/.test(path) || path.endsWith("/") || path.includes("//") || hasTricks)
     return field.error(
