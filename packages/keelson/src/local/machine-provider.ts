@@ -7,8 +7,10 @@ export interface MachineRequest {
   readonly credentials?: (
     identity: MachineIdentity,
   ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
-  /** Enforced where the host can. */
+  /** A container's are enforced where the host can; a virtual machine has so much. */
   readonly memoryBytes?: number;
+  /** A virtual machine's processors; a container has all of the host's. */
+  readonly processors?: number;
 }
 
 /** What a machine keeps for as long as it exists. */
@@ -43,6 +45,8 @@ export interface ReadyOptions {
  * Errors: KEEL-502 for an unknown machine, KEEL-303 when a machine does not do what is asked.
  */
 export interface MachineProvider {
+  /** How many times longer than a container its machines may take: bounds on waiting are multiplied by it. */
+  readonly slowness: number;
   /** Makes a machine that does not run yet. */
   create(request: MachineRequest): Promise<MachineIdentity>;
   /** Starts it. A machine that runs is left alone. */

@@ -19,6 +19,7 @@ const lastHost = 250;
 
 export interface MachineRecord extends MachineIdentity {
   readonly memoryBytes?: number;
+  readonly processors?: number;
 }
 
 export interface MachineRecordsOptions {
@@ -74,7 +75,7 @@ export class MachineRecords {
   }
 
   /** Makes the folder of a machine. Throws KEEL-305 when there is one of its name. */
-  async make({ name, credentials, memoryBytes }: MachineRequest): Promise<MachineIdentity> {
+  async make({ name, credentials, memoryBytes, processors }: MachineRequest): Promise<MachineIdentity> {
     const paths = this.paths(name);
     if (existsSync(paths.record)) {
       throw new KeelError("KEEL-305", `the machine ${name} exists already`, {
@@ -87,7 +88,11 @@ export class MachineRecords {
     const address = chooseAddress(name, this.#options.subnet, taken);
     const identity = { name, address, machineId: randomBytes(16).toString("hex") };
     await this.#writeCredentials(paths, identity, (await credentials?.(identity)) ?? {});
-    const record: MachineRecord = { ...identity, ...(memoryBytes === undefined ? {} : { memoryBytes }) };
+    const record: MachineRecord = {
+      ...identity,
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      ...(processors === undefined ? {} : { processors }),
+    };
     await writeFile(`${paths.record}.new`, `${JSON.stringify(record, undefined, 2)}\n`);
     await rename(`${paths.record}.new`, paths.record);
     await this.#writeNames();
