@@ -132,6 +132,63 @@ const entries = {
       "`keel machine kill NAME` pulls the plug whatever its state, `keel machine start NAME` starts it again. QEMU’s own words are in emulator.log beside the machine’s console log.",
     exit: "failed",
   },
+  "KEEL-351": {
+    title: "The image could not be exported",
+    meaning:
+      "A tool that makes or checks the file failed, or what it made is not what it should be. Nothing half done was left.",
+    remedy:
+      "The message holds the tool’s last words. Usually the disk is full or the build is damaged: build again, then export again.",
+    exit: "failed",
+  },
+  "KEEL-352": {
+    title: "The file is there already",
+    meaning: "Exports overwrite nothing unless they are told to.",
+    remedy: "Name another file with --to, or repeat with --force.",
+    exit: "conflict",
+  },
+  "KEEL-353": {
+    title: "Not enough room for the export",
+    meaning: "The folder that the file goes to has less free space than it takes. Nothing was written.",
+    remedy: "Free some space, or name a folder on another disk with --to.",
+    exit: "failed",
+  },
+  "KEEL-354": {
+    title: "This is no build of Keelson’s system",
+    meaning:
+      "The file or folder does not hold a disk with Keelson’s partitions and one kernel image of its own.",
+    remedy: "`keel os build` makes a build and says where it is; name that with --input.",
+    exit: "notFound",
+  },
+  "KEEL-355": {
+    title: "The disk looks used",
+    meaning:
+      "The disk holds partitions, a file system, or is in use; the message lists what was found. Nothing was changed.",
+    remedy:
+      "Take another disk. If everything on it may be lost, repeat with --force; what is mounted or in use must be freed first.",
+    exit: "refused",
+  },
+  "KEEL-356": {
+    title: "The system cannot be installed there",
+    meaning:
+      "The disk is too small, can only be read, is no disk, or is the one that this system runs from. Nothing was changed.",
+    remedy: "Take another disk; the message says what this one lacks.",
+    exit: "refused",
+  },
+  "KEEL-357": {
+    title: "The installation did not come to its end",
+    meaning:
+      "Writing or reading back failed. The disk does not start, and says in its table that it is unfinished.",
+    remedy:
+      "The message holds the reason. Run the same command again: an unfinished installation may be overwritten.",
+    exit: "failed",
+  },
+  "KEEL-358": {
+    title: "What would be installed cannot be proven",
+    meaning:
+      "The root image is not the one that its kernel image names: the medium or the download is damaged. Nothing on the disk starts.",
+    remedy: "Make or download the medium again.",
+    exit: "failed",
+  },
   "KEEL-401": {
     title: "The store cannot be reached",
     meaning: "The daemon has no contact with the store. Units that run keep running; changes must wait.",
@@ -686,13 +743,16 @@ const entries = {
   "KEEL-843": {
     title: "The configuration was applied in part",
     meaning: "Some of it failed; everything else is in place. What failed is tried again at the next boot.",
-    remedy: "`keel os provision status` lists what failed and why. `keel os provision run` tries again at once.",
+    remedy:
+      "`keel os provision status` lists what failed and why. `keel os provision run` tries again at once.",
     exit: "partly",
   },
   "KEEL-844": {
     title: "The machine cannot find its cluster",
-    meaning: "Discovery does not answer, or names no store, or the machine has no address that others can reach.",
-    remedy: "Check `discovery`, `endpoints`, `address` and `interface` in the section `keelson`, and the network.",
+    meaning:
+      "Discovery does not answer, or names no store, or the machine has no address that others can reach.",
+    remedy:
+      "Check `discovery`, `endpoints`, `address` and `interface` in the section `keelson`, and the network.",
     exit: "unreachable",
   },
   "KEEL-845": {

@@ -65,9 +65,18 @@ export const statePaths = {
   etc: "/var/lib/keelson/etc",
   /** First-boot configuration: what was applied, and the machine's identity. */
   provision: "/var/lib/keelson/provision",
+  /** A first-boot configuration that came with the disk, as it was given: by an export or an installation. */
+  seed: "/var/lib/keelson/provision/seed/user-data",
   /** Credentials for services, made at first boot: keelson.config and keelson.store. */
   credentials: "/etc/credstore",
 } as const;
+
+/**
+ * What a medium that was started from without a disk (ISO, network) brings along, in memory: `root.img` (a slot's
+ * content), `esp/` (what an ESP holds), and where they were given `user-data` (a first-boot configuration) and
+ * `install` (the disk to install to without asking, or `auto`). The state of such a machine is in memory.
+ */
+export const livePath = "/run/keelson/live";
 
 /** /etc as it may be written, with /etc's own modes: /etc itself is mounted read-only. */
 export const writableEtc = "/run/keelson/etc";
