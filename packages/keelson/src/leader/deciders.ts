@@ -5,5 +5,13 @@ import { autoRebalance } from "../scheduler/moving/auto-rebalance.ts";
 import { moveRecords } from "../scheduler/moving/records.ts";
 import type { Decider } from "../model/decision.ts";
 import { rolloutDecider } from "../rollout/decider.ts";
+import { systemUpdateDecider } from "../rollout/system-update/decider.ts";
 
-export const deciders: readonly Decider[] = [rolloutDecider, jobs, timers, moveRecords, autoRebalance];
+export const deciders: readonly Decider[] = [
+  rolloutDecider,
+  systemUpdateDecider,
+  jobs,
+  timers,
+  moveRecords,
+  autoRebalance,
+];

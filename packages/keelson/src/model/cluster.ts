@@ -7,6 +7,7 @@ import type { Move } from "./move.ts";
 import type { Operation } from "./operation.ts";
 import type { Rollout, UnitVersions } from "./rollout.ts";
 import type { ScheduleEntry, UnitStatus } from "./schedule.ts";
+import type { SystemOrder, SystemReport, SystemUpdate } from "./system-update.ts";
 import type { Unit } from "./unit.ts";
 
 export interface ClusterSnapshot {
@@ -30,6 +31,11 @@ export interface ClusterSnapshot {
   readonly versions: ReadonlyMap<string, UnitVersions>;
   readonly jobs: ReadonlyMap<string, Job>;
   readonly timers: ReadonlyMap<string, TimerRecord>;
+  /** By machine id. */
+  readonly systemOrders: ReadonlyMap<string, SystemOrder>;
+  readonly systemReports: ReadonlyMap<string, SystemReport>;
+  /** The latest update of the machines' system. */
+  readonly systemUpdate: SystemUpdate | undefined;
   /** Machine id of the leader. */
   readonly leader: string | undefined;
   /** Alarms by name, in words. */
@@ -53,6 +59,9 @@ export const emptyCluster: ClusterSnapshot = {
   versions: new Map(),
   jobs: new Map(),
   timers: new Map(),
+  systemOrders: new Map(),
+  systemReports: new Map(),
+  systemUpdate: undefined,
   leader: undefined,
   alarms: new Map(),
 };

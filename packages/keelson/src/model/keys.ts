@@ -20,6 +20,8 @@ export const prefixes = {
   versions: `${root}versions/`,
   jobs: `${root}jobs/`,
   timers: `${root}timers/`,
+  systemOrders: `${root}system/orders/`,
+  systemReports: `${root}system/reports/`,
 } as const;
 
 export const keys = {
@@ -39,6 +41,9 @@ export const keys = {
   versions: (unit: string) => prefixes.versions + unit,
   job: (name: string) => prefixes.jobs + name,
   timer: (name: string) => prefixes.timers + name,
+  systemUpdate: `${root}system/update`,
+  systemOrder: (machine: string) => prefixes.systemOrders + machine,
+  systemReport: (machine: string) => prefixes.systemReports + machine,
   image: (name: string) => prefixes.images + encodeURIComponent(name),
   /** Set by the leader while it holds back (mass failure), removed when it goes on. */
   alarm: (name: string) => `${prefixes.cluster}alarms/${name}`,

@@ -6,6 +6,7 @@ import { clusterSettingsCodec, machineSettingsCodec } from "./machine-settings.t
 import { moveCodec } from "./move.ts";
 import type { RecordCodec } from "./record.ts";
 import { rolloutCodec, versionsCodec } from "./rollout.ts";
+import { systemOrderCodec, systemUpdateCodec } from "./system-update.ts";
 
 export const recordKindNames = [
   "machine-settings",
@@ -15,6 +16,8 @@ export const recordKindNames = [
   "versions",
   "job",
   "timer",
+  "system-update",
+  "system-order",
 ] as const;
 export type RecordKind = (typeof recordKindNames)[number];
 
@@ -31,12 +34,14 @@ export const recordKinds: Readonly<Record<RecordKind, KindOfRecord>> = {
   versions: { key: keys.versions, codec: versionsCodec },
   job: { key: keys.job, codec: jobCodec },
   timer: { key: keys.timer, codec: timerCodec },
+  "system-update": { key: () => keys.systemUpdate, codec: systemUpdateCodec },
+  "system-order": { key: keys.systemOrder, codec: systemOrderCodec },
 };
 
 /** One record before and after. Without `before` it is created, without `after` removed. */
 export const recordChangeSchema = z.object({
   kind: z.enum(recordKindNames),
-  /** The record's name behind its prefix; empty for `cluster-settings`. */
+  /** The record's name behind its prefix; empty for `cluster-settings` and `system-update`. */
   name: z.string(),
   before: z.optional(z.unknown()),
   after: z.optional(z.unknown()),

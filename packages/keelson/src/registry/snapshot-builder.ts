@@ -17,6 +17,12 @@ import { operationCodec } from "../model/operation.ts";
 import { scheduleCodec, statusCodec } from "../model/schedule.ts";
 import { rolloutCodec, versionsCodec } from "../model/rollout.ts";
 import { checkName, type RecordCodec } from "../model/record.ts";
+import {
+  systemOrderCodec,
+  systemReportCodec,
+  type SystemUpdate,
+  systemUpdateCodec,
+} from "../model/system-update.ts";
 import { unitCodec } from "../model/unit.ts";
 import { OverlayMap } from "./overlay-map.ts";
 import type { StoreEvent } from "./store-client.ts";
@@ -40,12 +46,17 @@ const plainKinds = [
   "versions",
   "jobs",
   "timers",
+  "systemOrders",
+  "systemReports",
 ] as const;
 type PlainKind = (typeof plainKinds)[number];
 type PerMachineKind = "schedule" | "statuses";
 
+/** Records of which there is one. */
+type Single = { readonly settings?: ClusterSettings; readonly systemUpdate?: SystemUpdate | undefined };
+
 interface Sink {
-  settings: ClusterSettings | undefined;
+  single: Single;
   readonly plain: Record<PlainKind, Changes>;
   readonly perMachine: Record<PerMachineKind, Map<string, Changes>>;
 }
@@ -121,7 +132,11 @@ export class SnapshotBuilder {
       versions: merge(before.versions, sink.plain.versions),
       jobs: merge(before.jobs, sink.plain.jobs),
       timers: merge(before.timers, sink.plain.timers),
-      settings: sink.settings ?? before.settings,
+      systemOrders: merge(before.systemOrders, sink.plain.systemOrders),
+      systemReports: merge(before.systemReports, sink.plain.systemReports),
+      settings: before.settings,
+      systemUpdate: before.systemUpdate,
+      ...sink.single,
       schedule: mergeNested(before.schedule, sink.perMachine.schedule),
       statuses: mergeNested(before.statuses, sink.perMachine.statuses),
       leader: oldest(this.#candidates),
@@ -142,7 +157,12 @@ export class SnapshotBuilder {
       this.#onDamage(key, describeError(error));
     }
     if (place.kind === "settings") {
-      sink.settings = (record as ClusterSettings | undefined) ?? defaultClusterSettings;
+      sink.single = {
+        ...sink.single,
+        settings: (record as ClusterSettings | undefined) ?? defaultClusterSettings,
+      };
+    } else if (place.kind === "systemUpdate") {
+      sink.single = { ...sink.single, systemUpdate: record as SystemUpdate | undefined };
     } else if (place.machine === undefined) {
       sink.plain[place.kind].set(place.name, record);
     } else {
@@ -163,7 +183,12 @@ export class SnapshotBuilder {
 type Read = (key: string, value: Uint8Array, name: string) => unknown;
 type Place =
   | { readonly kind: "leader" }
-  | { readonly kind: "settings"; readonly machine: undefined; readonly name: string; readonly read: Read }
+  | {
+      readonly kind: "settings" | "systemUpdate";
+      readonly machine: undefined;
+      readonly name: string;
+      readonly read: Read;
+    }
   | { readonly kind: PlainKind; readonly machine: undefined; readonly name: string; readonly read: Read }
   | { readonly kind: PerMachineKind; readonly machine: string; readonly name: string; readonly read: Read };
 
@@ -187,6 +212,8 @@ const plainPlaces: readonly (readonly [prefix: string, kind: PlainKind, read: Re
   [prefixes.versions, "versions", reading(versionsCodec, ({ unit }) => unit)],
   [prefixes.jobs, "jobs", reading(jobCodec, ({ name }) => name)],
   [prefixes.timers, "timers", reading(timerCodec, ({ name }) => name)],
+  [prefixes.systemOrders, "systemOrders", reading(systemOrderCodec, ({ machine }) => machine)],
+  [prefixes.systemReports, "systemReports", reading(systemReportCodec, ({ machine }) => machine)],
   [alarmPrefix, "alarms", (_key, value) => textDecoder.decode(value)],
 ];
 const perMachinePlaces: readonly (readonly [prefix: string, kind: PerMachineKind, read: Read])[] = [
@@ -205,6 +232,8 @@ function placeOf(key: string): Place | undefined {
   }
   if (key === keys.clusterSettings)
     return { kind: "settings", machine: undefined, name: "", read: reading(clusterSettingsCodec) };
+  if (key === keys.systemUpdate)
+    return { kind: "systemUpdate", machine: undefined, name: "", read: reading(systemUpdateCodec) };
   return nameIn(prefixes.leader, key) === undefined ? undefined : { kind: "leader" };
 }
 
@@ -219,7 +248,7 @@ function imageName(encoded: string): string {
 function newSink(): Sink {
   const plain = Object.fromEntries(plainKinds.map((kind) => [kind, new Map<string, unknown>()]));
   return {
-    settings: undefined,
+    single: {},
     plain: plain as Record<PlainKind, Changes>,
     perMachine: { schedule: new Map(), statuses: new Map() },
   };

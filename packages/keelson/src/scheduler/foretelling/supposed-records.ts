@@ -3,6 +3,7 @@ import type { ClusterSnapshot } from "../../model/cluster.ts";
 import { type ClusterSettings, defaultClusterSettings } from "../../model/machine-settings.ts";
 import type { Change } from "../../model/operation.ts";
 import type { RecordChange, RecordKind } from "../../model/record-kinds.ts";
+import type { SystemUpdate } from "../../model/system-update.ts";
 
 const places = {
   "machine-settings": "machineSettings",
@@ -11,7 +12,8 @@ const places = {
   versions: "versions",
   job: "jobs",
   timer: "timers",
-} as const satisfies Record<Exclude<RecordKind, "cluster-settings">, keyof ClusterSnapshot>;
+  "system-order": "systemOrders",
+} as const satisfies Record<Exclude<RecordKind, "cluster-settings" | "system-update">, keyof ClusterSnapshot>;
 
 /** The same snapshot when there is no change. */
 export function withRecords(snapshot: ClusterSnapshot, records: readonly RecordChange[]): ClusterSnapshot {
@@ -19,6 +21,10 @@ export function withRecords(snapshot: ClusterSnapshot, records: readonly RecordC
   for (const { kind, name, after } of records) {
     if (kind === "cluster-settings") {
       next = { ...next, settings: (after as ClusterSettings | undefined) ?? defaultClusterSettings };
+      continue;
+    }
+    if (kind === "system-update") {
+      next = { ...next, systemUpdate: after as SystemUpdate | undefined };
       continue;
     }
     const place = places[kind];
