@@ -1,9 +1,10 @@
 import type { Register } from "../invocation.ts";
+import { registerGate } from "./os/gate.ts";
 import { registerRescue } from "./os/rescue.ts";
 import { registerValidate } from "./os/validate.ts";
 
 /** The verbs of `keel os`, in the order of its help. */
-const verbs: readonly Register[] = [registerRescue, registerValidate];
+const verbs: readonly Register[] = [registerGate, registerRescue, registerValidate];
 
 export const register: Register = (program, act) => {
   const group = program
