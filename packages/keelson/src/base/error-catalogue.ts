@@ -132,6 +132,13 @@ const entries = {
       "`keel machine kill NAME` pulls the plug whatever its state, `keel machine start NAME` starts it again. QEMU’s own words are in emulator.log beside the machine’s console log.",
     exit: "failed",
   },
+  "KEEL-312": {
+    title: "A virtual machine’s disk cannot be made",
+    meaning:
+      "The image that local virtual machines start from is missing or cannot be read, or there is no room for a machine’s disk over it.",
+    remedy: "`keel os build` makes the image again; `df /var/lib/keelson` shows the room that is left.",
+    exit: "failed",
+  },
   "KEEL-351": {
     title: "The image could not be exported",
     meaning:

@@ -13,6 +13,8 @@ import type { MachineProvider } from "./machine-provider.ts";
 import { checkClusterName } from "./names.ts";
 import { addressIn, chooseSubnet, ClusterNetwork, clustersWithBridge, usedPrefixes } from "./network.ts";
 import { NspawnMachines } from "./nspawn-provider.ts";
+import { QemuMachines } from "./qemu/qemu-provider.ts";
+import type { QemuBase } from "./qemu/qemu-provider.ts";
 import { removeFolder } from "./remove-folder.ts";
 import { hostResolver } from "./resolver.ts";
 import type { Scopes } from "./scopes.ts";
@@ -29,6 +31,8 @@ export interface ClusterRecord {
   readonly subnet: string;
   /** The layers that machines start from, uppermost first. */
   readonly layers: readonly string[];
+  /** What virtual machines are made of; the machines are containers when undefined. */
+  readonly qemu?: QemuBase;
   /** Facts that the maker of the cluster wants to find again. */
   readonly notes: Readonly<Record<string, string>>;
 }
@@ -106,11 +110,18 @@ export class LocalCluster {
     }
   }
 
-  /** Makes the cluster's folder, keys and network, or what of them is missing, and sets the machines' layers. */
-  async create(layers: readonly string[], notes: ClusterRecord["notes"] = {}): Promise<ClusterRecord> {
-    for (const layer of layers) {
-      if (/[:,\\\s"]/.test(layer))
-        throw new KeelError("KEEL-301", `${layer} cannot hold layers: its path has special characters`);
+  /**
+   * Makes the cluster's folder, keys and network, or what of them is missing, and sets the machines' layers, or what
+   * its virtual machines are made of.
+   */
+  async create(
+    layers: readonly string[],
+    notes: ClusterRecord["notes"] = {},
+    qemu?: QemuBase,
+  ): Promise<ClusterRecord> {
+    for (const path of [...layers, ...(qemu === undefined ? [] : [qemu.image])]) {
+      if (/[:,\\\s"]/.test(path))
+        throw new KeelError("KEEL-301", `machines cannot start from ${path}: it has special characters`);
     }
     const record = await this.#exclusiveOnHost(async () => {
       await mkdir(join(this.folder, "machines"), { recursive: true, mode: 0o700 });
@@ -118,7 +129,13 @@ export class LocalCluster {
       const before = await this.#readRecord();
       const subnet =
         before?.subnet ?? chooseSubnet(this.name, [...(await usedPrefixes()), ...(await this.#subnets())]);
-      const next: ClusterRecord = { name: this.name, subnet, layers, notes: { ...before?.notes, ...notes } };
+      const next: ClusterRecord = {
+        name: this.name,
+        subnet,
+        layers,
+        ...(qemu === undefined ? {} : { qemu }),
+        notes: { ...before?.notes, ...notes },
+      };
       await this.#writeRecord(next);
       await this.#settings.raise();
       await this.#network.create(subnet);
@@ -166,15 +183,16 @@ export class LocalCluster {
 
   /** The cluster's machines. Throws KEEL-502 when there is no such cluster. */
   async machines(): Promise<MachineProvider> {
-    const { subnet, layers } = await this.#known();
-    return new NspawnMachines({
+    const { subnet, layers, qemu } = await this.#known();
+    const shared = {
       cluster: this.name,
       folder: this.folder,
       subnet,
-      layers,
       scopes: this.#scopes,
       network: this.#network,
-    });
+    };
+    if (qemu === undefined) return new NspawnMachines({ ...shared, layers });
+    return new QemuMachines({ ...shared, base: qemu, runtimeFolder: this.runtimeFolder });
   }
 
   /** A folder for files of the cluster that the host keeps: the store's data, for one. */

@@ -124,12 +124,24 @@ export class ClusterNetwork {
     await this.#apply(cutRules(this.cluster, cuts));
   }
 
+  /** The host's end of a machine's cable. */
+  port(machine: string): string {
+    return portName(this.cluster, machine);
+  }
+
+  /** Makes a port for a virtual machine, on the bridge and up. */
+  async addPort(machine: string): Promise<void> {
+    const port = this.port(machine);
+    await runCommand(["ip", "tuntap", "add", "dev", port, "mode", "tap"]);
+    await runCommand(["ip", "link", "set", "dev", port, "addrgenmode", "none", "master", this.bridge, "up"]);
+  }
+
   async setLink(machine: string, up: boolean): Promise<void> {
-    await runCommand(["ip", "link", "set", "dev", portName(this.cluster, machine), up ? "up" : "down"]);
+    await runCommand(["ip", "link", "set", "dev", this.port(machine), up ? "up" : "down"]);
   }
 
   async removePort(machine: string): Promise<void> {
-    const port = portName(this.cluster, machine);
+    const port = this.port(machine);
     if (existsSync(`/sys/class/net/${port}`)) await tryCommand(["ip", "link", "delete", "dev", port]);
   }
 
