@@ -6,6 +6,8 @@ export interface Partition {
   /** GUIDs in their usual form, lower case. */
   readonly type: string;
   readonly uuid: string;
+  /** Bits that the partition's type gives a meaning. */
+  readonly attributes: bigint;
   /** Bytes from the beginning of the disk. */
   readonly offset: number;
   readonly bytes: number;
@@ -20,9 +22,12 @@ export interface PartitionTable {
 /** GUIDs of the partition types in Keelson's layout: UEFI, and the Discoverable Partitions Specification. */
 export const partitionTypes = {
   esp: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
-  root: "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
-  variable: "4d21b016-b534-45c2-a9fb-5c16e091fd2d",
+  root: { amd64: "4f68bce3-e8cd-4db1-96e7-fbcaf984b709", arm64: "b921b045-1df0-41c3-af44-4c6f280d3fae" },
+  linux: "0fc63daf-8483-4772-8e79-3d69d8477de4",
 } as const;
+
+/** Not to be mounted by itself, and only for reading: Discoverable Partitions Specification, "Partition Flags". */
+export const slotAttributes = (1n << 63n) | (1n << 60n);
 
 const entryBytes = 128;
 const entryCount = 128;
@@ -89,6 +94,7 @@ function readAt(head: Buffer, diskBytes: number, sectorBytes: number): Partition
       label: entry.subarray(56, 128).toString("utf16le").replace(/\0.*$/s, ""),
       type: guidText(entry.subarray(0, 16)),
       uuid: guidText(entry.subarray(16, 32)),
+      attributes: entry.readBigUInt64LE(48),
       offset: first * sectorBytes,
       bytes: (last - first + 1) * sectorBytes,
     });
@@ -141,6 +147,7 @@ function entryArray({ partitions, sectorBytes }: PartitionTable): Buffer {
     guidBytes(partition.uuid).copy(entry, 16);
     entry.writeBigUInt64LE(BigInt(partition.offset / sectorBytes), 32);
     entry.writeBigUInt64LE(BigInt((partition.offset + partition.bytes) / sectorBytes - 1), 40);
+    entry.writeBigUInt64LE(partition.attributes, 48);
     entry.write(partition.label.slice(0, 36), 56, "utf16le");
   }
   return entries;

@@ -98,7 +98,13 @@ export async function exportImage(options: ExportOptions): Promise<ExportResult>
       async (step) => {
         const staged = await stage(build, { ...options, tools, work, step });
         const making: Making = {
-          ...{ tools, build, work, disk: staged, name, step, made: await buildTime(build) },
+          tools,
+          build,
+          work,
+          disk: staged,
+          name,
+          step,
+          made: await buildTime(build),
           ...(options.cloudConfig === undefined ? {} : { cloudConfig: options.cloudConfig }),
           ...(options.installTo === undefined ? {} : { installTo: options.installTo }),
           ...(options.signing === undefined ? {} : { signing: options.signing }),
@@ -133,7 +139,10 @@ async function stage(build: BuildParts, context: StageContext): Promise<Making["
     return { path: build.path, bytes: build.bytes };
   const path = join(work, "disk.raw");
   const bytes = await stageDisk(build, path, {
-    ...{ tools, work, multiple, made: await buildTime(build) },
+    tools,
+    work,
+    multiple,
+    made: await buildTime(build),
     onBytes: (done, total) => step.update(`copied ${formatBytes(done)} of ${formatBytes(total)}`),
     ...(cloudConfig === undefined ? {} : { cloudConfig }),
     ...(signal === undefined ? {} : { signal }),

@@ -67,7 +67,7 @@ async function unify(
   const release = join(work, "os-release");
   const commandLine = join(work, "cmdline");
   await writeFile(release, section(".osrel"));
-  await writeFile(commandLine, section(".cmdline").toString("utf8").replace(/\0.*$/s, "").trim());
+  await writeFile(commandLine, textOf(section(".cmdline")));
   const binds = [work];
   const words: string[] = [];
   if (signing !== undefined) {
@@ -75,10 +75,15 @@ async function unify(
     binds.push(...new Set([dirname(signing.key), dirname(signing.certificate)]));
   }
   const argv = [
-    ...["env", `SOURCE_DATE_EPOCH=${made}`],
-    ...["ukify", "build", `--linux=${files.kernel}`, `--initrd=${files.initrd}`],
-    ...[`--cmdline=@${commandLine}`, `--os-release=@${release}`],
-    ...[`--uname=${section(".uname").toString("utf8").replace(/\0.*$/s, "").trim()}`],
+    "env",
+    `SOURCE_DATE_EPOCH=${made}`,
+    "ukify",
+    "build",
+    `--linux=${files.kernel}`,
+    `--initrd=${files.initrd}`,
+    `--cmdline=@${commandLine}`,
+    `--os-release=@${release}`,
+    `--uname=${textOf(section(".uname"))}`,
     ...words,
     `--output=${files.image}`,
   ];
@@ -144,7 +149,7 @@ async function pathsBelow(folder: string): Promise<readonly string[]> {
 /** The kernel's module for disks that are files, from the root: the initrd of a disk needs none. */
 async function loopModule({ tools, build, work }: Making): Promise<Buffer> {
   const image = join(work, "root.erofs");
-  const release = build.kernel.sections.get(".uname")?.toString("utf8").replace(/\0.*$/s, "").trim() ?? "";
+  const release = textOf(build.kernel.sections.get(".uname") ?? Buffer.alloc(0));
   const file = await open(build.path, "r");
   try {
     await copyRoot(file, build.root.offset, { path: image, bytes: build.kernel.verity.blocks * 4096 });
@@ -164,6 +169,11 @@ async function loopModule({ tools, build, work }: Making): Promise<Buffer> {
     if (found && (await stat(target)).size > 0) return unpacked(tools, target, ending);
   }
   throw new KeelError("KEEL-351", `the root has no module loop for its kernel ${release}`);
+}
+
+/** Sections of text may end with zeros. */
+function textOf(section: Buffer): string {
+  return section.toString("utf8").replace(/\0.*$/s, "").trim();
 }
 
 async function unpacked(tools: string, path: string, ending: string): Promise<Buffer> {

@@ -30,10 +30,29 @@ export const makeIso: Make = async (making, output) => {
   await writeFile(join(folder, "README.TXT"), mediumText(making));
   const { tools, made } = making;
   const argv = [
-    ...["env", `SOURCE_DATE_EPOCH=${made}`, "xorriso", "-as", "mkisofs", "-quiet", "-o", output],
-    ...["-V", "KEELSON", "-J", "-r", "-partition_offset", "16"],
-    ...["-append_partition", "2", "0xef", esp, "-appended_part_as_gpt"],
-    ...["-e", "--interval:appended_partition_2:all::", "-no-emul-boot", folder],
+    "env",
+    `SOURCE_DATE_EPOCH=${made}`,
+    "xorriso",
+    "-as",
+    "mkisofs",
+    "-quiet",
+    "-o",
+    output,
+    "-V",
+    "KEELSON",
+    "-J",
+    "-r",
+    "-partition_offset",
+    "16",
+    "-append_partition",
+    "2",
+    "0xef",
+    esp,
+    "-appended_part_as_gpt",
+    "-e",
+    "--interval:appended_partition_2:all::",
+    "-no-emul-boot",
+    folder,
   ];
   try {
     await runTool(tools, argv, { binds: [making.work, dirname(output)] });
