@@ -1,9 +1,9 @@
 // One start of the simulated machine: what systemd-boot chooses and counts, what the kernel image looks for, and what
-// dm-verity lets through. The order is that of systemd-boot's boot_entry_compare.
+// dm-verity lets through.
 import { createHash } from "node:crypto";
 import { bootEntryName, parseBootEntry } from "../../model/os-image.ts";
 import type { BootEntry, SlotName } from "../../model/os-image.ts";
-import { compareVersions } from "../../releases/words.ts";
+import { compareEntries } from "../boot-order.ts";
 import { readErofsUuid } from "../disk-slots/erofs.ts";
 import { readKernelCommandLine } from "../disk-slots/kernel-image.ts";
 import { readKernel } from "./simulated-kernel.ts";
@@ -48,16 +48,6 @@ function count(
   if (tries === undefined || tries.left === 0) return;
   files.delete(name);
   files.set(bootEntryName({ version, tries: { left: tries.left - 1, done: tries.done + 1 } }), content);
-}
-
-function compareEntries(one: BootEntry, other: BootEntry): number {
-  const spent = ({ tries }: BootEntry): number => (tries?.left === 0 ? 1 : 0);
-  return (
-    spent(one) - spent(other) ||
-    compareVersions(other.version, one.version) ||
-    (other.tries?.left ?? -1) - (one.tries?.left ?? -1) ||
-    (one.tries?.done ?? -1) - (other.tries?.done ?? -1)
-  );
 }
 
 function commandLineOf(content: Uint8Array): Promise<string | undefined> {

@@ -1,0 +1,79 @@
+// Going back by hand: the running version steps back, so that the other slot's is chosen; or, when something else
+// waits for its restart, that is taken back.
+import { KeelError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import { nextEntry } from "./boot-order.ts";
+import type { BootSlots, SlotEntry } from "./boot-slots.ts";
+import type { Records } from "./records.ts";
+
+export interface RollbackParts {
+  readonly slots: BootSlots;
+  readonly records: Records;
+  readonly failed: () => Promise<readonly { readonly version: string; readonly reason: string }[]>;
+  readonly lock: () => Promise<AsyncDisposable>;
+  readonly clock: Clock;
+}
+
+export interface RolledBack {
+  /** `cancelled`: an update had not started yet, and the running version goes on. */
+  readonly kind: "rollback" | "cancelled";
+  readonly from: string;
+  /** What starts next. */
+  readonly to: string;
+}
+
+/**
+ * Throws KEEL-811 when the other slot holds nothing that starts, KEEL-804 when that failed before or already waits
+ * for its restart.
+ */
+export async function rollBack(
+  parts: RollbackParts,
+  { force }: { readonly force: boolean },
+): Promise<RolledBack> {
+  await using _lock = await parts.lock();
+  const { slots, records, clock } = parts;
+  const { version: running } = await slots.running();
+  const entries = await slots.entries();
+  const other = await otherEntry(slots, entries, running);
+  const next = nextEntry(entries);
+  const { waiting } = await records.state();
+  const otherIsNext = next?.version === other.version;
+  if (otherIsNext && waiting?.kind === "rollback" && waiting.version === other.version)
+    throw new KeelError("KEEL-804", `version ${other.version} starts next already`, {
+      details: { reason: "waits", forcible: false, version: other.version },
+      hint: "restart the machine: `systemctl reboot`",
+    });
+  const since = clock.wall();
+  if (otherIsNext) {
+    // First the running one comes forward, so that at every moment something good is in front.
+    if (entries.some((entry) => entry.version === running && entry.tries?.left === 0))
+      await slots.bless(running);
+    await slots.condemn(other.version);
+    await records.append({ at: since, kind: "cancelled", version: other.version, from: running });
+    await records.setState({ schema: 1 });
+    return { kind: "cancelled", from: other.version, to: running };
+  }
+  const before = (await parts.failed()).find(({ version }) => version === other.version);
+  if (before !== undefined && !force)
+    throw new KeelError("KEEL-804", `version ${other.version} failed on this machine: ${before.reason}`, {
+      details: { reason: "failed", forcible: true, version: other.version },
+      hint: "--force starts it nevertheless; it has three tries again",
+    });
+  if (other.tries?.left === 0) await slots.retry(other.version);
+  await slots.condemn(running);
+  await records.append({ at: since, kind: "rollback", version: other.version, from: running });
+  await records.setState({ schema: 1, waiting: { kind: "rollback", version: other.version, since } });
+  return { kind: "rollback", from: running, to: other.version };
+}
+
+async function otherEntry(
+  slots: BootSlots,
+  entries: readonly SlotEntry[],
+  running: string,
+): Promise<SlotEntry> {
+  const passive = (await slots.slots()).find((slot) => !slot.active);
+  const found = entries.find((entry) => entry.slot === passive?.name && entry.version !== running);
+  if (passive !== undefined && found !== undefined) return found;
+  const why = passive?.uuid === undefined ? "is empty" : "holds no version that the boot menu could start";
+  throw new KeelError("KEEL-811", `slot ${passive?.name ?? "b"} ${why}`);
+}
