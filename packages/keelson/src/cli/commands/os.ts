@@ -1,17 +1,29 @@
 import type { Register } from "../invocation.ts";
 import { registerExport } from "./os/export.ts";
 import { registerGate } from "./os/gate.ts";
+import { registerHistory } from "./os/history.ts";
 import { registerInstall } from "./os/install.ts";
 import { registerRescue } from "./os/rescue.ts";
+import { registerRollback } from "./os/rollback.ts";
+import { registerStatus } from "./os/status.ts";
+import { registerUpdate } from "./os/update.ts";
 import { registerValidate } from "./os/validate.ts";
+import { registerVerify } from "./os/verify.ts";
+import { registerVersions } from "./os/versions.ts";
 
 /** The verbs of `keel os`, in the order of its help. */
 const verbs: readonly Register[] = [
+  registerStatus,
+  registerUpdate,
+  registerRollback,
+  registerVersions,
+  registerHistory,
+  registerVerify,
+  registerExport,
   registerGate,
+  registerInstall,
   registerRescue,
   registerValidate,
-  registerExport,
-  registerInstall,
 ];
 
 export const register: Register = (program, act) => {
