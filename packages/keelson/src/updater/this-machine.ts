@@ -11,6 +11,7 @@ import { runProgram } from "../host/run-program.ts";
 import { bootMarks } from "../model/os-image.ts";
 import { DiskSlots } from "./disk-slots/disk-slots.ts";
 import { LinuxDisk } from "./disk-slots/linux-disk.ts";
+import { FailedVersions } from "./failed-versions.ts";
 import { trustFiles } from "./machine-trust.ts";
 import { Records } from "./records.ts";
 import { FolderSource } from "./sources/folder-source.ts";
@@ -48,7 +49,7 @@ export async function openThisMachine(): Promise<ThisMachine> {
     partials: new PartialFiles(join(records.folder, "download")),
     trustFiles,
     variant: () => Promise.resolve(variant),
-    failed: () => Promise.resolve([]),
+    failed: failedVersions,
     lock: () => takeUpdateLock(),
     busy: isBusy,
     clock: systemClock,
@@ -89,6 +90,11 @@ export async function restartMachine(): Promise<void> {
   const result = await runProgram(["systemctl", "start", "--no-block", "reboot.target"]);
   if (result.status !== 0)
     throw new KeelError("KEEL-810", `systemd does not restart: ${result.stderr.trim()}`);
+}
+
+async function failedVersions(): Promise<readonly FailedBefore[]> {
+  const failed = await new FailedVersions().list();
+  return failed.map(({ version, reasons, at }) => ({ version, reason: reasons.join("; "), at }));
 }
 
 async function isBusy(): Promise<boolean> {

@@ -9,10 +9,10 @@ export const lockPath = "/run/keelson/boot/lock";
 
 const conflict = 75;
 
-/** Throws KEEL-803 when somebody else holds the lock. */
-export async function takeUpdateLock(path: string = lockPath): Promise<AsyncDisposable> {
+/** Throws KEEL-803 when somebody else holds the lock for longer than that. */
+export async function takeUpdateLock(path: string = lockPath, waitSeconds = 0): Promise<AsyncDisposable> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const argv = ["--nonblock", "--conflict-exit-code", String(conflict), path];
+  const argv = ["--timeout", String(waitSeconds), "--conflict-exit-code", String(conflict), path];
   // The holder's input ends with this process, however that ends, and the holder with its input.
   const holder = spawn("flock", [...argv, "sh", "-c", "echo locked; read -r _; exit 0"], {
     stdio: ["pipe", "pipe", "ignore"],

@@ -6,6 +6,7 @@ import { KeelError, describeError } from "../../base/errors.ts";
 import { runProgram } from "../../host/run-program.ts";
 import { entryFolder, partitions } from "../../model/os-image.ts";
 import type { SlotName } from "../../model/os-image.ts";
+import { takeUpdateLock } from "../update-lock.ts";
 import type { BootDisk, EntryFolder, SlotDevice } from "./boot-disk.ts";
 import { openExtent } from "./block-file.ts";
 import { openEntryFolder } from "./mounted-entries.ts";
@@ -29,6 +30,8 @@ export const kernelPaths: KernelPaths = {
 /** FAT with what keeps its directories in order: each change of one is on the disk before the next begins. */
 const mountOptions = "rw,dirsync,nodev,noexec,nosuid,umask=0077,errors=continue";
 const mountTimeoutMs = 60_000;
+/** Another command, or the boot gate, has the ESP for as long as a kernel takes to be written. */
+const espWaitSeconds = 120;
 
 interface Partition {
   readonly device: string;
@@ -67,7 +70,7 @@ export class LinuxDisk implements BootDisk {
   async withEntries<T>(task: (folder: EntryFolder) => Promise<T>): Promise<T> {
     const { esp } = await this.#layout();
     const { mountPoint } = this.#paths;
-    await mkdir(dirname(mountPoint), { recursive: true, mode: 0o700 });
+    await using _lock = await takeUpdateLock(`${mountPoint}.lock`, espWaitSeconds);
     await mkdir(mountPoint, { recursive: true, mode: 0o700 });
     await this.#unmountLeft();
     await runOrThrow(["mount", "-t", "vfat", "-o", mountOptions, esp.device, mountPoint], "mounting the ESP");
