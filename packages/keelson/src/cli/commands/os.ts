@@ -1,4 +1,5 @@
 import type { Register } from "../invocation.ts";
+import { registerEtc } from "./os/etc.ts";
 import { registerExport } from "./os/export.ts";
 import { registerGate } from "./os/gate.ts";
 import { registerHistory } from "./os/history.ts";
@@ -20,6 +21,7 @@ const verbs: readonly Register[] = [
   registerHistory,
   registerVerify,
   registerExport,
+  registerEtc,
   registerGate,
   registerInstall,
   registerRescue,

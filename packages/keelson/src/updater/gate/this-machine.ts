@@ -9,6 +9,8 @@ import { BootRecords } from "../boot-records.ts";
 import type { BootSlots } from "../boot-slots.ts";
 import { FailedVersions, journalEnd } from "../failed-versions.ts";
 import { baselineOf, readBaseline, writeBaseline } from "./baseline.ts";
+import { surveyEtc } from "../etc/etc.ts";
+import type { Baseline } from "./decision.ts";
 import type { GateMachine } from "./gate.ts";
 import { lookAtMachine, uptimeSeconds } from "./machine.ts";
 
@@ -41,7 +43,7 @@ export async function thisGateMachine(slots: BootSlots, say: (text: string) => v
     deadline: parseDeadline((await readIfThere(gateSettings)) ?? ""),
     seconds: async () => (await uptimeSeconds()) - (trial === undefined ? begun : 0),
     look: lookAtMachine,
-    baseline: { read: () => readBaseline(), write: (baseline) => writeBaseline(baseline) },
+    baseline: { read: () => readBaseline(), write: keep },
     records: new BootRecords(),
     failed: new FailedVersions(),
     entries: () => slots.entries(),
@@ -62,7 +64,13 @@ export async function thisGateMachine(slots: BootSlots, say: (text: string) => v
 export async function recordBaseline(): Promise<void> {
   const { version } = await thisVersion();
   const at = Math.round(systemClock.wall() / 1000);
-  await writeBaseline(baselineOf(await lookAtMachine(), { version, at }));
+  await keep(baselineOf(await lookAtMachine(), { version, at }));
+}
+
+/** What the image has below the machine's own in /etc is to be compared with the next version's, too. */
+async function keep(baseline: Baseline): Promise<void> {
+  await writeBaseline(baseline);
+  await surveyEtc();
 }
 
 async function thisVersion(): Promise<{ readonly version: string }> {
