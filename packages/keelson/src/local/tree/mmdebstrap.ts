@@ -18,6 +18,23 @@ export interface InstallOptions {
  * with the caller, so that nothing goes on building when the command is killed.
  */
 export function installCommand(recipe: Recipe, options: InstallOptions): string[] {
+  return command(recipe, options, ["--variant=essential"]);
+}
+
+/**
+ * The argv that only unpacks the recipe's packages and what they depend on, running none of their scripts;
+ * `packages.txt` in the folder then names them, with version, architecture and size.
+ */
+export function unpackCommand(recipe: Recipe, options: InstallOptions): string[] {
+  const list = [
+    'for deb in "$1"/var/cache/apt/archives/*.deb; do dpkg-deb --show --showformat=',
+    "'${Package} ${Version} ${Architecture} ${Installed-Size}\\n'",
+    ' "$deb"; done > "$1/packages.txt"',
+  ].join("");
+  return command(recipe, options, ["--variant=extract", `--extract-hook=${list}`]);
+}
+
+function command(recipe: Recipe, options: InstallOptions, variant: readonly string[]): string[] {
   const apt = [
     'APT::Install-Recommends "false"',
     'Acquire::Retries "5"',
@@ -29,7 +46,8 @@ export function installCommand(recipe: Recipe, options: InstallOptions): string[
   return [
     ..."setpriv --pdeathsig KILL".split(" "),
     ..."unshare --mount --pid --fork --kill-child=KILL --mount-proc".split(" "),
-    ..."mmdebstrap --verbose --mode=root --variant=essential --format=directory".split(" "),
+    ..."mmdebstrap --verbose --mode=root --format=directory".split(" "),
+    ...variant,
     `--architectures=${options.architecture}`,
     `--keyring=${options.keyring}`,
     ...apt.map((option) => `--aptopt=${option}`),

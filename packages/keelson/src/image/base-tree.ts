@@ -1,0 +1,152 @@
+// The root file system without Keelson's own part: Debian's packages less what a machine does without, and the
+// kernel modules that stay. Cached, since it changes with the packages only.
+import { cp, glob, lstat, mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { runCommand } from "../local/command.ts";
+import { asStep } from "../local/progress.ts";
+import type { Progress } from "../local/progress.ts";
+import type { ContentCache } from "../local/tree/content-cache.ts";
+import { debianTree } from "../local/tree/debian-tree.ts";
+import type { KernelTree } from "./kernel-tree.ts";
+import { keptModules, loadOrder, parseModulesDep } from "./modules.ts";
+import type { ImageSources } from "./sources.ts";
+import { runTool } from "./tools-tree.ts";
+
+export const packagesKind = "image-packages";
+export const baseKind = "image-bases";
+const builderVersion = 1;
+
+export interface BaseTree {
+  readonly hash: string;
+  /** The root file system. */
+  readonly root: string;
+  /** Name, version, architecture and size of every package, the kernel's as well, one a line. */
+  readonly packageList: string;
+  /** Seconds since 1970: when the newest of the packages was made. */
+  readonly epoch: number;
+  /** Paths of the modules that the first process loads, in order, below the root. */
+  readonly initrdModules: readonly string[];
+}
+
+export interface BaseTreeOptions {
+  readonly sources: ImageSources;
+  readonly kernel: KernelTree;
+  readonly cache: ContentCache;
+  readonly tools: string;
+  readonly mirror: string;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+interface BaseFacts {
+  readonly epoch: number;
+  readonly initrdModules: readonly string[];
+}
+
+/** The tree, made when it is not cached. Throws KEEL-302 when the packages could not be installed. */
+export async function baseTree(options: BaseTreeOptions): Promise<BaseTree> {
+  const { sources, kernel, cache, progress, mirror, signal } = options;
+  const packages = await debianTree({
+    recipe: sources.recipe,
+    cache,
+    mirror,
+    architecture: sources.architecture,
+    progress,
+    kind: packagesKind,
+    title: "install the image’s packages",
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const parts = [
+    builderVersion,
+    packages,
+    kernel.root,
+    sources.remove,
+    sources.modules,
+    sources.initrdModules,
+  ];
+  const hash = createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+  const folder = await cache.entry(baseKind, hash, (target) =>
+    asStep(progress, "strip the tree, choose kernel modules", () => makeBase(options, packages, target)),
+  );
+  const facts = JSON.parse(await readFile(join(folder, "facts.json"), "utf8")) as BaseFacts;
+  return { hash, root: join(folder, "root"), packageList: join(folder, "packages.txt"), ...facts };
+}
+
+async function makeBase(
+  { sources, kernel, tools }: BaseTreeOptions,
+  packages: string,
+  target: string,
+): Promise<void> {
+  const root = join(target, "root");
+  const epoch = await newestPackage(join(packages, "root"));
+  // Links to the cached files: a gigabyte less to copy, and nothing below is changed in place.
+  await runCommand(["cp", "--archive", "--link", join(packages, "root"), root]);
+  for (const pattern of sources.remove) {
+    for await (const path of glob(pattern, { cwd: root }))
+      await rm(join(root, path), { recursive: true, force: true });
+  }
+  for (const name of ["boot", "dev", "efi", "mnt", "proc", "run", "sys", "tmp", "var"]) {
+    await mkdir(join(root, name), { recursive: true });
+  }
+  const initrdModules = await copyModules({ sources, kernel, root, tools, bind: target });
+  const lists = [join(packages, "packages.txt"), kernel.packageList];
+  const lines = (await Promise.all(lists.map((path) => readFile(path, "utf8")))).join("").split("\n");
+  await writeFile(
+    join(target, "packages.txt"),
+    `${lines
+      .filter((line) => line !== "")
+      .sort()
+      .join("\n")}\n`,
+  );
+  await writeFile(join(target, "facts.json"), JSON.stringify({ epoch, initrdModules } satisfies BaseFacts));
+}
+
+/** When the newest package was made: dpkg keeps the time of what came inside it. */
+async function newestPackage(root: string): Promise<number> {
+  let newest = 0;
+  for await (const path of glob("var/lib/dpkg/info/*.md5sums", { cwd: root })) {
+    newest = Math.max(newest, Math.floor((await stat(join(root, path))).mtimeMs / 1000));
+  }
+  return newest;
+}
+
+interface ModulesTask {
+  readonly sources: ImageSources;
+  readonly kernel: KernelTree;
+  readonly root: string;
+  readonly tools: string;
+  readonly bind: string;
+}
+
+/** Unpacked modules compress better as part of the image, and load faster. */
+async function copyModules({ sources, kernel, root, tools, bind }: ModulesTask): Promise<string[]> {
+  const from = join(kernel.root, "usr/lib/modules", kernel.release);
+  const folder = `usr/lib/modules/${kernel.release}`;
+  const to = join(root, folder);
+  const graph = parseModulesDep(await readFile(join(from, "modules.dep"), "utf8"));
+  const ordered = loadOrder(graph, sources.initrdModules);
+  const kept = new Set([...keptModules(graph, sources.modules), ...ordered]);
+  const packed: string[] = [];
+  for (const path of kept) {
+    await mkdir(dirname(join(to, path)), { recursive: true });
+    await cp(join(from, path), join(to, path));
+    if (path.endsWith(".xz")) packed.push(join(to, path));
+  }
+  if (packed.length > 0) await runCommand(["xz", "--decompress", ...packed]);
+  for (const name of ["modules.builtin", "modules.builtin.modinfo", "modules.order"]) {
+    await cp(join(from, name), join(to, name));
+  }
+  await runTool(tools, ["depmod", "--basedir", join(root, "usr"), kernel.release], { binds: [bind] });
+  return ordered.map((path) => join(folder, path.replace(/\.xz$/, "")));
+}
+
+/** Gives a file or folder and everything in it the same time. */
+export async function setTimes(path: string, seconds: number): Promise<void> {
+  const info = await lstat(path);
+  if (info.isSymbolicLink()) return;
+  if (info.isDirectory()) {
+    for await (const name of glob("*", { cwd: path })) await setTimes(join(path, name), seconds);
+  }
+  await utimes(path, seconds, seconds);
+}

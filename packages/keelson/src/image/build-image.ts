@@ -1,0 +1,147 @@
+// From os/ to an image: packages → stripped tree → erofs with dm-verity → unified kernel image → disk. Every stage is
+// cached under a hash of what it is made from, so that a build that was stopped goes on where it was.
+import { readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { runCommand } from "../local/command.ts";
+import { asStep, formatBytes } from "../local/progress.ts";
+import type { Progress } from "../local/progress.ts";
+import { ContentCache } from "../local/tree/content-cache.ts";
+import { hashPaths } from "../local/tree/file-hash.ts";
+import { defaultCacheDirectory, defaultMirror } from "../local/tree/machine-tree.ts";
+import { systemLayer } from "../local/tree/system-layer.ts";
+import { bootEntryName } from "../model/os-image.ts";
+import type { Variant } from "../model/os-image.ts";
+import { baseTree } from "./base-tree.ts";
+import type { BaseTree } from "./base-tree.ts";
+import { diskImage } from "./disk-image.ts";
+import { firstProcess, initrd } from "./initrd.ts";
+import { kernelTree } from "./kernel-tree.ts";
+import type { KernelTree } from "./kernel-tree.ts";
+import { rootImage } from "./root-image.ts";
+import type { RootImage } from "./root-image.ts";
+import { readSources } from "./sources.ts";
+import type { ImageSources } from "./sources.ts";
+import { toolsTree } from "./tools-tree.ts";
+import { bootLoader, commandLine, unifiedKernel } from "./unified-kernel.ts";
+import type { SecureBootKey } from "./unified-kernel.ts";
+import { imageLayer, osRelease } from "./image-layer.ts";
+
+export const imageKind = "images";
+const builderVersion = 2;
+
+export interface BuildOptions {
+  /** The root of the checkout. */
+  readonly repository: string;
+  readonly variant: Variant;
+  /** Three numbers with dots. */
+  readonly version: string;
+  readonly cacheDirectory?: string;
+  readonly mirror?: string;
+  readonly secureBoot?: SecureBootKey;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+/** What a build made; all paths lie in one folder of the cache. */
+export interface BuiltImage {
+  readonly folder: string;
+  readonly version: string;
+  readonly variant: Variant;
+  /** Debian's name: amd64, arm64. */
+  readonly architecture: string;
+  /** The content of a root slot. */
+  readonly root: RootImage;
+  /** The unified kernel image; its parts lie beside it as vmlinuz, initrd.zst and cmdline. */
+  readonly kernel: string;
+  /** The whole disk, sparse. */
+  readonly disk: string;
+  /** Name, version, architecture and size of the packages, one a line. */
+  readonly packageList: string;
+  /** Seconds since 1970: the time of everything in it. */
+  readonly epoch: number;
+  readonly kernelRelease: string;
+}
+
+/** Builds an image, or takes it from the cache. Needs root. Throws KEEL-302, KEEL-331 and KEEL-332. */
+export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
+  const { repository, progress, variant } = options;
+  const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory;
+  const mirror = options.mirror ?? defaultMirror;
+  const cache = new ContentCache(cacheDirectory);
+  const sources = await readSources(repository, variant);
+  const tools = await toolsTree({ ...options, cacheDirectory, mirror });
+  const kernel = await kernelTree({ sources, cache, tools, mirror, progress });
+  const base = await baseTree({ ...options, sources, kernel, cache, tools, mirror });
+  const system = await systemLayer({ repository, cache, progress });
+  const layer = await imageLayer({ ...options, cache });
+  const init = await firstProcess({ repository, tools, cache, progress });
+  const secureBoot =
+    options.secureBoot === undefined ? "" : await readFile(options.secureBoot.certificate, "utf8");
+  const parts = [builderVersion, tools, base.root, system, layer, init, sources.commandLine, secureBoot];
+  const seed = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+  const hash = hashPaths(repository, ["os/partitions"], [seed, options.version]);
+  const folder = await cache.entry(imageKind, hash, (target) =>
+    assemble({ ...options, sources, tools, kernel, base, layers: [layer, system, base.root], init, target }),
+  );
+  return builtImage(folder);
+}
+
+interface Assembly extends BuildOptions {
+  readonly sources: ImageSources;
+  readonly tools: string;
+  readonly kernel: KernelTree;
+  readonly base: BaseTree;
+  readonly layers: readonly string[];
+  readonly init: string;
+  readonly target: string;
+}
+
+async function assemble(assembly: Assembly): Promise<void> {
+  const { sources, tools, kernel, base, layers, version, variant, progress, target, secureBoot } = assembly;
+  const { epoch } = base;
+  const root = await asStep(
+    progress,
+    "write the root file system",
+    () => rootImage({ tools, layers, folder: target, seed: layers.join(" "), epoch }),
+    ({ bytes }) => formatBytes(bytes),
+  );
+  const words = commandLine(sources.commandLine, { version, variant, root });
+  const efi = await asStep(progress, "write the unified kernel image", async () => {
+    await runCommand(["cp", kernel.vmlinuz, join(target, "vmlinuz")]);
+    return unifiedKernel({
+      tools,
+      folder: target,
+      vmlinuz: join(target, "vmlinuz"),
+      release: kernel.release,
+      initrd: await initrd({ init: assembly.init, root: base.root, modules: base.initrdModules }),
+      commandLine: words,
+      osRelease: osRelease(version, variant),
+      epoch,
+      ...(secureBoot === undefined ? {} : { secureBoot }),
+    });
+  });
+  await asStep(progress, "write the disk", async () => {
+    const loader = await bootLoader(tools, target, secureBoot);
+    const { repository } = assembly;
+    const entry = bootEntryName({ version });
+    await diskImage({ repository, tools, folder: target, kernel: efi, entry, loader, epoch });
+  });
+  await runCommand(["cp", base.packageList, join(target, "packages.txt")]);
+  const { architecture } = sources;
+  const facts = { version, variant, architecture, root, epoch, kernelRelease: kernel.release };
+  await writeFile(join(target, "image.json"), JSON.stringify(facts));
+}
+
+/** What lies in a folder that a build has filled. */
+async function builtImage(folder: string): Promise<BuiltImage> {
+  const facts = JSON.parse(await readFile(join(folder, "image.json"), "utf8")) as BuiltImage;
+  return {
+    ...facts,
+    folder,
+    root: { ...facts.root, path: join(folder, "root.img") },
+    kernel: join(folder, "kernel.efi"),
+    disk: join(folder, "disk.raw"),
+    packageList: join(folder, "packages.txt"),
+  };
+}

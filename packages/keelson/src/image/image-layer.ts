@@ -1,0 +1,50 @@
+// What an image has and a local machine has not: os/image/root as it lies there, and its own name and version.
+import { chmod, cp, mkdir, readdir, writeFile } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContentCache } from "../local/tree/content-cache.ts";
+import { hashPaths } from "../local/tree/file-hash.ts";
+import type { Variant } from "../model/os-image.ts";
+
+export interface ImageLayerOptions {
+  readonly repository: string;
+  readonly cache: ContentCache;
+  readonly version: string;
+  readonly variant: Variant;
+}
+
+/** The folder of the layer, made when it is not cached. */
+export function imageLayer({ repository, cache, version, variant }: ImageLayerOptions): Promise<string> {
+  const hash = hashPaths(repository, ["os/image/root"], ["1", version, variant]);
+  return cache.entry("image-layers", hash, async (folder) => {
+    await cp(join(repository, "os/image/root"), folder, { recursive: true, verbatimSymlinks: true });
+    await mkdir(join(folder, "usr/lib"), { recursive: true });
+    await writeFile(join(folder, "usr/lib/os-release"), osRelease(version, variant));
+    await setModes(folder);
+  });
+}
+
+/** The text of /etc/os-release. */
+export function osRelease(version: string, variant: Variant): string {
+  return [
+    'NAME="Keelson OS"',
+    "ID=keelson",
+    "ID_LIKE=debian",
+    `PRETTY_NAME="Keelson OS ${version} (${variant})"`,
+    `VERSION_ID=${version}`,
+    `VARIANT_ID=${variant}`,
+    "IMAGE_ID=keelson-os",
+    `IMAGE_VERSION=${version}`,
+    'HOME_URL="https://github.com/keelson/keelson"',
+    "",
+  ].join("\n");
+}
+
+/** Modes are those of a package, whatever the umask of the checkout was. */
+async function setModes(path: string): Promise<void> {
+  const info = await lstat(path);
+  if (info.isSymbolicLink()) return;
+  if (!info.isDirectory()) return chmod(path, info.mode & 0o111 ? 0o755 : 0o644);
+  await chmod(path, 0o755);
+  for (const name of await readdir(path)) await setModes(join(path, name));
+}

@@ -1,0 +1,90 @@
+// The unified kernel image: kernel, initrd and command line in one file, which one signature covers.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { kernelWords } from "../model/os-image.ts";
+import type { Variant } from "../model/os-image.ts";
+import type { RootImage } from "./root-image.ts";
+import { runTool } from "./tools-tree.ts";
+
+/** A key and its certificate for Secure Boot, PEM files. */
+export interface SecureBootKey {
+  readonly key: string;
+  readonly certificate: string;
+}
+
+export interface CommandLineFacts {
+  readonly version: string;
+  readonly variant: Variant;
+  readonly root: Pick<RootImage, "uuid" | "verity">;
+}
+
+/** The kernel's command line: the listed words, then those that name and prove the root. */
+export function commandLine(words: readonly string[], { version, variant, root }: CommandLineFacts): string {
+  const { rootHash, salt, blocks } = root.verity;
+  return [
+    ...words,
+    `${kernelWords.root}=${root.uuid}`,
+    `${kernelWords.verity}=${rootHash},${salt},${blocks}`,
+    `${kernelWords.version}=${version}`,
+    `${kernelWords.variant}=${variant}`,
+  ].join(" ");
+}
+
+export interface UnifiedKernelOptions {
+  readonly tools: string;
+  /** A folder for the file and its parts; the kernel lies there already. */
+  readonly folder: string;
+  readonly vmlinuz: string;
+  /** What `uname -r` will say. */
+  readonly release: string;
+  readonly initrd: Uint8Array;
+  readonly commandLine: string;
+  /** The text of /etc/os-release: its name and version stand in the boot menu. */
+  readonly osRelease: string;
+  readonly epoch: number;
+  readonly secureBoot?: SecureBootKey;
+}
+
+/** Writes kernel.efi beside cmdline, initrd and os-release, and returns its path. */
+export async function unifiedKernel(options: UnifiedKernelOptions): Promise<string> {
+  const { tools, folder, secureBoot, vmlinuz, release } = options;
+  const path = join(folder, "kernel.efi");
+  const part = async (name: string, content: string | Uint8Array): Promise<string> => {
+    await writeFile(join(folder, name), content);
+    return join(folder, name);
+  };
+  await runTool(
+    tools,
+    [
+      ...["env", `SOURCE_DATE_EPOCH=${options.epoch}`, "ukify", "build", `--linux=${vmlinuz}`],
+      `--initrd=${await part("initrd.zst", options.initrd)}`,
+      `--cmdline=@${await part("cmdline", options.commandLine)}`,
+      `--os-release=@${await part("os-release", options.osRelease)}`,
+      ...[`--uname=${release}`, `--output=${path}`],
+      ...(secureBoot === undefined
+        ? []
+        : [
+            `--secureboot-private-key=${secureBoot.key}`,
+            `--secureboot-certificate=${secureBoot.certificate}`,
+          ]),
+    ],
+    { binds: [folder, ...(secureBoot === undefined ? [] : [secureBoot.key, secureBoot.certificate])] },
+  );
+  return path;
+}
+
+/** systemd-boot of the tools tree, signed when there is a key. Returns its path. */
+export async function bootLoader(
+  tools: string,
+  folder: string,
+  secureBoot: SecureBootKey | undefined,
+): Promise<string> {
+  const plain = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
+  if (secureBoot === undefined) return join(tools, plain);
+  const path = join(folder, "loader.efi");
+  const { key, certificate } = secureBoot;
+  await runTool(tools, ["sbsign", "--key", key, "--cert", certificate, "--output", path, plain], {
+    binds: [folder, key, certificate],
+  });
+  return path;
+}
