@@ -132,13 +132,13 @@ const entries = {
       "`keel machine kill NAME` pulls the plug whatever its state, `keel machine start NAME` starts it again. QEMU’s own words are in emulator.log beside the machine’s console log.",
     exit: "failed",
   },
-<<<<<<< HEAD
   "KEEL-312": {
     title: "A virtual machine’s disk cannot be made",
     meaning:
       "The image that local virtual machines start from is missing or cannot be read, or there is no room for a machine’s disk over it.",
     remedy: "`keel os build` makes the image again; `df /var/lib/keelson` shows the room that is left.",
-=======
+    exit: "failed",
+  },
   "KEEL-331": {
     title: "The kernel could not be fetched",
     meaning: "Debian’s archive did not give the kernel’s packages, or they brought more than one kernel.",
@@ -149,7 +149,6 @@ const entries = {
     title: "The root file system could not be made",
     meaning: "It does not fit into a slot of the disk, or its hash tree could not be written.",
     remedy: "The message says which. `os/image/packages.txt` and `os/image/remove.txt` decide what it holds.",
->>>>>>> 2fdb6d6 (image: build a disk of verified slots from Debian's packages)
     exit: "failed",
   },
   "KEEL-351": {
