@@ -41,8 +41,17 @@ export async function rootImage(options: RootImageOptions): Promise<RootImage> {
   const uuid = uuidOf(seed);
   const erofs = ["mkfs.erofs", "--quiet", `-T${epoch}`, "--all-time", "-U", uuid, `-b${block}`, path, tree];
   await runCommand([
-    ...["unshare", "--mount", "--propagation", "private", "--", "sh", "-ec", merged, "sh"],
-    ...[layers.join(":"), tree],
+    "unshare",
+    "--mount",
+    "--propagation",
+    "private",
+    "--",
+    "sh",
+    "-ec",
+    merged,
+    "sh",
+    layers.join(":"),
+    tree,
     ...toolCommand(tools, erofs, [folder]),
   ]);
   const bytes = (await stat(path)).size;
@@ -51,8 +60,14 @@ export async function rootImage(options: RootImageOptions): Promise<RootImage> {
   const output = await runTool(
     tools,
     [
-      ...["veritysetup", "format", "--no-superblock", `--salt=${salt}`, `--data-blocks=${blocks}`],
-      ...[`--hash-offset=${bytes}`, path, path],
+      "veritysetup",
+      "format",
+      "--no-superblock",
+      `--salt=${salt}`,
+      `--data-blocks=${blocks}`,
+      `--hash-offset=${bytes}`,
+      path,
+      path,
     ],
     { binds: [folder] },
   );

@@ -56,11 +56,16 @@ export async function unifiedKernel(options: UnifiedKernelOptions): Promise<stri
   await runTool(
     tools,
     [
-      ...["env", `SOURCE_DATE_EPOCH=${options.epoch}`, "ukify", "build", `--linux=${vmlinuz}`],
+      "env",
+      `SOURCE_DATE_EPOCH=${options.epoch}`,
+      "ukify",
+      "build",
+      `--linux=${vmlinuz}`,
       `--initrd=${await part("initrd.zst", options.initrd)}`,
       `--cmdline=@${await part("cmdline", options.commandLine)}`,
       `--os-release=@${await part("os-release", options.osRelease)}`,
-      ...[`--uname=${release}`, `--output=${path}`],
+      `--uname=${release}`,
+      `--output=${path}`,
       ...(secureBoot === undefined
         ? []
         : [
