@@ -237,13 +237,13 @@ const places: readonly Place[] = [
     folder: `${keelson}/cli`,
     may: [
       ...pure,
-      ...of("local", "api", "safeguards", "scheduler", "interchange"),
+      ...of("local", "image", "api", "safeguards", "scheduler", "interchange"),
       "commander",
       "@keelson/systemd",
       "zod",
       "examples",
     ],
-    because: "rank 5: the command reaches the cluster through the API only",
+    because: "rank 5: the command reaches the cluster through the API only; it makes what machines boot",
   },
   {
     folder: `${keelson}/cli/commands/store`,

@@ -118,10 +118,13 @@ const longestMs = 2 ** 31 - 1;
 const attemptMs = 250;
 
 /** `--timeout`, or else fleetctl's `--block-attempts`, in milliseconds; 60 s unless given. KEEL-104 */
-export function timeoutOf(options: { readonly timeout?: string; readonly blockAttempts?: string }): number {
+export function timeoutOf(
+  options: { readonly timeout?: string; readonly blockAttempts?: string },
+  slowness = 1,
+): number {
   const { timeout, blockAttempts } = options;
   if (timeout !== undefined) return Math.min(longestMs, parseDuration(timeout, "--timeout"));
-  if (blockAttempts === undefined) return 60_000;
+  if (blockAttempts === undefined) return 60_000 * slowness;
   if (!/^\d{1,9}$/.test(blockAttempts))
     throw new KeelError("KEEL-104", `--block-attempts ${blockAttempts}: no number`, {
       hint: "--block-attempts 20 waits for 5 s, 0 as long as it takes",

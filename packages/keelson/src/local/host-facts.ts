@@ -80,10 +80,16 @@ export const kernelTrials: readonly KernelTrial[] = [
   { what: "PID namespaces", argv: "unshare --pid --fork true".split(" ") },
 ];
 
+/** The same for what only virtual machines need. */
+export const virtualTrials: readonly KernelTrial[] = [
+  { what: "tap devices", argv: "unshare --net ip tuntap add dev trial mode tap".split(" ") },
+];
+
 /** Runs the trials. Returns what does not work, with the kernel's own words. */
-export async function tryKernelFeatures(): Promise<string[]> {
+export async function tryKernelFeatures(provider: "nspawn" | "qemu" = "nspawn"): Promise<string[]> {
+  const trials = provider === "qemu" ? [...kernelTrials, ...virtualTrials] : kernelTrials;
   const results = await Promise.all(
-    kernelTrials.map(async ({ what, argv, ...input }) => {
+    trials.map(async ({ what, argv, ...input }) => {
       const { code, stderr } = await tryCommand(argv, { timeoutMs: 20_000, ...input });
       return code === 0 ? undefined : `${what}: ${stderr.trim().split("\n")[0] ?? `exit code ${code}`}`;
     }),

@@ -37,6 +37,7 @@ export interface LocalMachinesOptions {
 }
 
 export abstract class LocalMachines implements MachineProvider {
+  abstract readonly kind: MachineProvider["kind"];
   abstract readonly slowness: number;
   protected readonly records: MachineRecords;
   protected readonly network: ClusterNetwork;

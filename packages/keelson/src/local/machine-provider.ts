@@ -45,6 +45,7 @@ export interface ReadyOptions {
  * Errors: KEEL-502 for an unknown machine, KEEL-303 when a machine does not do what is asked.
  */
 export interface MachineProvider {
+  readonly kind: "nspawn" | "qemu";
   /** How many times longer than a container its machines may take: bounds on waiting are multiplied by it. */
   readonly slowness: number;
   /** Makes a machine that does not run yet. */

@@ -22,6 +22,7 @@ export interface NspawnOptions extends LocalMachinesOptions {
 }
 
 export class NspawnMachines extends LocalMachines {
+  readonly kind = "nspawn";
   readonly slowness = 1;
   readonly #options: NspawnOptions;
 

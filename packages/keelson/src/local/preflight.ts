@@ -30,6 +30,8 @@ export interface Wanted {
   readonly memoryPerMachine: number;
   /** Whether the tree is not cached yet. */
   readonly buildsTree: boolean;
+  /** What runs the machines; nspawn unless given. */
+  readonly provider?: "nspawn" | "qemu";
 }
 
 export interface Problem {
@@ -67,6 +69,8 @@ export const buildCommands: Readonly<Record<string, string>> = {
 
 const gibibyte = 2 ** 30;
 const leastDisk = 3 * gibibyte;
+/** The image, what it is built from, and what machines write at first. */
+const leastVirtualDisk = 8 * gibibyte;
 const leastKernel = [5, 14] as const;
 const manyMachines = 20;
 
@@ -131,12 +135,21 @@ const checks: readonly Check[] = [
           remedy: "end other programs, or ask for fewer machines: keel up --machines 1",
         };
   },
-  ({ diskFree }) =>
-    diskFree >= leastDisk
+  ({ diskFree }, { provider }) => {
+    const least = provider === "qemu" ? leastVirtualDisk : leastDisk;
+    return diskFree >= least
       ? undefined
       : {
-          what: `${formatBytes(diskFree)} of disk are free; ${formatBytes(leastDisk)} are needed`,
+          what: `${formatBytes(diskFree)} of disk are free; ${formatBytes(least)} are needed`,
           remedy: "free some under /var",
+        };
+  },
+  ({ architecture }, { provider }) =>
+    provider !== "qemu" || architecture === "x64"
+      ? undefined
+      : {
+          what: `virtual machines run the x86-64 image, this host is ${architecture}`,
+          remedy: "use machines that are containers: keel up --provider nspawn",
         },
   ({ inotifyInstances, sysctlWritable }, { machines }) =>
     sysctlWritable || inotifyInstances >= 128 + machines * 6 || machines <= manyMachines

@@ -14,6 +14,8 @@ export interface PrepareOptions {
   readonly repository: string;
   readonly machines: number;
   readonly memoryPerMachine?: number;
+  /** What runs the machines; nspawn unless given. */
+  readonly provider?: "nspawn" | "qemu";
   readonly cacheDirectory?: string;
   readonly mirror?: string;
   readonly progress: Progress;
@@ -30,8 +32,8 @@ export async function inspectHost(options: Omit<PrepareOptions, "progress">): Pr
   const buildsTree = await needsDownload({ repository: options.repository, cacheDirectory }).catch(
     () => true,
   );
-  const { machines, memoryPerMachine = defaultMemoryPerMachine } = options;
-  const verdict = judgeHost(facts, { machines, memoryPerMachine, buildsTree });
+  const { machines, memoryPerMachine = defaultMemoryPerMachine, provider = "nspawn" } = options;
+  const verdict = judgeHost(facts, { machines, memoryPerMachine, buildsTree, provider });
   const problems = [...verdict.problems];
   if (problems.length === 0 && (buildsTree || verdict.packages.length > 0)) {
     problems.push(...(await mirrorProblem(options.mirror ?? defaultMirror)));
@@ -62,7 +64,7 @@ export function prepareHost(options: PrepareOptions): Promise<readonly string[]>
       step.update(`${verdict.packages.length} packages are missing`);
       await installPackages(verdict.packages, options.progress);
     }
-    const broken = await tryKernelFeatures();
+    const broken = await tryKernelFeatures(options.provider);
     if (broken.length > 0) {
       throw failure(broken.map((what) => ({ what, remedy: "use a kernel that has it: Debian’s own does" })));
     }

@@ -108,12 +108,12 @@ function registerReboot(
     if (before === undefined) throw new KeelError("KEEL-502", `There is no machine ${word}.`);
     await emptied(keel, word, { reason: "reboot", ...options });
     await keel.progress.run(`reboot ${word}`, async () => {
-      await provider.stop(word, { timeoutMs: 30_000 });
+      await provider.stop(word);
       await provider.start(word);
       await provider.ready(word);
     });
     await keel.progress.run(`${word} in the cluster`, (step) =>
-      machinesJoined([word], client, { timeoutMs: 120_000, signal: keel.signal, step }),
+      machinesJoined([word], client, { timeoutMs: 120_000 * provider.slowness, signal: keel.signal, step }),
     );
     await makeChange(keel, { kind: "cordon", machine: word, cordoned: false }, options);
     keel.output.document({ rebooted: word }, () => `${word} was rebooted and is in service again\n`);

@@ -136,10 +136,10 @@ function registerAdd(command: Parameters<Register>[0], act: Parameters<Register>
     .argument("[names...]", "names; the next free m1, m2, … if absent")
     .description("Add machines to a local cluster.");
   act<WaitOptions>(withWait(command), async (keel, words, options) => {
-    const timeoutMs = timeoutOf(options);
     const cluster = new LocalCluster(keel.cluster);
+    const provider = await cluster.machines();
+    const timeoutMs = timeoutOf(options, provider.slowness);
     const added = await cluster.exclusively(async () => {
-      const provider = await cluster.machines();
       const taken = (await provider.list()).map(({ name }) => name);
       const names = words.length === 0 ? [nextMachineName(taken)] : words;
       const client = await keel.daemon();
@@ -171,7 +171,10 @@ function registerKill(command: Parameters<Register>[0], act: Parameters<Register
   act<{ readonly watch?: boolean; readonly timeout?: string }>(command, async (keel, words, options) => {
     const provider = await openMachines(keel);
     const names = await existing(provider, words);
-    const watch = options.watch === true ? await watchFailover(keel, names, timeoutOf(options)) : undefined;
+    const watch =
+      options.watch === true
+        ? await watchFailover(keel, names, timeoutOf(options, provider.slowness))
+        : undefined;
     await Promise.all(names.map((name) => provider.crash(name)));
     const events = await watch?.outcome();
     keel.output.document({ killed: names, events: events ?? null }, () => {
@@ -190,8 +193,8 @@ function registerVerb(command: Parameters<Register>[0], verb: Verb, act: Paramet
   act<WaitOptions & { readonly from?: string }>(
     verb.returns ? withWait(command) : command,
     async (keel, words, options) => {
-      const timeoutMs = timeoutOf(options);
       const provider = await openMachines(keel);
+      const timeoutMs = timeoutOf(options, provider.slowness);
       const names = await existing(provider, words);
       const peers = await peersOf(provider, options.from);
       await Promise.all(
@@ -268,8 +271,9 @@ async function mayBeRemoved(keel: Invocation, intent: Intent, options: ChangeOpt
 
 /** Shuts the machine down and waits until the cluster no longer counts on it. */
 async function shutDown(keel: Invocation, provider: MachineProvider, name: string): Promise<void> {
-  await provider.stop(name, { timeoutMs: 10_000 });
-  await machineLeft(name, await keel.daemon(), { timeoutMs: 30_000, signal: keel.signal });
+  const { slowness } = provider;
+  await provider.stop(name, { timeoutMs: 10_000 * slowness });
+  await machineLeft(name, await keel.daemon(), { timeoutMs: 30_000 * slowness, signal: keel.signal });
 }
 
 /** The machines of the local cluster. Throws KEEL-301 without root, KEEL-601 when there is no such cluster. */

@@ -6,6 +6,7 @@ import { formatDuration } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { timeoutOf } from "../invocation.ts";
 import { bringUp } from "../local-cluster/bring-up.ts";
+import { defaultVirtualMemory, machineKind } from "../local-cluster/machine-kind.ts";
 import { exampleUnit, repositoryFolder } from "../local-cluster/example.ts";
 import { parseFleetAddress } from "../local-cluster/configurations.ts";
 import { upText } from "../local-cluster/summary.ts";
@@ -18,6 +19,10 @@ interface UpOptions {
   readonly timeout?: string;
   readonly store?: string;
   readonly fleet?: string;
+  readonly provider?: string;
+  readonly image?: string;
+  readonly memory?: string;
+  readonly cpus?: string;
 }
 
 const mostMachines = 200;
@@ -26,6 +31,10 @@ export const register: Register = (program, act) => {
   const command = program
     .command("up")
     .option("-n, --machines <number>", "how many machines (3)")
+    .option("--provider <kind>", "nspawn: containers; qemu: virtual machines that run the OS image (nspawn)")
+    .option("--image <file>", "with qemu: a raw image instead of the one built from this checkout")
+    .option("--memory <size>", "with qemu: the memory of a machine (1G)")
+    .option("--cpus <number>", "with qemu: the processors of a machine (2; 1 where they are emulated)")
     .option("--no-example", "do not start the example")
     .option("--store <kind>", "etcd: the store becomes a cluster of etcd on three machines")
     .option("--mirror <url>", "where Debian’s packages come from (KEEL_MIRROR)")
@@ -48,13 +57,27 @@ export const register: Register = (program, act) => {
     if (options.fleet !== undefined) parseFleetAddress(options.fleet);
     const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
     const mirrorOption = mirror === undefined || mirror === "" ? {} : { mirror };
-    const notes = await prepareHost({ repository, machines, progress: keel.progress, ...mirrorOption });
     const cluster = new LocalCluster(keel.cluster);
+    const record = await cluster.record();
+    const kind = machineKind(options, record);
+    const hostNotes = await prepareHost({
+      repository,
+      machines,
+      progress: keel.progress,
+      ...mirrorOption,
+      ...(kind.provider === "qemu"
+        ? {
+            provider: kind.provider,
+            memoryPerMachine: kind.memoryBytes ?? record?.qemu?.memoryBytes ?? defaultVirtualMemory,
+          }
+        : {}),
+    });
     const result = await interruptible(keel, () =>
       cluster.exclusively(() =>
         bringUp(keel, cluster, {
           repository,
           machines,
+          kind,
           withExample: options.example !== false,
           mirror: mirrorOption.mirror,
           exampleTimeoutMs,
@@ -65,7 +88,7 @@ export const register: Register = (program, act) => {
     );
     const instances = await withAddresses(keel);
     const took = formatDuration(keel.clock.now() - started);
-    for (const note of notes) keel.progress.note(`note: ${note}`);
+    for (const note of [...hostNotes, ...result.notes]) keel.progress.note(`note: ${note}`);
     keel.output.document(
       { cluster: keel.cluster, ...result, instances, ms: Math.round(keel.clock.now() - started) },
       () => upText({ cluster: keel.cluster, instances, took, command: keel.command, ...result }, keel.paint),

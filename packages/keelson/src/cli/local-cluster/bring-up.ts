@@ -14,11 +14,14 @@ import { moveStore } from "../store-move.ts";
 import { exampleUnit, loadExampleImage, startExample } from "./example.ts";
 import { hostDaemonRuns, noteFleet, startHostDaemon } from "./host-daemon.ts";
 import { createMachine, machineNames, machinesJoined } from "./machines.ts";
+import { slownessNote, virtualBase } from "./machine-kind.ts";
+import type { MachineKind } from "./machine-kind.ts";
 
 export interface BringUpOptions {
   readonly repository: string;
   /** How many machines there are to be at least. */
   readonly machines: number;
+  readonly kind: MachineKind;
   readonly withExample: boolean;
   readonly mirror: string | undefined;
   readonly exampleTimeoutMs: number;
@@ -35,6 +38,9 @@ export interface BroughtUp {
   readonly made: readonly string[];
   /** Machines that are there and cannot work: paused, cut off. */
   readonly hindered: readonly string[];
+  readonly provider: "nspawn" | "qemu";
+  /** Things that work less well here. */
+  readonly notes: readonly string[];
 }
 
 /** Brings the cluster up. To be run under the cluster's lock. */
@@ -45,20 +51,25 @@ export async function bringUp(
 ): Promise<BroughtUp> {
   const { progress, signal } = keel;
   const made: string[] = [];
-  const existed = (await cluster.record()) !== undefined;
+  const before = await cluster.record();
   const tree = await prepareMachineTree({
     repository: options.repository,
     progress,
     signal,
     ...(options.mirror === undefined ? {} : { mirror: options.mirror }),
   });
+  const { repository, mirror, kind } = options;
+  const qemu =
+    kind.provider === "qemu"
+      ? await virtualBase(keel, kind, { repository, mirror, before: before?.qemu })
+      : undefined;
   signal.throwIfAborted();
   const record = await progress.run(
     "network",
-    () => cluster.create(tree.layers),
+    () => cluster.create(tree.layers, {}, qemu),
     ({ subnet }) => subnet,
   );
-  if (!existed) made.push("the network");
+  if (before === undefined) made.push("the network");
   const client = await keel.daemon();
   const provider = await cluster.machines();
   await noteFleet(cluster, options.fleet);
@@ -70,11 +81,16 @@ export async function bringUp(
   made.push(...machines.made);
   const joined = await progress.run(
     "machines join the cluster",
-    (step) => machinesJoined(machines.expected, client, { timeoutMs: 60_000, signal, step }),
+    (step) =>
+      machinesJoined(machines.expected, client, { timeoutMs: 60_000 * provider.slowness, signal, step }),
     (up) => up.map(({ name }) => name).join(", "),
   );
   if (options.withExample && record.notes.example === undefined) {
-    await bringUpExample(keel, cluster, client, { busybox: tree.busybox, ...options });
+    await bringUpExample(keel, cluster, client, {
+      busybox: tree.busybox,
+      ...options,
+      exampleTimeoutMs: options.exampleTimeoutMs * provider.slowness,
+    });
     made.push(exampleUnit);
   }
   if (options.store === "etcd" && (await client.store()).kind === "embedded") {
@@ -82,7 +98,15 @@ export async function bringUp(
     made.push("the store's cluster");
   }
   const port = (await cluster.record())?.notes.dashboardPort ?? "";
-  return { machines: joined, dashboard: `http://127.0.0.1:${port}/`, made, hindered: machines.hindered };
+  const note = qemu === undefined ? undefined : slownessNote(qemu);
+  return {
+    machines: joined,
+    dashboard: `http://127.0.0.1:${port}/`,
+    made,
+    hindered: machines.hindered,
+    provider: kind.provider,
+    notes: note === undefined ? [] : [note],
+  };
 }
 
 async function bringUpHost(

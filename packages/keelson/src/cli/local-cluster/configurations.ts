@@ -53,23 +53,27 @@ export function hostConfiguration(place: HostPlace): Configuration {
 
 /**
  * The configuration of a machine, which it gets as a credential. `memoryBytes`: what the machine may promise to
- * units, since each of them sees all of the host's memory.
+ * units, where it sees more than it has. `slowness`: how many times longer it may take to renew its leases.
  */
 export function machineConfiguration(machine: {
   readonly cluster: string;
   readonly name: string;
   readonly address: string;
   readonly hostAddress: string;
-  readonly memoryBytes: number;
+  readonly memoryBytes?: number | undefined;
+  readonly slowness?: number;
 }): Configuration {
+  const { memoryBytes, slowness = 1 } = machine;
   return {
     ...shared,
+    leaseSeconds: shared.leaseSeconds * slowness,
+    leaderLeaseSeconds: shared.leaderLeaseSeconds * slowness,
     cluster: machine.cluster,
     name: machine.name,
     roles: ["agent", "leader", "api"],
     address: machine.address,
     metadata: { zone: zoneOf(machine.name) },
-    capacity: { memoryBytes: machine.memoryBytes },
+    ...(memoryBytes === undefined ? {} : { capacity: { memoryBytes } }),
     store: { endpoints: [storeEndpoint(machine.hostAddress)] },
     api: { socket: "/run/keelson/api.sock", listen: [{ host: machine.address, port: apiPort }] },
     stateDir: "/var/lib/keelson",

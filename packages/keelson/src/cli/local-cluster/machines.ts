@@ -14,7 +14,8 @@ export async function createMachine(
   provider: MachineProvider,
   { name, client, count }: { readonly name: string; readonly client: DaemonClient; readonly count: number },
 ): Promise<void> {
-  const memoryBytes = Math.floor(totalmem() / count);
+  // Each container sees all of the host's memory; a virtual machine knows its own.
+  const memoryBytes = provider.kind === "nspawn" ? Math.floor(totalmem() / count) : undefined;
   const hostAddress = await cluster.hostAddress();
   await provider.create({
     name,
@@ -25,6 +26,7 @@ export async function createMachine(
         address,
         hostAddress,
         memoryBytes,
+        slowness: provider.slowness,
       });
       const store = await storeCredentials(client, machineId);
       return {

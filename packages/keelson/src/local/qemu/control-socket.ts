@@ -2,7 +2,6 @@
 // Source: https://www.qemu.org/docs/master/interop/qmp-spec.html
 import { createConnection } from "node:net";
 import type { Socket } from "node:net";
-import { createInterface } from "node:readline";
 import { KeelError } from "../../base/errors.ts";
 
 export interface ControlEvent {
@@ -82,25 +81,26 @@ export class ControlSocket implements AsyncDisposable {
     const socket = this.#socket;
     socket.once("error", (error) => this.#fail(error));
     socket.once("close", () => this.#fail(new Error("it hung up")));
-    let length = 0;
-    socket.on("data", (chunk: Buffer) => {
-      const end = chunk.lastIndexOf(10);
-      length = end < 0 ? length + chunk.length : chunk.length - end - 1;
-      if (length > longestLine) socket.destroy(new Error("it sends a line without an end"));
+    let rest = "";
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      if (rest.length > longestLine) socket.destroy(new Error("it sends a line without an end"));
+      for (const line of lines) this.#line(line);
     });
-    createInterface({ input: socket }).on("line", (line) => this.#line(line));
     return greeted;
   }
 
   #line(line: string): void {
+    if (line.trim() === "") return;
     const message = parseMessage(line);
     if (message === undefined) return void this.#socket.destroy(new Error("it sends what is no answer"));
     if ("QMP" in message) return this.#greeted?.resolve(undefined);
     if (typeof message.event === "string") return this.#options.onEvent?.(message as unknown as ControlEvent);
     const waiting = typeof message.id === "number" ? this.#waiting.get(message.id) : undefined;
-    const { error } = message;
+    const error = message.error as { readonly desc?: unknown } | undefined;
     if (error === undefined) return waiting?.resolve(message.return);
-    waiting?.reject(new Error(String((error as { desc?: unknown }).desc ?? "it refuses")));
+    waiting?.reject(new Error(typeof error.desc === "string" ? error.desc : "it refuses"));
   }
 
   #fail(error: Error): void {

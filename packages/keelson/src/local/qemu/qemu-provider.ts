@@ -47,6 +47,7 @@ export interface QemuOptions extends LocalMachinesOptions {
 }
 
 export class QemuMachines extends LocalMachines {
+  readonly kind = "qemu";
   readonly slowness: number;
   readonly #options: QemuOptions;
 
@@ -119,12 +120,12 @@ export class QemuMachines extends LocalMachines {
     const paths = this.records.paths(name);
     await mkdir(this.#sockets, { recursive: true, mode: 0o700 });
     await this.#removeSockets(name);
-    await this.#makeDisk(paths);
+    const image = await this.#makeDisk(paths);
     const credentials = await this.#writeCredentials(record, paths);
     await writeFile(paths.console, "", { mode: 0o640 });
     await this.network.addPort(name);
     await this.scopes.start(this.scope(name), {
-      argv: this.#emulator(record, paths, credentials),
+      argv: this.#emulator(record, { paths, credentials, image }),
       env: environment,
       logFile: emulatorLog(paths),
     });
@@ -180,10 +181,11 @@ export class QemuMachines extends LocalMachines {
     for (const kind of ["control", "ssh"] as const) await rm(this.#socket(name, kind), { force: true });
   }
 
-  /** The disk and the firmware's variables, made at the first start. */
-  async #makeDisk({ folder }: MachinePaths): Promise<void> {
+  /** The disk and the firmware's variables, made at the first start; the image that the disk lies over. */
+  async #makeDisk({ folder }: MachinePaths): Promise<string> {
     const { image, tools, diskBytes } = this.#options.base;
-    if (existsSync(join(folder, "disk.qcow2"))) return;
+    const noted = join(folder, "image");
+    if (existsSync(join(folder, "disk.qcow2"))) return await readFile(noted, "utf8");
     const template = join(tools ?? "/", firmwareFiles.variables);
     await copyFile(template, join(folder, "variables.fd"));
     const made = join(folder, "disk.qcow2.new");
@@ -206,7 +208,9 @@ export class QemuMachines extends LocalMachines {
       if (!(cause instanceof CommandError)) throw cause;
       throw new KeelError("KEEL-312", `a disk over ${image} could not be made: ${cause.message}`, { cause });
     }
+    await writeFile(noted, image);
     await rename(made, join(folder, "disk.qcow2"));
+    return image;
   }
 
   /** The credentials as they are handed over at this start: with the names that the cluster has now. */
@@ -232,7 +236,11 @@ export class QemuMachines extends LocalMachines {
     return await readdir(target);
   }
 
-  #emulator(record: MachineRecord, paths: MachinePaths, credentials: readonly string[]): string[] {
+  #emulator(
+    record: MachineRecord,
+    files: { readonly paths: MachinePaths; readonly credentials: readonly string[]; readonly image: string },
+  ): string[] {
+    const { paths, credentials, image } = files;
     const { cluster, base, network } = this.#options;
     const { name, address, machineId } = record;
     const argv = emulatorArguments({
@@ -260,7 +268,7 @@ export class QemuMachines extends LocalMachines {
       control: this.#socket(name, "control"),
       console: paths.console,
     });
-    const binds = [dirname(base.image), paths.folder, this.#sockets];
+    const binds = [dirname(image), paths.folder, this.#sockets];
     return emulatorCommand(base.tools, [emulatorProgram, ...argv], binds);
   }
 
