@@ -105,10 +105,12 @@ export class Doer {
       case "keelson": {
         const text = await keeldConfiguration(item.keelson, this.#options.hostname, this.#options);
         await this.#secretFolder();
+        const before = await readFile(at(machine, "/etc/credstore/keelson.config"), "utf8").catch(() => "");
         await placing.file("/etc/credstore/keelson.config", text, secret);
         if (item.keelson.store !== undefined)
           await placing.file("/etc/credstore/keelson.store", item.keelson.store, secret);
-        this.units.restart(["keelson-fence.service", "keeld.service"]);
+        if (before !== text || was?.digest === undefined)
+          this.units.restart(["keelson-fence.service", "keeld.service"]);
         return {};
       }
     }

@@ -94,9 +94,11 @@ export function digestOf(item: Item): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** Whether the item is gone after a restart of the machine, and has to be applied again. */
+/** Whether the item holds for one boot only, and has to be looked at again. */
 export function isVolatile(item: Item): boolean {
   if (item.kind === "unit") return item.unit.runtime || item.unit.command === "stop";
+  // An address that was found may be another one now.
+  if (item.kind === "keelson") return item.keelson.address === undefined;
   return item.kind === "file" && /^\/(?:run|tmp)\//.test(item.file.path);
 }
 
