@@ -61,7 +61,17 @@ export async function provision(options: ProvisionOptions): Promise<Outcome> {
   const { asking, log, stage, stateFolder } = options;
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const state = await stateOf(options);
-  const gathered = await findSource(asking, stage);
+  const gathered = await findSource(asking, stage).catch(async (error: unknown) => {
+    const failure = {
+      id: "source",
+      what: "the source",
+      message: failureText(error),
+      at: options.clock.wall(),
+    };
+    const others = state.failures.filter(({ id }) => id !== failure.id);
+    await writeState(stateFolder, { ...state, failures: [...others, failure] });
+    throw error;
+  });
   if (gathered === undefined) {
     log.debug("no source has a configuration for this machine");
     return nothing;

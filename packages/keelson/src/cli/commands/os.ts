@@ -4,6 +4,7 @@ import { registerExport } from "./os/export.ts";
 import { registerGate } from "./os/gate.ts";
 import { registerHistory } from "./os/history.ts";
 import { registerInstall } from "./os/install.ts";
+import { registerProvision } from "./os/provision.ts";
 import { registerRescue } from "./os/rescue.ts";
 import { registerRollback } from "./os/rollback.ts";
 import { registerStatus } from "./os/status.ts";
@@ -24,6 +25,7 @@ const verbs: readonly Register[] = [
   registerEtc,
   registerGate,
   registerInstall,
+  registerProvision,
   registerRescue,
   registerValidate,
 ];
