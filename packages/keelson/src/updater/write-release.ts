@@ -56,12 +56,12 @@ const mostKernelBytes = 256 << 20;
 /** Resolves when the release is what starts next. Before the last step nothing that starts next has changed. */
 export async function writeRelease(writing: Writing): Promise<Written> {
   const { manifest, slots, signal, partials } = writing;
-  const fetched = { bytes: 0 };
+  const fetched = { bytes: 0, resumed: false };
   await partials.keepOnly(
     [manifest.root, manifest.kernel, ...(manifest.deltas ?? [])].map(({ sha256 }) => sha256),
   );
-  const kernel = await fetchKernel(writing, fetched);
-  const how = await writeRoot(writing, fetched);
+  const kernel = await fromAnew(writing, fetched, () => fetchKernel(writing, fetched));
+  const how = await fromAnew(writing, fetched, () => writeRoot(writing, fetched));
   signal.throwIfAborted();
   writing.progress("activate", 0, 1);
   await slots.activate(manifest.version, inChunks(kernel));
@@ -72,6 +72,22 @@ export async function writeRelease(writing: Writing): Promise<Written> {
 
 interface Fetched {
   bytes: number;
+  /** A part of a file was kept from an earlier try. */
+  resumed: boolean;
+}
+
+/** What was kept from an earlier try may have been damaged, by a power cut or then: one try without it. */
+async function fromAnew<T>(writing: Writing, fetched: Fetched, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!(error instanceof KeelError) || error.code !== "KEEL-807") throw error;
+    await writing.partials.keepOnly([]);
+    if (!fetched.resumed) throw error;
+    fetched.resumed = false;
+    writing.note(`${error.message}; fetching it from its beginning`);
+    return task();
+  }
 }
 
 async function fetchKernel(writing: Writing, fetched: Fetched): Promise<Uint8Array> {
@@ -205,6 +221,7 @@ function fetchOptions(
     random,
     signal,
     note,
+    resumed: () => void (about.fetched.resumed = true),
     progress: (bytes, fetched) => {
       about.fetched.bytes += fetched - last;
       last = fetched;

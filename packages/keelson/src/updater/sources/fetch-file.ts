@@ -17,6 +17,8 @@ export interface FetchOptions {
   /** Bytes so far, and those of them that came over the network now. */
   readonly progress?: (bytes: number, fetched: number) => void;
   readonly note?: (text: string) => void;
+  /** A part of the file was kept from before. */
+  readonly resumed?: () => void;
 }
 
 export interface SignedFile {
@@ -39,6 +41,7 @@ export async function* fetchFile(file: SignedFile, options: FetchOptions): Async
   const had = partial?.bytes ?? 0;
   try {
     if (partial !== undefined && had > 0) {
+      options.resumed?.();
       options.note?.(`${file.name}: ${had} of ${file.size} bytes are there already`);
       for await (const chunk of partial.read()) {
         check.add(chunk);

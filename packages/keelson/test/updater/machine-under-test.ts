@@ -1,0 +1,149 @@
+// A machine on a simulated disk, with real records, real trust and real signatures; and releases for it.
+import { createHash } from "node:crypto";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { zstdCompressSync } from "node:zlib";
+import { systemClock } from "../../src/base/clock.ts";
+import type { Clock } from "../../src/base/clock.ts";
+import { seededRandom } from "../../src/base/random.ts";
+import { KeelError } from "../../src/base/errors.ts";
+import { releaseFileName } from "../../src/model/os-image.ts";
+import type { ReleaseManifest } from "../../src/releases/manifest.ts";
+import { DiskSlots } from "../../src/updater/disk-slots/disk-slots.ts";
+import type { TrustFiles } from "../../src/updater/machine-trust.ts";
+import { Records } from "../../src/updater/records.ts";
+import type { SimulatedDisk } from "../../src/updater/simulated-disk/simulated-disk.ts";
+import { simulatedMachine, simulatedRelease } from "../../src/updater/simulated-disk/simulated-machine.ts";
+import type { SimulatedRelease } from "../../src/updater/simulated-disk/simulated-machine.ts";
+import { PartialFiles } from "../../src/updater/sources/partial-file.ts";
+import { Updater } from "../../src/updater/updater.ts";
+import type { UpdateOptions, UpdaterParts } from "../../src/updater/updater.ts";
+import { day, makeManifest, now, signedRelease, signedRoot, root } from "../releases/ceremony.ts";
+
+export const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+export const imageBytes = 1_100_000;
+export const runningRelease = simulatedRelease("2.0.0", imageBytes - (imageBytes % 4096));
+
+export interface MachineUnderTest extends AsyncDisposable {
+  readonly folder: string;
+  readonly disk: SimulatedDisk;
+  readonly slots: DiskSlots;
+  readonly records: Records;
+  readonly parts: UpdaterParts;
+  readonly trustFiles: TrustFiles;
+  readonly updater: Updater;
+}
+
+/** Time stands at the ceremony's, and waiting takes none. */
+export const testClock: Clock = {
+  ...systemClock,
+  wall: () => now * 1000,
+  sleep: async (_ms, signal) => signal?.throwIfAborted(),
+};
+
+export async function machineUnderTest(
+  options: {
+    readonly seed?: number;
+    readonly failed?: readonly { readonly version: string; readonly reason: string }[];
+    readonly espBytes?: number;
+    readonly parts?: Partial<UpdaterParts>;
+  } = {},
+): Promise<MachineUnderTest> {
+  const folder = await mkdtemp(join(tmpdir(), "keelson-updater-"));
+  const random = seededRandom(options.seed ?? 1);
+  const disk = await simulatedMachine(runningRelease, {
+    random,
+    ...(options.espBytes === undefined ? {} : { espBytes: options.espBytes }),
+  });
+  const slots = new DiskSlots(disk);
+  const records = new Records(join(folder, "os"));
+  const trustFiles = {
+    shipped: join(folder, "root.json"),
+    folder: join(folder, "os/trust"),
+    memory: join(folder, "os/trust/memory.json"),
+    osRelease: join(folder, "os-release"),
+  };
+  await writeFile(trustFiles.shipped, signedRoot(root));
+  await writeFile(trustFiles.osRelease, 'NAME="Keelson"\nKEELSON_EPOCH=1\n');
+  let locked = false;
+  const parts: UpdaterParts = {
+    slots,
+    records,
+    partials: new PartialFiles(join(folder, "os/download")),
+    trustFiles,
+    variant: () => Promise.resolve("vm"),
+    failed: () => Promise.resolve(options.failed ?? []),
+    lock: async () => {
+      if (locked) throw new KeelError("KEEL-803", "busy");
+      locked = true;
+      return { [Symbol.asyncDispose]: async () => void (locked = false) };
+    },
+    clock: testClock,
+    random,
+    ...options.parts,
+  };
+  return {
+    folder,
+    disk,
+    slots,
+    records,
+    parts,
+    trustFiles,
+    updater: new Updater(parts),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+export interface PublishedRelease extends SimulatedRelease {
+  readonly manifest: ReleaseManifest;
+  /** Files by name, the signed manifest among them. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A release with its signed manifest. `change` is made before it is signed. */
+export function publish(
+  version: string,
+  change: (manifest: ReleaseManifest) => ReleaseManifest = (same) => same,
+): PublishedRelease {
+  const release = simulatedRelease(version, imageBytes - (imageBytes % 4096) + 4096);
+  const packed = zstdCompressSync(release.image);
+  const name = { version, variant: "vm", architecture } as const;
+  const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+  const imageHash = sha256(release.image);
+  const { deltas: _d, sbom: _s, ...base } = makeManifest({ version, architecture });
+  const manifest = change({
+    ...base,
+    created: now - day,
+    root: {
+      name: releaseFileName(name, "root.zst"),
+      size: packed.byteLength,
+      sha256: sha256(packed),
+      unpacked: { size: release.image.byteLength, sha256: imageHash },
+      verity: imageHash,
+      uuid: release.uuid,
+    },
+    kernel: {
+      name: releaseFileName(name, "efi"),
+      size: release.kernel.byteLength,
+      sha256: sha256(release.kernel),
+    },
+  });
+  const files = new Map([
+    [manifest.root.name, packed],
+    [manifest.kernel.name, release.kernel],
+    [releaseFileName(name, "manifest.json"), signedRelease(manifest)],
+  ]);
+  return { ...release, manifest, files };
+}
+
+export async function writeFolder(folder: string, ...releases: readonly PublishedRelease[]): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  for (const { files } of releases)
+    for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
+  return folder;
+}
+
+export function wishes(change: Partial<UpdateOptions> = {}): UpdateOptions {
+  return { allowDowngrade: false, force: false, signal: new AbortController().signal, ...change };
+}
