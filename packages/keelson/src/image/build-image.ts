@@ -39,6 +39,10 @@ export interface BuildOptions {
   readonly cacheDirectory?: string;
   readonly mirror?: string;
   readonly secureBoot?: SecureBootKey;
+  /** The file of the signed root of trust that the machine believes; without one it takes no updates. */
+  readonly trust?: string;
+  /** Of the release: 0 unless given. */
+  readonly releaseEpoch?: number;
   readonly progress: Progress;
   readonly signal?: AbortSignal;
 }
@@ -116,7 +120,7 @@ async function assemble(assembly: Assembly): Promise<void> {
       release: kernel.release,
       initrd: await initrd({ init: assembly.init, root: base.root, modules: base.initrdModules }),
       commandLine: words,
-      osRelease: osRelease(version, variant),
+      osRelease: osRelease(version, variant, assembly.releaseEpoch),
       epoch,
       ...(secureBoot === undefined ? {} : { secureBoot }),
     });

@@ -1,5 +1,6 @@
-// What an image has and a local machine has not: os/image/root as it lies there, and its own name and version.
-import { chmod, cp, mkdir, readdir, writeFile } from "node:fs/promises";
+// What an image has and a local machine has not: os/image/root as it lies there, its own name and version, and the
+// root of trust that says whose releases it believes.
+import { chmod, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContentCache } from "../local/tree/content-cache.ts";
@@ -11,21 +12,33 @@ export interface ImageLayerOptions {
   readonly cache: ContentCache;
   readonly version: string;
   readonly variant: Variant;
+  /** The file of the signed root of trust; without one the machine takes no updates. */
+  readonly trust?: string;
+  /** Of the release: releases/manifest.ts. 0 unless given. */
+  readonly releaseEpoch?: number;
 }
 
 /** The folder of the layer, made when it is not cached. */
-export function imageLayer({ repository, cache, version, variant }: ImageLayerOptions): Promise<string> {
-  const hash = hashPaths(repository, ["os/image/root"], ["1", version, variant]);
+export async function imageLayer(options: ImageLayerOptions): Promise<string> {
+  const { repository, cache, version, variant, releaseEpoch = 0 } = options;
+  const trust = options.trust === undefined ? undefined : await readFile(options.trust);
+  const believes = trust?.toString("base64") ?? "";
+  const facts = ["2", version, variant, String(releaseEpoch), believes];
+  const hash = hashPaths(repository, ["os/image/root"], facts);
   return cache.entry("image-layers", hash, async (folder) => {
     await cp(join(repository, "os/image/root"), folder, { recursive: true, verbatimSymlinks: true });
     await mkdir(join(folder, "usr/lib"), { recursive: true });
-    await writeFile(join(folder, "usr/lib/os-release"), osRelease(version, variant));
+    await writeFile(join(folder, "usr/lib/os-release"), osRelease(version, variant, releaseEpoch));
+    if (trust !== undefined) {
+      await mkdir(join(folder, "usr/lib/keelson/trust"), { recursive: true });
+      await writeFile(join(folder, "usr/lib/keelson/trust/root.json"), trust);
+    }
     await setModes(folder);
   });
 }
 
 /** The text of /etc/os-release. */
-export function osRelease(version: string, variant: Variant): string {
+export function osRelease(version: string, variant: Variant, releaseEpoch = 0): string {
   return [
     'NAME="Keelson OS"',
     "ID=keelson",
@@ -35,6 +48,7 @@ export function osRelease(version: string, variant: Variant): string {
     `VARIANT_ID=${variant}`,
     "IMAGE_ID=keelson-os",
     `IMAGE_VERSION=${version}`,
+    `KEELSON_EPOCH=${releaseEpoch}`,
     'HOME_URL="https://github.com/keelson/keelson"',
     "",
   ].join("\n");
