@@ -26,6 +26,14 @@ export function rootFileName(rootVersion: number): string {
   return `root.${rootVersion}.json`;
 }
 
+/** `channel.stable_vm_amd64.json`: how a pointer is called where it is published. */
+export function channelFileName(
+  channel: string,
+  { variant, architecture }: { readonly variant: Variant; readonly architecture: string },
+): string {
+  return `channel.${channel}_${variant}_${architecture}.json`;
+}
+
 /** What runs, from the verified image itself. */
 export interface MachineFacts extends ReleaseOrder {
   readonly product: string;

@@ -5,8 +5,11 @@ import { registerGate } from "./os/gate.ts";
 import { registerHistory } from "./os/history.ts";
 import { registerInstall } from "./os/install.ts";
 import { registerProvision } from "./os/provision.ts";
+import { registerKeys } from "./os/keys.ts";
+import { registerRelease } from "./os/release.ts";
 import { registerRescue } from "./os/rescue.ts";
 import { registerRollback } from "./os/rollback.ts";
+import { registerRoot } from "./os/root.ts";
 import { registerStatus } from "./os/status.ts";
 import { registerUpdate } from "./os/update.ts";
 import { registerValidate } from "./os/validate.ts";
@@ -27,6 +30,9 @@ const verbs: readonly Register[] = [
   registerInstall,
   registerProvision,
   registerRescue,
+  registerRelease,
+  registerKeys,
+  registerRoot,
   registerValidate,
 ];
 
