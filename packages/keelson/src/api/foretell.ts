@@ -10,6 +10,7 @@ import type { PlayOptions } from "../scheduler/foretelling/play.ts";
 import { withRecords } from "../scheduler/foretelling/supposed-records.ts";
 import { type Survivability, survivability } from "../scheduler/foretelling/survivability.ts";
 import type { ApiContext } from "./context.ts";
+import { foretellSystemUpdate } from "./foretell-system.ts";
 import { foretellers } from "./foretellers.ts";
 
 /** So long is looked for what else the cluster could not lose meanwhile. */
@@ -71,8 +72,10 @@ async function lossNotes(
 export async function foretell(
   planned: OperationPlan,
   view: ClusterView,
-  { reader, options }: ApiContext,
+  context: ApiContext,
 ): Promise<OperationPlan> {
+  if (planned.intent.kind === "update-system") return foretellSystemUpdate(planned, view, context);
+  const { reader, options } = context;
   const { records = [], moves = [] } = planned.operation;
   const [record] = records;
   if (record === undefined || (planned.intent.kind !== "drain" && moves.length === 0)) return planned;

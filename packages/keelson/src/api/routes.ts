@@ -22,6 +22,7 @@ import { storeBackupRoutes } from "./routes/store-backup.ts";
 import { storeRestoreRoutes } from "./routes/store-restore.ts";
 import { storeKeyRoutes } from "./routes/store-keys.ts";
 import { survivabilityRoutes } from "./routes/survivability.ts";
+import { systemRoutes } from "./routes/system.ts";
 import { whatIfRoutes } from "./routes/what-if.ts";
 import { whyRoutes } from "./routes/why.ts";
 
@@ -85,6 +86,7 @@ function ownRoutes(context: ApiContext, changes: ChangeQueue, fleet: FleetApi): 
   historyRoutes(routes, context);
   operationRoutes(routes, context, changes);
   rolloutRoutes(routes, context);
+  systemRoutes(routes, context);
   fleetRoutes(routes, context, fleet);
   jobRoutes(routes, context);
   imageRoutes(routes, context);

@@ -809,6 +809,44 @@ const entries = {
       "`keel os gate` says what is missing now; `keel os history` has the journal’s end of failed versions.",
     exit: "failed",
   },
+  "KEEL-871": {
+    title: "An update of the machines’ system is under way",
+    meaning:
+      "One update of the cluster’s machines is made at a time. Another one is not over: it runs, is paused, or has halted because a machine failed.",
+    remedy:
+      "`keel os status --all` shows it. `keel os resume` goes on with one that stands still, `keel os abort` ends it.",
+    exit: "conflict",
+  },
+  "KEEL-872": {
+    title: "The machine cannot be updated so",
+    meaning:
+      "The machine has not said that its system is in one of two slots, as an image’s is, or it has nothing in the other slot to go back to.",
+    remedy:
+      "`keel os status --all` lists the machines with their systems. Machines that were not started from an image are updated by other means.",
+    exit: "usage",
+  },
+  "KEEL-873": {
+    title: "There is no such update of the machines’ system",
+    meaning:
+      "No update of the cluster’s machines was asked for, or it is in a state in which this cannot be done: one that is over cannot be paused.",
+    remedy: "`keel os status --all` shows the latest one and its state.",
+    exit: "conflict",
+  },
+  "KEEL-874": {
+    title: "The version failed on a machine before",
+    meaning:
+      "A machine was started with this version, did not become healthy, and went back by itself. It would refuse the version.",
+    remedy: "Take another version. If the reason is gone: repeat with --again.",
+    exit: "conflict",
+  },
+  "KEEL-875": {
+    title: "The update of the machines’ system stands still",
+    meaning:
+      "A machine could not take the release or went back from it, or a person paused or ended the update. No other machine’s turn comes.",
+    remedy:
+      "`keel os status --all` says why. `keel os resume` gives machines that failed another turn, `keel os abort` ends the update, `keel os rollback --all` takes back what was updated.",
+    exit: "partly",
+  },
   "KEEL-900": {
     title: "Internal error",
     meaning: "Something that should not be possible happened.",

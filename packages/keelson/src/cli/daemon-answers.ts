@@ -190,7 +190,7 @@ const progress = z.looseObject({
       instance: text,
       unit: text,
       machine: z.nullish(text),
-      want: z.enum(["active", "restarted", "loaded", "gone", "moved"]),
+      want: z.enum(["active", "restarted", "loaded", "gone", "moved", "updated"]),
       state: z.enum(["pending", "ready", "failed"]),
       reason: text,
       ms: z.number(),

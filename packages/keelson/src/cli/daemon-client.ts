@@ -230,6 +230,11 @@ export class DaemonClient {
     return (await this.#get("/v1/rollouts", answers.rollouts)).rollouts;
   }
 
+  /** The machines' operating systems, and the latest update of them. */
+  system(): Promise<SystemView> {
+    return this.#get("/v1/system", answers.system);
+  }
+
   plan(ask: Ask): Promise<PlanView> {
     return this.#json({ method: "POST", path: "/v1/plan", json: ask }, answers.plan);
   }

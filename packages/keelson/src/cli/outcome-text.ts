@@ -13,7 +13,7 @@ export interface OutcomeFacts {
 }
 
 /** Changes of something other than units. */
-const withoutUnits = new Set(["purge", "remove-machine", "rollout"]);
+const withoutUnits = new Set(["purge", "remove-machine", "rollout", "system-update"]);
 
 /** Most instances that are listed one by one. */
 const mostLines = 30;
@@ -78,6 +78,7 @@ function itemLine(item: ProgressItem, instances: readonly InstanceView[]): reado
     return [item.instance, item.reason === "" ? "not yet" : `not yet: ${item.reason}`];
   if (item.want === "gone" || (item.want === "moved" && (item.machine ?? null) === null))
     return [item.instance, "gone"];
+  if (item.want === "updated") return [item.instance, "updated"];
   const instance = instanceOf(item, instances);
   const where = machineName(item, instances);
   const runs = instance?.active === "inactive" ? "ran" : "runs";

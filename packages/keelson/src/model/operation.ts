@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { plannedMoveSchema } from "./forecast.ts";
 import { moment, recordCodec } from "./record.ts";
 import { recordChangeSchema } from "./record-kinds.ts";
+import { updateTerms } from "./system-update.ts";
 import { desiredStates, maxReplicas, sha256Pattern } from "./unit.ts";
 
 /** How long operations, and the bodies that only they hold on to, are kept. */
@@ -74,6 +75,19 @@ export const intentSchema = z.discriminatedUnion("kind", [
     unit: z.string().check(z.maxLength(255)),
     action: z.enum(["pause", "resume", "abort"]),
   }),
+  z.strictObject({
+    kind: z.literal("update-system"),
+    to: updateTerms.to,
+    /** Where the machines find the release; they have what `previous` needs. */
+    source: z.optional(updateTerms.source),
+    /** By name or identity. `all`: those that can be updated. */
+    machines: selector,
+    atOnce: z._default(updateTerms.atOnce, 1),
+    drainSeconds: z.optional(updateTerms.drainSeconds),
+    /** Also where the version failed before. */
+    again: z._default(z.boolean(), false),
+  }),
+  z.strictObject({ kind: z.literal("system-update"), action: z.enum(["pause", "resume", "abort"]) }),
   z.strictObject({
     kind: z.literal("configure"),
     autoRebalance: z.optional(z.boolean()),

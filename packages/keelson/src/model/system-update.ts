@@ -8,7 +8,18 @@ const version = z.string().check(z.regex(/^\d{1,9}\.\d{1,9}\.\d{1,9}$/));
 const words = z.string().check(z.maxLength(2000));
 
 /** Where a release comes from: a folder on the machine, or the address of one. */
-const source = z.string().check(z.minLength(1), z.maxLength(2000));
+const source = z.string().check(z.minLength(1), z.maxLength(2000), z.regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u));
+
+/** What an update is asked for with; a record keeps the same. */
+export const updateTerms = {
+  /** `previous`: back to what each machine has in its other slot. */
+  to: z.union([version, z.literal("previous")]),
+  source,
+  /** Machines that restart at the same time. */
+  atOnce: z.int().check(z.gte(1), z.lte(100)),
+  /** Seconds that a machine's units have to move before they are stopped; never when left out. */
+  drainSeconds: z.int().check(z.gte(1), z.lte(7 * 86_400)),
+} as const;
 
 export const updateStepNames = [
   /** Its turn has not come. */
@@ -38,6 +49,8 @@ const updateStep = z.object({
   bootId: z.optional(z.string()),
   /** Whether a person had cordoned it before: it stays so. */
   wasCordoned: z.optional(z.boolean()),
+  /** A person wants it tried although it failed there before. */
+  again: z.optional(z.boolean()),
 });
 export type UpdateStep = z.infer<typeof updateStep>;
 
@@ -46,13 +59,10 @@ export const systemUpdateCodec = recordCodec(
   "system update",
   z.object({
     id: z.string(),
-    /** `previous`: back to what each machine has in its other slot. */
-    to: z.union([version, z.literal("previous")]),
+    to: updateTerms.to,
     source: z.optional(source),
-    /** Machines that restart at the same time. */
-    atOnce: z.int().check(z.gte(1), z.lte(100)),
-    /** Seconds that a machine's units have to move before they are stopped; never when left out. */
-    drainSeconds: z.optional(z.int().check(z.gte(1), z.lte(7 * 86_400))),
+    atOnce: updateTerms.atOnce,
+    drainSeconds: z.optional(updateTerms.drainSeconds),
     state: z.enum(["running", "paused", "halted", "done", "aborted"]),
     /** Why it is as it is, in words: "m2 went back from 1.2.0: keeld did not come up". */
     reason: words,
@@ -63,6 +73,10 @@ export const systemUpdateCodec = recordCodec(
     changed: moment,
   }),
 );
+/** An update that is not over. */
+export const isOpenUpdate = (update: SystemUpdate | undefined): update is SystemUpdate =>
+  update !== undefined && update.state !== "done" && update.state !== "aborted";
+
 export type SystemUpdate = ReturnType<typeof systemUpdateCodec.decode>;
 
 /** `system/orders/<machine>`. Gone when it is carried out or taken back. */
@@ -77,6 +91,8 @@ export const systemOrderCodec = recordCodec(
     source: z.optional(source),
     /** A restart is carried out in this boot only. */
     bootId: z.string(),
+    /** Although the version failed there before. */
+    again: z.optional(z.boolean()),
   }),
 );
 export type SystemOrder = ReturnType<typeof systemOrderCodec.decode>;

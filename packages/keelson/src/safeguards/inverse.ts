@@ -5,7 +5,9 @@ import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { Change, Operation } from "../model/operation.ts";
 import { type Move, moveSchema } from "../model/move.ts";
 import { type RecordChange, sameRecord } from "../model/record-kinds.ts";
+import { isOpenUpdate } from "../model/system-update.ts";
 import type { Unit } from "../model/unit.ts";
+import { aborted } from "./system-update.ts";
 import { changed, type Draft, type PlanInput } from "./draft.ts";
 
 /** Fields of a unit that people set. The others count, and count on. */
@@ -50,6 +52,7 @@ export function inverse(
     return back === undefined ? [] : [back];
   });
   const records = (operation.records ?? []).flatMap((change) => {
+    if (change.kind === "system-update") return invertSystemUpdate(operation, snapshot, nowMs);
     const back = invertRecord(change, snapshot, nowMs);
     if (back === "conflict") refuseConflict(operation, change.name, snapshot);
     return back === undefined ? [] : [back];
@@ -60,7 +63,11 @@ export function inverse(
       ? "A restart cannot be taken back"
       : operation.kind === "rollout"
         ? "keel rollout pause, resume and abort are not undone"
-        : "Nothing is left to take back";
+        : operation.kind === "update-system"
+          ? "It is over: keel os rollback takes machines back to the version before"
+          : operation.kind === "system-update"
+            ? "keel os pause, resume and abort are not undone"
+            : "Nothing is left to take back";
   throw new KeelError("KEEL-507", `${why}: ${operation.id}, ${operation.summary}.`, {
     details: { operation: operation.id },
   });
@@ -115,6 +122,17 @@ function invertRecord(
   const now = kind === "cluster-settings" ? snapshot.settings : snapshot.machineSettings.get(name);
   if (sameRecord(now, before)) return undefined;
   return sameRecord(now, after) ? { kind, name, before: now, after: before } : "conflict";
+}
+
+/** An update that is not over is ended where it is; what has been updated stays so. */
+function invertSystemUpdate(
+  { id, kind }: Operation,
+  snapshot: ClusterSnapshot,
+  nowMs: number,
+): readonly RecordChange[] {
+  const update = snapshot.systemUpdate;
+  if (kind !== "update-system" || update?.id !== id || !isOpenUpdate(update)) return [];
+  return aborted(snapshot, update, { reason: "it was taken back", context: { nowMs } });
 }
 
 /** A move that has not begun is given up; one that is over goes back. */
@@ -173,7 +191,8 @@ function latest(snapshot: ClusterSnapshot, nowMs: number): Operation {
         expires > nowMs &&
         undoOf === undefined &&
         kind !== "restart" &&
-        kind !== "rollout"
+        kind !== "rollout" &&
+        kind !== "system-update"
       );
     })
     .filter((operation) => !isUndone(operation, snapshot))

@@ -19,6 +19,7 @@ import { resolveSelector } from "./selector.ts";
 import { planRollback, planRollout, recordOf, rollbackTarget } from "./rollout-actions.ts";
 import { withRollouts } from "./rollouts.ts";
 import { planSubmit } from "./submission.ts";
+import { planSystemUpdate, planUpdateSystem } from "./system-update.ts";
 
 /** @throws KeelError for an intent that cannot be carried out; guards judge the rest */
 export function plan(
@@ -32,7 +33,7 @@ export function plan(
 ): OperationPlan {
   const input = { snapshot, bodies, context };
   const id = context.newId();
-  const draft = withRollouts(draftOf(intent, input), input, id);
+  const draft = withRollouts(draftOf(intent, input, id), input, id);
   const dependents = dependentsOf(draft.changes, snapshot, placements);
   const impact = impactOf(intent, { ...draft, dependents }, snapshot);
   return {
@@ -69,7 +70,7 @@ function movesOf({ records = [] }: Draft): Pick<Operation, "moves"> {
   return moves.length === 0 ? {} : { moves };
 }
 
-function draftOf(intent: Intent, input: PlanInput): Draft {
+function draftOf(intent: Intent, input: PlanInput, id: string): Draft {
   switch (intent.kind) {
     case "submit":
       return planSubmit(intent, input);
@@ -101,6 +102,10 @@ function draftOf(intent: Intent, input: PlanInput): Draft {
       return planRollback(intent, input);
     case "rollout":
       return planRollout(intent, input);
+    case "update-system":
+      return planUpdateSystem(intent, input, id);
+    case "system-update":
+      return planSystemUpdate(intent, input);
   }
 }
 

@@ -8,6 +8,7 @@ import type { Rollout } from "../model/rollout.ts";
 import type { Unit } from "../model/unit.ts";
 import { jobVerdicts, timerVerdicts } from "./run-progress.ts";
 import { moveItems } from "./move-progress.ts";
+import { systemItems } from "./system-progress.ts";
 import { isOpen, numberOf, rolloutKey, versionList, versionsOf } from "../model/version-of.ts";
 
 /** Why an instance has no machine, as the scheduler sees it. */
@@ -27,7 +28,7 @@ export interface ProgressFacts {
 }
 
 /** What an instance is to become. */
-export type Want = "active" | "restarted" | "loaded" | "gone" | "moved";
+export type Want = "active" | "restarted" | "loaded" | "gone" | "moved" | "updated";
 
 export interface ProgressItem {
   readonly instance: string;
@@ -98,6 +99,7 @@ export function progressOf(operation: Operation, snapshot: ClusterSnapshot, fact
   const items = [
     ...operation.changes.flatMap((change) => itemsOf(change, scene)),
     ...moveItems(operation, snapshot, facts),
+    ...systemItems(operation, snapshot, facts.nowMs),
   ];
   const failed = items.filter(({ state }) => state === "failed").length;
   const rollouts = [...scene.rollouts.values()].map((own) => rolloutProgress(own, items, snapshot));

@@ -19,8 +19,9 @@ export const systemUpdateDecider: Decider = {
   decide: ({ snapshot, wallMs, nowMs }) => {
     const { systemUpdate: update } = snapshot;
     if (update === undefined) return { ...nothingToDo, records: staleOrders(snapshot, undefined) };
-    if (update.state === "done" || update.state === "aborted") {
-      return { ...nothingToDo, records: [...staleOrders(snapshot, undefined)] };
+    // An update that was given up still sees those through that were restarting.
+    if (update.state === "done" || (update.state === "aborted" && !anyUnderWay(update))) {
+      return { ...nothingToDo, records: staleOrders(snapshot, undefined) };
     }
     const next = nextUpdate(update, snapshot, wallMs);
     const records = [
@@ -45,7 +46,8 @@ function nextUpdate(update: SystemUpdate, snapshot: ClusterSnapshot, wallMs: num
   const steps: Record<string, UpdateStep> = {};
   for (const machine of update.machines) {
     const step = update.steps[machine] ?? { name: "waiting", since: wallMs, reason: "" };
-    const to = advance({ snapshot, update, machine, step, wallMs });
+    const isLeft = update.state === "aborted" && !isUnderWay(step);
+    const to = isLeft ? step : advance({ snapshot, update, machine, step, wallMs });
     const bootId = snapshot.machines.get(machine)?.bootId;
     const begins = to.name === "restarting" && step.name !== "restarting";
     // Which boot is to end must be known before it is asked to.
@@ -56,7 +58,7 @@ function nextUpdate(update: SystemUpdate, snapshot: ClusterSnapshot, wallMs: num
   const broken = update.machines.find((machine) => steps[machine]?.name === "failed");
   const all = Object.values(steps);
   if (update.state === "running" && broken === undefined) beginTurns(update, steps, { snapshot, wallMs });
-  const isOver = all.every(({ name }) => name === "done") && broken === undefined;
+  const isOver = update.state !== "aborted" && all.every(({ name }) => name === "done");
   const state = isOver
     ? "done"
     : broken !== undefined && update.state === "running"
@@ -166,6 +168,7 @@ function ordersOf(update: SystemUpdate, snapshot: ClusterSnapshot): RecordChange
       to,
       bootId,
       ...(source === undefined ? {} : { source }),
+      ...(step?.again === true ? { again: true } : {}),
     });
   }
   const wanted = [...orders].flatMap(([machine, order]) =>
@@ -190,4 +193,5 @@ function change(kind: RecordChange["kind"], name: string, before: unknown, after
   ];
 }
 
+const anyUnderWay = ({ steps }: SystemUpdate): boolean => Object.values(steps).some(isUnderWay);
 const nameOf = (id: string, { members }: ClusterSnapshot): string => members.get(id)?.name ?? id.slice(0, 8);
