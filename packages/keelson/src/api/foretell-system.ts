@@ -1,7 +1,7 @@
 // What an update of the machines' system would move: every machine of it is drained when its turn comes.
 import { setImmediate } from "node:timers/promises";
 import type { Forecast, ForetoldMove } from "../model/forecast.ts";
-import { systemUpdateCodec } from "../model/system-update.ts";
+import type { SystemUpdate } from "../model/system-update.ts";
 import type { ClusterView } from "../registry/cluster-view.ts";
 import type { OperationPlan } from "../safeguards/operation-plan.ts";
 import { forecastDrain } from "../scheduler/moving/forecast.ts";
@@ -18,7 +18,7 @@ export async function foretellSystemUpdate(
 ): Promise<OperationPlan> {
   const record = planned.operation.records?.find(({ kind }) => kind === "system-update")?.after;
   if (record === undefined) return planned;
-  const { machines } = systemUpdateCodec.decode("plan", systemUpdateCodec.encode(record as never));
+  const { machines } = record as SystemUpdate;
   const { snapshot } = await reader.read(view);
   const facts = reader.times(view);
   const deadline = options.clock.now() + foretellMs;

@@ -18,6 +18,7 @@ import type {
   TimersView,
   StoreStatusView,
   SurvivabilityView,
+  SystemView,
   TimelineView,
   VersionView,
   WhatIfView,
@@ -25,6 +26,7 @@ import type {
   WhyView,
 } from "../api/wire.ts";
 import { rolloutStates } from "../model/rollout.ts";
+import { updateStepNames } from "../model/system-update.ts";
 import type { RestorePlan } from "../model/backup.ts";
 
 /** Checks an answer. */
@@ -258,6 +260,55 @@ const run = z.looseObject({
   started: time,
   ended: time,
   notBefore: time,
+});
+
+const bytes = z.looseObject({ done: z.number(), total: z.number() });
+const system = z.looseObject({
+  revision: z.number(),
+  update: z.nullable(
+    z.looseObject({
+      operation: text,
+      to: text,
+      source: z.nullable(text),
+      atOnce: z.number(),
+      drainSeconds: z.nullable(z.number()),
+      state: z.enum(["running", "paused", "halted", "done", "aborted"]),
+      reason: text,
+      done: z.number(),
+      failed: z.number(),
+      total: z.number(),
+      started: z.number(),
+      changed: z.number(),
+    }),
+  ),
+  machines: z.array(
+    z.looseObject({
+      machine: text,
+      name: text,
+      up: z.boolean(),
+      system: z.nullable(
+        z.looseObject({
+          version: text,
+          variant: text,
+          slot: z.enum(["a", "b"]),
+          onTrial: z.boolean(),
+          next: z.nullable(text),
+          other: z.nullable(text),
+          keepsStore: z.boolean(),
+          failed: z.array(z.looseObject({ version: text, reason: text, at: z.number() })),
+        }),
+      ),
+      step: z.nullable(
+        z.looseObject({
+          name: z.enum(updateStepNames),
+          since: z.number(),
+          reason: text,
+          turn: z.number(),
+          progress: z.nullable(bytes),
+        }),
+      ),
+    }),
+  ),
 });
 
 const jobs = z.looseObject({
@@ -503,6 +554,7 @@ export const answers = {
   survivability: answer<SurvivabilityView>(survivability),
   timeline: answer<TimelineView>(timeline),
   historyLine: answer<HistoryStart | EventView>(historyLine),
+  system: answer<SystemView>(system),
   store: answer<StoreStatusView>(storeStatus),
   growth: answer<GrowthPlan>(growth),
   restore: answer<RestorePlan>(restore),

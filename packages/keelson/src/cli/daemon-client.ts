@@ -21,6 +21,7 @@ import type {
   SettingsView,
   SnapshotView,
   SurvivabilityView,
+  SystemView,
   TimelineView,
   TimersView,
   VersionView,

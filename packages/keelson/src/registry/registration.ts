@@ -63,6 +63,8 @@ export async function removeMember(
         { delete: keys.member(machine) },
         { delete: orders, end: prefixEnd(orders) },
         { delete: statuses, end: prefixEnd(statuses) },
+        { delete: keys.systemOrder(machine) },
+        { delete: keys.systemReport(machine) },
         ...storeTraces(machine),
       ],
     },

@@ -84,7 +84,8 @@ export function planSystemUpdate(
     });
   }
   const reason = `${words[action]} by ${context.who}`;
-  if (action === "abort") return { changes: [], records: aborted(snapshot, update, { reason, context }), summary };
+  if (action === "abort")
+    return { changes: [], records: aborted(snapshot, update, { reason, context }), summary };
   const steps = action === "resume" ? retried(update, context.nowMs) : update.steps;
   const after: SystemUpdate = {
     ...update,
@@ -125,9 +126,7 @@ function retried(update: SystemUpdate, nowMs: number): SystemUpdate["steps"] {
   return Object.fromEntries(
     Object.entries(update.steps).map(([machine, step]) => [
       machine,
-      step.name === "failed"
-        ? ({ name: "waiting", since: nowMs, reason: "", again: true } as const)
-        : step,
+      step.name === "failed" ? ({ name: "waiting", since: nowMs, reason: "", again: true } as const) : step,
     ]),
   );
 }
@@ -162,7 +161,9 @@ function candidatesOf(
   snapshot: ClusterSnapshot,
 ): { readonly candidates: readonly Candidate[]; readonly notes: readonly string[] } {
   const isAll = "all" in asked;
-  const named = isAll ? [...snapshot.members.values()] : asked.names.map((name) => findMember(name, snapshot));
+  const named = isAll
+    ? [...snapshot.members.values()]
+    : asked.names.map((name) => findMember(name, snapshot));
   const members = [...new Map(named.map((member) => [member.id, member])).values()];
   const candidates: Candidate[] = [];
   const without: string[] = [];
@@ -221,9 +222,11 @@ function notesOn(turns: readonly Candidate[], { atOnce, to }: UpdateIntent): rea
     ...(members.length === 0
       ? []
       : [`${listNames(members)} ${members.length === 1 ? "keeps" : "keep"} the store, never two at a time`]),
-    ...turns.flatMap(({ member, report }) =>
-      to === "previous" ? [`${member.name} goes from ${report.version} back to ${report.other}`] : [],
-    ).slice(0, 10),
+    ...turns
+      .flatMap(({ member, report }) =>
+        to === "previous" ? [`${member.name} goes from ${report.version} back to ${report.other}`] : [],
+      )
+      .slice(0, 10),
   ];
 }
 

@@ -211,6 +211,31 @@ describe("updates of the machines' system", () => {
     assert.deepEqual(cluster.snapshot.machineSettings.get(id(0)), cordoned);
   });
 
+  test("one that was removed from the cluster is out of it, and holds nobody up", () => {
+    const cluster = new Cluster([good, good]);
+    cluster.look();
+    const members = new Map(cluster.snapshot.members);
+    members.delete(id(0));
+    cluster.snapshot = { ...cluster.snapshot, members };
+    cluster.lose(0);
+    cluster.settle();
+    const { state, machines } = cluster.snapshot.systemUpdate ?? {};
+    assert.deepEqual([state, machines], ["done", [id(1)]]);
+    assert.deepEqual(cluster.restarts, [id(1)]);
+  });
+
+  test("given up, it sees through who was restarting, and nobody else's turn comes", () => {
+    const cluster = new Cluster([good, good]);
+    while (!cluster.steps().some(([, { name }]) => name === "restarting")) cluster.look();
+    const update = cluster.snapshot.systemUpdate ?? assert.fail();
+    cluster.snapshot = { ...cluster.snapshot, systemUpdate: { ...update, state: "aborted" } };
+    cluster.settle();
+    assert.deepEqual(cluster.restarts, [id(0)]);
+    assert.equal(cluster.snapshot.systemUpdate?.steps[id(0)]?.name, "done");
+    assert.equal(cluster.snapshot.systemUpdate?.state, "aborted");
+    assert.deepEqual([cluster.snapshot.machineSettings.size, cluster.snapshot.systemOrders.size], [0, 0]);
+  });
+
   const fates = fc.array(
     fc.record({
       restart: fc.constantFrom("good", "good", "good", "back", "lost"),

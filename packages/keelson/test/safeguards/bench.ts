@@ -7,6 +7,7 @@ import type { MachineSettings } from "../../src/model/machine-settings.ts";
 import type { Intent, Operation } from "../../src/model/operation.ts";
 import { PlacementCache } from "../../src/model/placement/cache.ts";
 import type { ScheduleEntry, UnitStatus } from "../../src/model/schedule.ts";
+import type { SystemReport, SystemUpdate } from "../../src/model/system-update.ts";
 import type { Unit } from "../../src/model/unit.ts";
 import type { OperationPlan } from "../../src/safeguards/operation-plan.ts";
 import { plan } from "../../src/safeguards/plan.ts";
@@ -24,6 +25,8 @@ export class Bench {
   readonly statuses = new Map<string, Map<string, UnitStatus>>();
   readonly machines = new Map<string, never>();
   readonly machineSettings = new Map<string, MachineSettings>();
+  readonly systemReports = new Map<string, SystemReport>();
+  systemUpdate: SystemUpdate | undefined;
   readonly placements = new PlacementCache((hash) => this.bodies.get(hash));
   nowMs = 1_000_000;
   #ids = 0;
@@ -51,6 +54,7 @@ export class Bench {
       else this.units.set(unit, after);
     }
     for (const { kind, name, after } of operation.records ?? []) {
+      if (kind === "system-update") this.systemUpdate = after as SystemUpdate;
       if (kind !== "machine-settings") continue;
       if (after === undefined) this.machineSettings.delete(name);
       else this.machineSettings.set(name, after as MachineSettings);
@@ -92,6 +96,8 @@ export class Bench {
       statuses,
       machines,
       machineSettings,
+      systemReports: this.systemReports,
+      systemUpdate: this.systemUpdate,
     };
   }
 }

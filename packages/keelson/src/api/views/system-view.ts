@@ -7,15 +7,13 @@ import type { MachineSystemView, SystemUpdateView, SystemView } from "../wire.ts
 export function systemView(snapshot: ClusterSnapshot): SystemView {
   const { members, machines, systemReports, systemUpdate: update, revision } = snapshot;
   const views = [...members.values()]
-    .map(
-      ({ id, name }): MachineSystemView => ({
-        machine: id,
-        name,
-        up: machines.has(id),
-        system: slotsView(systemReports.get(id)),
-        step: stepView(id, update, systemReports.get(id)),
-      }),
-    )
+    .map(({ id, name }): MachineSystemView => ({
+      machine: id,
+      name,
+      up: machines.has(id),
+      system: slotsView(systemReports.get(id)),
+      step: stepView(id, update, systemReports.get(id)),
+    }))
     .toSorted((a, b) => compareNames(a.name, b.name));
   return { revision, update: update === undefined ? null : updateView(update), machines: views };
 }

@@ -7,6 +7,7 @@ import { registerInstall } from "./os/install.ts";
 import { registerProvision } from "./os/provision.ts";
 import { registerKeys } from "./os/keys.ts";
 import { registerRelease } from "./os/release.ts";
+import { registerSteering } from "./os/machines/steer.ts";
 import { registerRescue } from "./os/rescue.ts";
 import { registerRollback } from "./os/rollback.ts";
 import { registerRoot } from "./os/root.ts";
@@ -21,6 +22,7 @@ const verbs: readonly Register[] = [
   registerStatus,
   registerUpdate,
   registerRollback,
+  registerSteering,
   registerVersions,
   registerHistory,
   registerVerify,

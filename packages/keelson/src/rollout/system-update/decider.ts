@@ -44,7 +44,9 @@ export const systemUpdateDecider: Decider = {
 
 function nextUpdate(update: SystemUpdate, snapshot: ClusterSnapshot, wallMs: number): SystemUpdate {
   const steps: Record<string, UpdateStep> = {};
-  for (const machine of update.machines) {
+  // A machine that was removed from the cluster has no part in it any more.
+  const machines = update.machines.filter((machine) => snapshot.members.has(machine));
+  for (const machine of machines) {
     const step = update.steps[machine] ?? { name: "waiting", since: wallMs, reason: "" };
     const isLeft = update.state === "aborted" && !isUnderWay(step);
     const to = isLeft ? step : advance({ snapshot, update, machine, step, wallMs });
@@ -55,9 +57,10 @@ function nextUpdate(update: SystemUpdate, snapshot: ClusterSnapshot, wallMs: num
     else
       steps[machine] = { ...moved(step, to, wallMs), ...(begins && bootId !== undefined ? { bootId } : {}) };
   }
-  const broken = update.machines.find((machine) => steps[machine]?.name === "failed");
+  const broken = machines.find((machine) => steps[machine]?.name === "failed");
   const all = Object.values(steps);
-  if (update.state === "running" && broken === undefined) beginTurns(update, steps, { snapshot, wallMs });
+  if (update.state === "running" && broken === undefined)
+    beginTurns({ ...update, machines }, steps, { snapshot, wallMs });
   const isOver = update.state !== "aborted" && all.every(({ name }) => name === "done");
   const state = isOver
     ? "done"
@@ -72,7 +75,7 @@ function nextUpdate(update: SystemUpdate, snapshot: ClusterSnapshot, wallMs: num
         : state === "running"
           ? heldBy(update, snapshot)
           : update.reason;
-  const next = { ...update, steps, state, reason };
+  const next = { ...update, machines, steps, state, reason };
   return sameRecord(next, update) ? update : { ...next, changed: wallMs };
 }
 

@@ -27,13 +27,10 @@ export interface Advance {
 /** Whether the machine's turn may come although others are under way. */
 export const isUnderWay = ({ name }: UpdateStep): boolean => name === "draining" || name === "restarting";
 
-/** Where the step goes, apart from whose turn it is: {@link mayBegin} says that. */
+/** Where the step goes, apart from whose turn it is: decider.ts says that. */
 export function advance(scene: MachineScene): Advance {
   const { step, update, snapshot, machine } = scene;
   const report = snapshot.systemReports.get(machine);
-  if (step.name !== "done" && step.name !== "failed" && !snapshot.members.has(machine)) {
-    return failed("was removed from the cluster");
-  }
   switch (step.name) {
     case "waiting":
       return hasArrived(report, update) && report?.bootId !== step.bootId && update.to !== "previous"

@@ -3,14 +3,18 @@ import { readSystemStatus } from "../../../updater/system-status.ts";
 import type { SystemStatus } from "../../../updater/system-status.ts";
 import { formatAge } from "../../duration.ts";
 import type { Register } from "../../invocation.ts";
+import { showClusterStatus } from "./machines/status.ts";
 
 export const registerStatus: Register = (group, act) => {
   const status = group
     .command("status")
+    .argument("[machine]", "a machine of the cluster; the one that this runs on if absent")
+    .option("--all", "all machines of the cluster, and how far their update is")
     .description(
       "Show which version runs, whether it is on trial, what is in the other slot, what starts next, and which versions failed here.",
     );
-  act(status, async (keel) => {
+  act<{ readonly all?: boolean }>(status, async (keel, [machine], { all = false }) => {
+    if (all || machine !== undefined) return showClusterStatus(keel, all ? undefined : machine);
     const found = await readSystemStatus(await openThisMachine());
     keel.output.document({ ...found }, () => statusText(found, keel.clock.wall()));
   });

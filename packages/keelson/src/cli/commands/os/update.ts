@@ -8,15 +8,17 @@ import type { ProgressEvent, Updated } from "../../../updater/updater.ts";
 import type { Invocation, Register } from "../../invocation.ts";
 import { Interrupted } from "../../report-error.ts";
 import type { Step } from "../../progress.ts";
+import { meansMachines, withMachines } from "./machines/options.ts";
+import type { MachinesOptions } from "./machines/options.ts";
+import { updateMachines } from "./machines/update.ts";
 
-interface Options {
+interface Options extends MachinesOptions {
   readonly from?: string;
   readonly to?: string;
   readonly channel?: string;
   readonly now?: boolean;
   readonly force?: boolean;
   readonly allowDowngrade?: boolean;
-  readonly dryRun?: boolean;
 }
 
 const phaseNames: Readonly<Record<Phase, string>> = {
@@ -29,8 +31,7 @@ const phaseNames: Readonly<Record<Phase, string>> = {
 };
 
 export const registerUpdate: Register = (group, act) => {
-  const update = group
-    .command("update")
+  const update = withMachines(group.command("update"))
     .requiredOption("--from <place>", "a folder, a manifest in one, or a URL of http or https")
     .option("--to <version>", "this version; otherwise the channel’s, or the newest in the folder")
     .option("--channel <name>", "the channel whose pointer says which version (of a URL: stable)")
@@ -42,9 +43,10 @@ export const registerUpdate: Register = (group, act) => {
     )
     .addOption(new Option("--dry-run", "say what would be done; nothing is written to a slot"))
     .description(
-      "Put a release into the slot that does not run, and let the machine start it next. Interrupted, it goes on where it was.",
+      "Put a release into the slot that does not run, and let the machine start it next. Interrupted, it goes on where it was. With --machines or --all: of the cluster’s machines, each drained, restarted and proven before the next.",
     );
   act<Options>(update, async (keel, _args, options) => {
+    if (meansMachines(options)) return updateMachines(keel, options);
     const { from = "", now = false, force = false } = options;
     const machine = await openThisMachine();
     if (now) await refuseAtWork(force);
