@@ -277,18 +277,38 @@ static int mount_state(const char *disk) {
     return 1;
 }
 
-/* A machine keeps its id in the upper folder of /etc; the first boot makes one. */
+/* Under QEMU the id that the host gave the machine, as 32 digits; 0 when it gave none. */
+static int given_id(char *text, size_t size) {
+    char vendor[16], uuid[64];
+    if (read_text("/sys/class/dmi/id/sys_vendor", vendor, sizeof vendor) < 4 || strncmp(vendor, "QEMU", 4)) return 0;
+    if (read_text("/sys/class/dmi/id/product_uuid", uuid, sizeof uuid) < 36 || size < 33) return 0;
+    size_t length = 0;
+    int zeros = 0;
+    for (int i = 0; i < 36; i++) {
+        if (uuid[i] == '-') continue;
+        if (!strchr("0123456789abcdefABCDEF", uuid[i]) || length == 32) return 0;
+        zeros += uuid[i] == '0';
+        text[length++] = uuid[i] | (uuid[i] >= 'A' ? 0x20 : 0);
+    }
+    text[length] = 0;
+    return length == 32 && zeros < 32;
+}
+
+/* A machine keeps its id in the upper folder of /etc; the first boot takes the given one, or makes one. */
 static void machine_id(void) {
     char text[64];
     const char *path = ROOT "/run/keelson/etc/machine-id";
     if (read_text(path, text, sizeof text) >= 32) return;
-    unsigned char bytes[16];
-    int random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    if (random < 0 || read(random, bytes, sizeof bytes) != sizeof bytes) return say("no machine id: no random numbers");
-    close(random);
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    for (int i = 0; i < 16; i++) sprintf(text + 2 * i, "%02x", bytes[i]);
+    if (!given_id(text, sizeof text)) {
+        unsigned char bytes[16];
+        int random = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+        if (random < 0 || read(random, bytes, sizeof bytes) != sizeof bytes)
+            return say("no machine id: no random numbers");
+        close(random);
+        bytes[6] = (bytes[6] & 0x0f) | 0x40;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        for (int i = 0; i < 16; i++) sprintf(text + 2 * i, "%02x", bytes[i]);
+    }
     const char *fresh = ROOT "/run/keelson/etc/.machine-id.new";
     int file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
     if (file < 0 || dprintf(file, "%s\n", text) < 0 || fsync(file) < 0 || rename(fresh, path) < 0)
