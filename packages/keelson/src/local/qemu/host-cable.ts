@@ -48,9 +48,12 @@ export function loginCommand(
 }
 
 /** Whether the machine's SSH greets. QEMU itself takes every connection, so only the greeting counts. */
-export function greets(address: string, timeoutMs: number): Promise<boolean> {
+export function greets(
+  address: string,
+  { timeoutMs, port = hostCablePort }: { readonly timeoutMs: number; readonly port?: number },
+): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host: loopbackAddress(address), port: hostCablePort });
+    const socket = createConnection({ host: loopbackAddress(address), port });
     const finish = (greeted: boolean): void => {
       clearTimeout(timer);
       socket.destroy();

@@ -79,7 +79,7 @@ export class QemuMachines extends LocalMachines {
     const { address } = await this.records.read(name);
     for (;;) {
       if ((await this.folder(name)) === undefined) throw await this.failure(name, "does not run");
-      if (await greets(address, greetingMs * this.slowness)) {
+      if (await greets(address, { timeoutMs: greetingMs * this.slowness })) {
         const argv = ["systemctl", "is-system-running", "--wait"];
         const left = Math.max(1, end - performance.now());
         const { stdout } = await this.exec(name, argv, { timeoutMs: left, ...(signal && { signal }) });
@@ -101,7 +101,7 @@ export class QemuMachines extends LocalMachines {
   ): Promise<string[]> {
     await this.awake(name);
     const { address } = await this.records.read(name);
-    if (!(await greets(address, greetingMs * this.slowness)))
+    if (!(await greets(address, { timeoutMs: greetingMs * this.slowness })))
       throw await this.failure(name, "takes no logins: it starts, stops or hangs");
     const { folder } = this.#options;
     const login = {
@@ -296,7 +296,7 @@ export class QemuMachines extends LocalMachines {
     await Promise.all(
       machines.map(async ({ name, address }) => {
         const runs = (await this.folder(name)) !== undefined && !(await this.isPaused(name));
-        if (!runs || !(await greets(address, 1000))) return;
+        if (!runs || !(await greets(address, { timeoutMs: 1000 }))) return;
         const argv = await this.execCommand(name, ["sh", "-c", line]).catch(ignoreUnable);
         if (argv !== undefined) await tryCommand(argv, options);
       }),

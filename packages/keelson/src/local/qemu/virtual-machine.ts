@@ -137,10 +137,7 @@ function diskArguments(disk: Disk, index: number): string[] {
   ];
   const device = optical ? "ide-cd" : "virtio-blk-pci";
   const named = serial === undefined ? "" : `,serial=${escape(serial)}`;
-  return [
-    ...["-drive", options.join(",")],
-    ...["-device", `${device},drive=${id},bootindex=${index}${named}`],
-  ];
+  return ["-drive", options.join(","), "-device", `${device},drive=${id},bootindex=${index}${named}`];
 }
 
 function cableArguments(cable: Cable, index: number): string[] {
@@ -151,8 +148,10 @@ function cableArguments(cable: Cable, index: number): string[] {
   const { from, to, outward = false } = cable;
   const forward = `hostfwd=tcp:${from}-${hostCableAddress}:${to}`;
   return [
-    ...["-netdev", `user,id=${id},ipv6=off,restrict=${outward ? "off" : "on"},${forward}`],
-    ...["-device", device],
+    "-netdev",
+    `user,id=${id},ipv6=off,restrict=${outward ? "off" : "on"},${forward}`,
+    "-device",
+    device,
   ];
 }
 
