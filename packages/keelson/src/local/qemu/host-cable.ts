@@ -32,19 +32,24 @@ export function loginCommand(
   env: Readonly<Record<string, string>> = {},
 ): string[] {
   const options = [
-    ..."BatchMode=yes IdentitiesOnly=yes StrictHostKeyChecking=yes LogLevel=ERROR".split(" "),
+    "BatchMode=yes",
+    "IdentitiesOnly=yes",
+    "StrictHostKeyChecking=yes",
+    "LogLevel=ERROR",
     `UserKnownHostsFile=${login.knownHosts}`,
     `HostKeyAlias=${login.name}`,
     `ConnectTimeout=${login.connectSeconds}`,
-    ...["ControlMaster=auto", `ControlPath=${login.shared}`, "ControlPersist=30"],
-  ];
+    "ControlMaster=auto",
+    `ControlPath=${login.shared}`,
+    "ControlPersist=30",
+  ].flatMap((option) => ["-o", option]);
   const variables = Object.entries({ PATH: path, HOME: "/root", LANG: "C.UTF-8", ...env });
   const words = ["env", "-i", ...variables.map(([name, value]) => `${name}=${value}`), ...argv];
-  return [
-    ...["ssh", "-F", "none", "-T", "-i", login.identity, ...options.flatMap((option) => ["-o", option])],
-    ...["-p", String(hostCablePort), `root@${loopbackAddress(login.address)}`, "--"],
-    ["cd", "/", "&&", "exec", ...words.map(quote)].join(" "),
-  ];
+  const line = ["cd", "/", "&&", "exec", ...words.map(quote)].join(" ");
+  const target = `root@${loopbackAddress(login.address)}`;
+  return "ssh -F none -T -i"
+    .split(" ")
+    .concat(login.identity, options, "-p", String(hostCablePort), target, "--", line);
 }
 
 /** Whether the machine's SSH greets. QEMU itself takes every connection, so only the greeting counts. */

@@ -264,6 +264,7 @@ export class QemuMachines extends LocalMachines {
           to: 22,
         },
       ],
+      kernelWords: patience(this.slowness),
       credentials: credentials.map((file) => ({ name: file, path: join(handed(paths), file) })),
       control: this.#socket(name, "control"),
       console: paths.console,
@@ -306,6 +307,12 @@ export class QemuMachines extends LocalMachines {
 
 // Nobody in the machine listens to a power button: logind is not there.
 const powerOff = "systemctl start --no-block --job-mode=replace-irreversibly poweroff.target".split(" ");
+
+/** Words by which systemd waits longer for units and devices where everything takes longer: 90 s is its default. */
+function patience(slowness: number): string[] {
+  const span = `${90 * slowness}s`;
+  return [`systemd.default_timeout_start_sec=${span}`, `systemd.default_device_timeout_sec=${span}`];
+}
 
 /** Where QEMU's own words are. */
 function emulatorLog({ folder }: MachinePaths): string {

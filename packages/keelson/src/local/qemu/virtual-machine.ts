@@ -19,6 +19,8 @@ export interface VirtualMachine {
   };
   readonly disks: readonly Disk[];
   readonly cables: readonly Cable[];
+  /** More words for the kernel's command line, taken by systemd's stub unless Secure Boot is on. */
+  readonly kernelWords?: readonly string[];
   /** systemd's credentials: files by name. */
   readonly credentials: readonly NamedFile[];
   /** Files that the machine's firmware configuration device offers under other names. */
@@ -78,84 +80,85 @@ const credentialFolder = "opt/io.systemd.credentials/";
 /** The longest name that the device takes, with its folder. */
 export const longestFirmwareName = 55;
 
+type Option = readonly [name: string, value: string];
+
 /** QEMU's arguments. Throws a TypeError for what the firmware configuration device cannot carry. */
 export function emulatorArguments(machine: VirtualMachine): string[] {
-  const { uuid, firmware, kernel } = machine;
+  const { uuid, firmware, kernel, kernelWords = [] } = machine;
+  const credentials = machine.credentials.map(({ name, path }) => ({ name: credentialFolder + name, path }));
+  const options: readonly Option[] = [
+    ["-name", `${escape(machine.name)},process=qemu`],
+    ["-display", "none"],
+    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ["-machine", `q35,usb=off,vmport=off,smm=${firmware?.secure === true ? "on" : "off"}`],
+    ...processorOptions(machine),
+    ["-m", `size=${Math.floor(machine.memoryBytes / 2 ** 20)}M`],
+    ...(uuid === undefined ? [] : [["-uuid", dashed(uuid)] as const]),
+    ...(firmware === undefined ? [] : firmwareOptions(firmware)),
+    ...(kernel === undefined ? [] : kernelOptions(kernel)),
+    ...(kernelWords.length === 0 ? [] : [kernelWordsOption(kernelWords)]),
+    ...machine.disks.flatMap(diskOptions),
+    ...machine.cables.flatMap(cableOptions),
+    ["-device", "virtio-rng-pci"],
+    ["-chardev", `file,id=console,path=${escape(machine.console)},append=on`],
+    ["-serial", "chardev:console"],
+    ["-chardev", `socket,id=control,path=${escape(machine.control)},server=on,wait=off`],
+    ["-mon", "chardev=control,mode=control"],
+    ...[...credentials, ...(machine.firmwareFiles ?? [])].map(fileOption),
+  ];
+  return ["-nodefaults", "-no-user-config", ...options.flat()];
+}
+
+function processorOptions({ accelerator, processors }: VirtualMachine): Option[] {
+  const isKvm = accelerator === "kvm";
   return [
-    ...["-name", `${escape(machine.name)},process=qemu`],
-    ..."-nodefaults -no-user-config -display none".split(" "),
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-machine", `q35,usb=off,vmport=off,smm=${firmware?.secure === true ? "on" : "off"}`],
-    ...processorArguments(machine),
-    ...["-m", `size=${Math.floor(machine.memoryBytes / 2 ** 20)}M`],
-    ...(uuid === undefined ? [] : ["-uuid", dashed(uuid)]),
-    ...(firmware === undefined ? [] : firmwareArguments(firmware)),
-    ...(kernel === undefined ? [] : kernelArguments(kernel)),
-    ...machine.disks.flatMap(diskArguments),
-    ...machine.cables.flatMap(cableArguments),
-    ...["-device", "virtio-rng-pci"],
-    ...[
-      "-chardev",
-      `file,id=console,path=${escape(machine.console)},append=on`,
-      "-serial",
-      "chardev:console",
-    ],
-    ...["-chardev", `socket,id=control,path=${escape(machine.control)},server=on,wait=off`],
-    ...["-mon", "chardev=control,mode=control"],
-    ...[
-      ...machine.credentials.map(({ name, path }) => ({ name: credentialFolder + name, path })),
-      ...(machine.firmwareFiles ?? []),
-    ].flatMap(fileArguments),
+    ["-accel", isKvm ? "kvm" : "tcg,thread=multi,tb-size=256"],
+    ["-cpu", isKvm ? "host" : "max"],
+    ["-smp", String(processors)],
   ];
 }
 
-function processorArguments({ accelerator, processors }: VirtualMachine): string[] {
-  const accel = accelerator === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=256";
-  const model = accelerator === "kvm" ? "host" : "max";
-  return ["-accel", accel, "-cpu", model, "-smp", String(processors)];
-}
-
-function firmwareArguments({ code, variables, secure = false }: Firmware): string[] {
+function firmwareOptions({ code, variables, secure = false }: Firmware): Option[] {
+  const guarded: Option[] = secure ? [["-global", "driver=cfi.pflash01,property=secure,value=on"]] : [];
   return [
-    ...(secure ? ["-global", "driver=cfi.pflash01,property=secure,value=on"] : []),
-    ...["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${escape(code)}`],
-    ...["-drive", `if=pflash,unit=1,format=raw,file=${escape(variables)}`],
+    ...guarded,
+    ["-drive", `if=pflash,unit=0,format=raw,readonly=on,file=${escape(code)}`],
+    ["-drive", `if=pflash,unit=1,format=raw,file=${escape(variables)}`],
   ];
 }
 
-function kernelArguments(kernel: NonNullable<VirtualMachine["kernel"]>): string[] {
-  const initrd = kernel.initrd === undefined ? [] : ["-initrd", kernel.initrd];
-  return ["-kernel", kernel.image, ...initrd, "-append", kernel.commandLine];
+function kernelOptions({ image, initrd, commandLine }: NonNullable<VirtualMachine["kernel"]>): Option[] {
+  const files: Option[] = initrd === undefined ? [] : [["-initrd", initrd]];
+  return [["-kernel", image], ...files, ["-append", commandLine]];
 }
 
-function diskArguments(disk: Disk, index: number): string[] {
+function kernelWordsOption(words: readonly string[]): Option {
+  return ["-smbios", `type=11,value=${escape(`io.systemd.stub.kernel-cmdline-extra=${words.join(" ")}`)}`];
+}
+
+function diskOptions(disk: Disk, index: number): Option[] {
   const { file, format, readOnly = false, serial, optical = false } = disk;
   const id = `disk${index}`;
-  const options = [
-    `if=none,id=${id},format=${format},file=${escape(file)}`,
-    ...(readOnly || optical ? ["readonly=on"] : ["discard=unmap,detect-zeroes=unmap"]),
-  ];
+  const access = readOnly || optical ? "readonly=on" : "discard=unmap,detect-zeroes=unmap";
   const device = optical ? "ide-cd" : "virtio-blk-pci";
   const named = serial === undefined ? "" : `,serial=${escape(serial)}`;
-  return ["-drive", options.join(","), "-device", `${device},drive=${id},bootindex=${index}${named}`];
-}
-
-function cableArguments(cable: Cable, index: number): string[] {
-  const id = `cable${index}`;
-  const device = `virtio-net-pci,netdev=${id},mac=${cable.hardwareAddress},romfile=`;
-  if (cable.kind === "bridge")
-    return ["-netdev", `tap,id=${id},ifname=${cable.port},script=no,downscript=no`, "-device", device];
-  const { from, to, outward = false } = cable;
-  const forward = `hostfwd=tcp:${from}-${hostCableAddress}:${to}`;
   return [
-    "-netdev",
-    `user,id=${id},ipv6=off,restrict=${outward ? "off" : "on"},${forward}`,
-    "-device",
-    device,
+    ["-drive", `if=none,id=${id},format=${format},file=${escape(file)},${access}`],
+    ["-device", `${device},drive=${id},bootindex=${index}${named}`],
   ];
 }
 
-function fileArguments({ name, path }: NamedFile): string[] {
+function cableOptions(cable: Cable, index: number): Option[] {
+  const id = `cable${index}`;
+  const device: Option = ["-device", `virtio-net-pci,netdev=${id},mac=${cable.hardwareAddress},romfile=`];
+  if (cable.kind === "bridge")
+    return [["-netdev", `tap,id=${id},ifname=${cable.port},script=no,downscript=no`], device];
+  const { from, to, outward = false } = cable;
+  const forward = `hostfwd=tcp:${from}-${hostCableAddress}:${to}`;
+  return [["-netdev", `user,id=${id},ipv6=off,restrict=${outward ? "off" : "on"},${forward}`], device];
+}
+
+function fileOption({ name, path }: NamedFile): Option {
   if (name.length > longestFirmwareName || !/^opt\/[\w./@~-]+$/.test(name))
     throw new TypeError(`${name} cannot be handed to a machine: at most ${longestFirmwareName} characters`);
   return ["-fw_cfg", `name=${name},file=${escape(path)}`];

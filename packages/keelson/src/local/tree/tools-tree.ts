@@ -76,7 +76,10 @@ exec chroot "$root" "$@"`;
  */
 export function toolCommand(tree: string, argv: readonly string[], binds: readonly string[] = []): string[] {
   return [
-    ...["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", enter, "sh", tree],
+    ..."unshare --mount --propagation private -- sh -c".split(" "),
+    enter,
+    "sh",
+    tree,
     ...binds,
     "--",
     "/usr/bin/env",

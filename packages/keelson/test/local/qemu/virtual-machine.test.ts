@@ -92,6 +92,12 @@ describe("QEMU's arguments", () => {
     assert.equal(argv.filter((word) => word.includes("readonly=on,file=/ovmf")).length, 1);
   });
 
+  test("hand words for the kernel's command line to systemd's stub", () => {
+    const argv = emulatorArguments({ ...machine, kernelWords: ["one=1", "two=2,3"] });
+    const value = "io.systemd.stub.kernel-cmdline-extra=one=1 two=2,,3";
+    assert.deepEqual(valuesOf(argv, "-smbios"), [`type=11,value=${value}`]);
+  });
+
   test("no path can add an option of its own", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), (path) => {
