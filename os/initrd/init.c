@@ -30,9 +30,12 @@
 #define ROOT "/sysroot"
 #define DISK_WAIT_MS 60000
 #define POLL_MS 20
-#define TRIAL "/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41c6-b6c7-440b338c498c"
+#define TRIAL "/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
 static char rescue_reason[512];
+
+/* What /run/keelson/os says of the disk that the machine started from: names as in /dev. */
+static char root_uuid[64], root_disk[128], root_slot[128], state_partition[128];
 
 static void say(const char *format, ...) {
     char text[600];
@@ -255,8 +258,8 @@ static int run_in_root(const char *program, const char *option, const char *argu
 
 /* Mounts the state partition on /var; 0 when that is not possible, with the reason set. */
 static int mount_state(const char *disk) {
-    char state[128], device[160];
-    if (!find_partition("keelson-state", NULL, disk, state, sizeof state)) {
+    char *state = state_partition, device[160];
+    if (!find_partition("keelson-state", NULL, disk, state, sizeof state_partition)) {
         rescue("this disk has no partition keelson-state");
         return 0;
     }
@@ -340,7 +343,7 @@ static int mount_etc(void) {
     mkdir(ROOT "/run/keelson", 0755);
     if (make_mount("keelson-etc", ROOT "/run/keelson/etc", "overlay", MS_NODEV | MS_NOSUID,
                    "lowerdir=" ROOT "/etc,upperdir=" ROOT "/var/lib/keelson/etc/upper,workdir=" ROOT
-                   "/var/lib/keelson/etc/work") < 0)
+                   "/var/lib/keelson/etc/work,index=off,metacopy=off,redirect_dir=off,xino=off") < 0)
         return -1;
     machine_id();
     if (mount(ROOT "/run/keelson/etc", ROOT "/etc", NULL, MS_BIND, NULL) < 0) return -1;
@@ -353,21 +356,43 @@ static void memory_state(void) {
     if (mount_etc() < 0) die("the overlay on /etc: %s", strerror(errno));
 }
 
-/* The erofs of the command line, mounted on ROOT. Fills in the disk it is on. */
-static void mount_root(char *disk, size_t room) {
-    char uuid[64], plain[33] = "", verity[256], slot[128];
-    if (!word("keelson.root", uuid, sizeof uuid)) die("keelson.root is not on the kernel's command line");
+/* The erofs of the command line, mounted on ROOT. */
+static void mount_root(void) {
+    char *uuid = root_uuid, *slot = root_slot, plain[33] = "", verity[256];
+    if (!word("keelson.root", uuid, sizeof root_uuid)) die("keelson.root is not on the kernel's command line");
     if (!word("keelson.verity", verity, sizeof verity)) die("keelson.verity is not on the kernel's command line");
     size_t digits = 0;
     for (const char *at = uuid; *at && digits < 32; at++)
         if (*at != '-') plain[digits++] = *at;
-    for (int waited = 0; !find_partition("keelson-root-", plain, "", slot, sizeof slot); waited += POLL_MS) {
+    for (int waited = 0; !find_partition("keelson-root-", plain, "", slot, sizeof root_slot); waited += POLL_MS) {
         if (waited >= DISK_WAIT_MS) die("no slot keelson-root-a or keelson-root-b holds the root %s", uuid);
         pause_ms(POLL_MS);
     }
-    if (!disk_of(slot, disk, room)) die("%s is on no disk", slot);
+    if (!disk_of(slot, root_disk, sizeof root_disk)) die("%s is on no disk", slot);
     const char *device = open_verity(slot, verity, access(TRIAL, F_OK) == 0);
     must_mount(device, ROOT, "erofs", MS_RDONLY | MS_NODEV, "");
+}
+
+static void device_line(int file, const char *name, const char *block) {
+    dprintf(file, "%s=%s%s\n", name, *block ? "/dev/" : "", block);
+}
+
+/* How the machine was started, for all that comes later: docs/os-image.md lists it. */
+static void write_facts(void) {
+    char version[64] = "", variant[32] = "", label[64] = "", esp[128] = "";
+    word("keelson.version", version, sizeof version);
+    word("keelson.variant", variant, sizeof variant);
+    if (!partition_name(root_slot, label, sizeof label)) *label = 0;
+    find_partition("keelson-esp", NULL, root_disk, esp, sizeof esp);
+    int file = open(ROOT "/run/keelson/os", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (file < 0) return say("/run/keelson/os: %s", strerror(errno));
+    const char *slot = strncmp(label, "keelson-root-", 13) ? "" : label + 13;
+    dprintf(file, "VERSION=%s\nVARIANT=%s\nSLOT=%s\nROOT_UUID=%s\n", version, variant, slot, root_uuid);
+    device_line(file, "DISK", root_disk);
+    device_line(file, "ESP_DEVICE", esp);
+    device_line(file, "ROOT_DEVICE", root_slot);
+    device_line(file, "STATE_DEVICE", state_partition);
+    close(file);
 }
 
 /* Leaves the initrd: its files are of no more use and hold memory. */
@@ -397,17 +422,18 @@ int main(int count, char **arguments) {
     if (read_text("/proc/cmdline", command_line, sizeof command_line) < 0) die("/proc/cmdline: %s", strerror(errno));
     load_modules();
     mount("efivarfs", "/sys/firmware/efi/efivars", "efivarfs", MS_NODEV | MS_NOSUID | MS_NOEXEC, "");
-    char disk[128] = "", state[32] = "";
-    mount_root(disk, sizeof disk);
+    char state[32] = "";
+    mount_root();
     must_mount("tmpfs", ROOT "/run", "tmpfs", MS_NODEV | MS_NOSUID, "mode=755");
     if (mount("/dev", ROOT "/dev", NULL, MS_BIND, NULL) < 0) die("/dev in the root: %s", strerror(errno));
     if (word("keelson.state", state, sizeof state) && !strcmp(state, "tmpfs")) memory_state();
-    else if (!mount_state(disk)) memory_state();
+    else if (!mount_state(root_disk)) memory_state();
     else if (mount_etc() < 0) {
         rescue("the overlay on /etc could not be mounted from the state partition: %s", strerror(errno));
         memory_state();
     }
     umount2(ROOT "/dev", MNT_DETACH);
+    write_facts();
     if (*rescue_reason) {
         int file = open(ROOT "/run/keelson/rescue", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
         if (file < 0 || dprintf(file, "%s\n", rescue_reason) < 0) say("/run/keelson/rescue: %s", strerror(errno));
