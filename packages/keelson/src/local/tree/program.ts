@@ -13,6 +13,7 @@ import { firstExisting, hashPaths } from "./file-hash.ts";
 const entries: Readonly<Record<string, string>> = {
   keeld: "packages/keelson/src/daemons/keeld.ts",
   keel: "packages/keelson/src/cli/main.ts",
+  gate: "packages/keelson/src/daemons/gate.ts",
 };
 const sources = ["etcd", "omaha", "systemd", "keelson"].flatMap((name) => [
   `packages/${name}/src`,
