@@ -25,6 +25,13 @@ export interface RootWriter extends AsyncDisposable {
   sync(): Promise<void>;
 }
 
+/** A slot's bytes at any place. */
+export interface SlotReader extends AsyncDisposable {
+  readonly size: number;
+  /** Both are multiples of 4096. What is returned is valid until the next read. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 /**
  * Reads and changes where the machine starts from. Until {@link activate} has returned nothing that this does can
  * change what starts next, whenever the power goes; activate itself is one rename.
@@ -41,6 +48,8 @@ export interface BootSlots {
   openPassive(): Promise<RootWriter>;
   /** Reads a slot's first bytes back, past caches. */
   read(slot: SlotName, length: number): AsyncIterable<Uint8Array>;
+  /** Opens a slot for reading here and there, past caches. */
+  openReader(slot: SlotName): Promise<SlotReader>;
   /**
    * Makes a kernel an entry, with tries, to be preferred at the next start. The last and only step that counts.
    * When `kernel` throws nothing is changed.

@@ -17,7 +17,7 @@ import type { Phase, Records } from "./records.ts";
 import type { PartialFiles } from "./sources/partial-file.ts";
 import type { ReleaseSource } from "./sources/release-source.ts";
 import { writeRelease } from "./write-release.ts";
-import type { ApplyDelta, Written } from "./write-release.ts";
+import type { Written } from "./write-release.ts";
 
 export interface UpdaterParts {
   readonly slots: BootSlots;
@@ -31,7 +31,6 @@ export interface UpdaterParts {
   readonly lock: () => Promise<AsyncDisposable>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly applyDelta?: ApplyDelta;
 }
 
 export interface UpdateOptions extends Wish {
@@ -140,7 +139,7 @@ export class Updater {
       readonly progress: ProgressRecord;
     },
   ): Promise<Written> {
-    const { slots, partials, clock, random, applyDelta } = this.#parts;
+    const { slots, partials, clock, random } = this.#parts;
     const { manifest, plan, progress } = about;
     const { version } = manifest;
     const written = await writeRelease({
@@ -157,7 +156,6 @@ export class Updater {
         progress.at(phase, done, total);
         options.onProgress?.({ version, phase, done, total });
       },
-      ...(applyDelta === undefined ? {} : { applyDelta }),
     });
     await progress.settled();
     return written;

@@ -6,6 +6,7 @@ import { KeelError, describeError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { kernelWords } from "../model/os-image.ts";
 import type { SlotName } from "../model/os-image.ts";
+import { applyDelta } from "../releases/apply-delta.ts";
 import type { ReleaseManifest } from "../releases/manifest.ts";
 import type { BootSlots } from "./boot-slots.ts";
 import { kernelWord, readKernelCommandLine } from "./disk-slots/kernel-image.ts";
@@ -30,19 +31,7 @@ export interface Writing {
   readonly progress: (phase: Phase, done: number, total: number) => void;
   /** What a person should know: a retry, a delta that did not work. */
   readonly note: (text: string) => void;
-  /** Makes the new image's bytes from the running one and a delta. */
-  readonly applyDelta?: ApplyDelta;
 }
-
-export type ApplyDelta = (parts: {
-  /** The whole delta file, already compared with the manifest when it ends. */
-  readonly delta: AsyncIterable<Uint8Array>;
-  readonly deltaBytes: number;
-  /** The running slot's image. */
-  readonly base: (length: number) => AsyncIterable<Uint8Array>;
-  readonly baseBytes: number;
-  readonly resultBytes: number;
-}) => AsyncIterable<Uint8Array>;
 
 export interface Written {
   readonly how: "full" | "delta" | "present";
@@ -145,23 +134,23 @@ async function writeRoot(writing: Writing, fetched: Fetched): Promise<Written["h
 
 /** False when a full image must follow. */
 async function writeDelta(writing: Writing, fetched: Fetched): Promise<boolean> {
-  const { manifest, applyDelta, slots, note, signal, plan } = writing;
+  const { manifest, slots, note, signal, plan } = writing;
   const running = await slots.running();
   const delta = manifest.deltas?.find(({ from }) => from === running.version);
   const active = (await slots.slots()).find((slot) => slot.active);
-  if (applyDelta === undefined || delta === undefined || active === undefined) return false;
+  if (delta === undefined || active === undefined) return false;
   try {
-    const options = fetchOptions(writing, { phase: "delta", file: delta, fetched });
-    await fillSlot(
-      writing,
-      applyDelta({
-        delta: fetchFile(delta, options),
-        deltaBytes: delta.size,
-        base: (length) => slots.read(active.name, length),
-        baseBytes: delta.base.size,
-        resultBytes: plan.rootBytes,
-      }),
-    );
+    const { size, sha256 } = manifest.root.unpacked ?? manifest.root;
+    await using base = await slots.openReader(active.name);
+    await using writer = await slots.openPassive();
+    await applyDelta({
+      base,
+      delta: fetchFile(delta, fetchOptions(writing, { phase: "delta", file: delta, fetched })),
+      expected: { base: delta.base, result: { size, sha256 } },
+      write: (chunk) => writer.write(chunk),
+      signal,
+    });
+    await writer.sync();
     if (await holds(writing, plan.slot)) return true;
     note("the delta made another image than the manifest says; fetching the whole one");
   } catch (error) {

@@ -13,6 +13,7 @@ import type { ReleaseManifest } from "../../src/releases/manifest.ts";
 import { DiskSlots } from "../../src/updater/disk-slots/disk-slots.ts";
 import type { TrustFiles } from "../../src/updater/machine-trust.ts";
 import { Records } from "../../src/updater/records.ts";
+import { makeKernel } from "../../src/updater/simulated-disk/simulated-kernel.ts";
 import type { SimulatedDisk } from "../../src/updater/simulated-disk/simulated-disk.ts";
 import { simulatedMachine, simulatedRelease } from "../../src/updater/simulated-disk/simulated-machine.ts";
 import type { SimulatedRelease } from "../../src/updater/simulated-disk/simulated-machine.ts";
@@ -101,12 +102,25 @@ export interface PublishedRelease extends SimulatedRelease {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
+/** A release whose image is, but for its head, one that there is already. */
+export function similarRelease(version: string, image: Uint8Array): SimulatedRelease {
+  const release = simulatedRelease(version, image.byteLength);
+  const similar = Buffer.concat([release.image.subarray(0, 4096), image.subarray(4096)]);
+  const sha256 = createHash("sha256").update(similar).digest("hex");
+  const { uuid } = release;
+  return {
+    ...release,
+    image: similar,
+    kernel: makeKernel({ version, uuid, sha256, bytes: similar.byteLength }),
+  };
+}
+
 /** A release with its signed manifest. `change` is made before it is signed. */
 export function publish(
   version: string,
   change: (manifest: ReleaseManifest) => ReleaseManifest = (same) => same,
+  release: SimulatedRelease = simulatedRelease(version, imageBytes - (imageBytes % 4096) + 4096),
 ): PublishedRelease {
-  const release = simulatedRelease(version, imageBytes - (imageBytes % 4096) + 4096);
   const packed = zstdCompressSync(release.image);
   const name = { version, variant: "vm", architecture } as const;
   const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -10,7 +10,7 @@ import { KeelError } from "../../base/errors.ts";
 import { bootEntryName, bootTries, kernelWords, parseBootEntry } from "../../model/os-image.ts";
 import type { BootEntry, SlotName } from "../../model/os-image.ts";
 import { compareVersions } from "../../releases/words.ts";
-import type { BootSlots, RootWriter, SlotEntry, SlotState } from "../boot-slots.ts";
+import type { BootSlots, RootWriter, SlotEntry, SlotReader, SlotState } from "../boot-slots.ts";
 import { alignedBuffer } from "./boot-disk.ts";
 import type { BootDisk, EntryFolder, SlotDevice } from "./boot-disk.ts";
 import { erofsHeadBytes, readErofsUuid } from "./erofs.ts";
@@ -91,6 +91,21 @@ export class DiskSlots implements BootSlots {
     if (length > device.bytes)
       throw new KeelError("KEEL-802", `slot ${slot} has ${device.bytes} bytes, ${length} were to be read`);
     yield* readAhead(device, length);
+  }
+
+  async openReader(slot: SlotName): Promise<SlotReader> {
+    const device = await this.#disk.openSlot(slot, "read");
+    let buffer = alignedBuffer(1 << 20);
+    return {
+      size: device.bytes,
+      async read(offset, length) {
+        if (length > buffer.byteLength) buffer = alignedBuffer(length);
+        const part = buffer.subarray(0, length);
+        await device.read(part, offset);
+        return part;
+      },
+      [Symbol.asyncDispose]: () => device[Symbol.asyncDispose](),
+    };
   }
 
   async activate(version: string, kernel: AsyncIterable<Uint8Array>): Promise<void> {
