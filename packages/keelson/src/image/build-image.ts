@@ -28,7 +28,7 @@ import type { SecureBootKey } from "./unified-kernel.ts";
 import { imageLayer, osRelease } from "./image-layer.ts";
 
 export const imageKind = "images";
-const builderVersion = 2;
+const builderVersion = 3;
 
 export interface BuildOptions {
   /** The root of the checkout. */

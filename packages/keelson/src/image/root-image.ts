@@ -22,7 +22,7 @@ export interface RootImageOptions {
   readonly layers: readonly string[];
   /** A folder for the image and for what is only needed while it is made. */
   readonly folder: string;
-  /** What the UUID and the salt are derived from. */
+  /** What the UUID is derived from. */
   readonly seed: string;
   /** The time of every file, seconds since 1970. */
   readonly epoch: number;
@@ -55,7 +55,8 @@ export async function rootImage(options: RootImageOptions): Promise<RootImage> {
     ...toolCommand(tools, erofs, [folder]),
   ]);
   const bytes = (await stat(path)).size;
-  const salt = createHash("sha256").update(`salt ${seed}`).digest("hex");
+  // One salt for all versions: blocks that stay keep their hashes, and deltas stay small.
+  const salt = createHash("sha256").update("keelson root").digest("hex");
   const blocks = bytes / block;
   const output = await runTool(
     tools,
