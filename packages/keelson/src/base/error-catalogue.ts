@@ -151,6 +151,18 @@ const entries = {
     remedy: "The message says which. `os/image/packages.txt` and `os/image/remove.txt` decide what it holds.",
     exit: "failed",
   },
+  "KEEL-333": {
+    title: "There is no build to compare",
+    meaning: "The folder does not hold exactly one manifest and one list of parts that `keel os build` wrote.",
+    remedy: "Name a folder that `keel os build --to` filled.",
+    exit: "notFound",
+  },
+  "KEEL-334": {
+    title: "The build is not reproducible",
+    meaning: "The same inputs made different bytes: something of the host or of the time went in.",
+    remedy: "The message names the first byte that differs. Please report it with both builds.",
+    exit: "failed",
+  },
   "KEEL-351": {
     title: "The image could not be exported",
     meaning:

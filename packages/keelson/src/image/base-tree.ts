@@ -1,7 +1,7 @@
 // The root file system without Keelson's own part: Debian's packages less what a machine does without, and the
 // kernel modules that stay. Cached, since it changes with the packages only.
 import { cp, glob, lstat, mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createHash } from "node:crypto";
 import { runCommand } from "../local/command.ts";
 import { asStep } from "../local/progress.ts";
@@ -32,6 +32,9 @@ export interface BaseTree {
 export interface BaseTreeOptions {
   readonly sources: ImageSources;
   readonly kernel: KernelTree;
+  /** Keeps the installed packages. */
+  readonly packages: ContentCache;
+  /** Keeps what is made of them. */
   readonly cache: ContentCache;
   readonly tools: string;
   readonly mirror: string;
@@ -49,7 +52,7 @@ export async function baseTree(options: BaseTreeOptions): Promise<BaseTree> {
   const { sources, kernel, cache, progress, mirror, signal } = options;
   const packages = await debianTree({
     recipe: sources.recipe,
-    cache,
+    cache: options.packages,
     mirror,
     architecture: sources.architecture,
     progress,
@@ -57,14 +60,8 @@ export async function baseTree(options: BaseTreeOptions): Promise<BaseTree> {
     title: "install the image’s packages",
     ...(signal === undefined ? {} : { signal }),
   });
-  const parts = [
-    builderVersion,
-    packages,
-    kernel.root,
-    sources.remove,
-    sources.modules,
-    sources.initrdModules,
-  ];
+  const entries = [packages, dirname(kernel.root)].map((path) => basename(path));
+  const parts = [builderVersion, entries, sources.remove, sources.modules, sources.initrdModules];
   const hash = createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
   const folder = await cache.entry(baseKind, hash, (target) =>
     asStep(progress, "strip the tree, choose kernel modules", () => makeBase(options, packages, target)),

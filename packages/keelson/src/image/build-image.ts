@@ -2,7 +2,7 @@
 // cached under a hash of what it is made from, so that a build that was stopped goes on where it was.
 import { readFile, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { runCommand } from "../local/command.ts";
 import { asStep, formatBytes } from "../local/progress.ts";
 import type { Progress } from "../local/progress.ts";
@@ -12,6 +12,7 @@ import { defaultCacheDirectory, defaultMirror } from "../local/tree/machine-tree
 import { systemLayer } from "../local/tree/system-layer.ts";
 import { bootEntryName } from "../model/os-image.ts";
 import type { Variant } from "../model/os-image.ts";
+import type { ReleaseManifest } from "../releases/manifest.ts";
 import { baseTree } from "./base-tree.ts";
 import type { BaseTree } from "./base-tree.ts";
 import { diskImage } from "./disk-image.ts";
@@ -52,8 +53,7 @@ export interface BuiltImage {
   readonly folder: string;
   readonly version: string;
   readonly variant: Variant;
-  /** Debian's name: amd64, arm64. */
-  readonly architecture: string;
+  readonly architecture: ReleaseManifest["architecture"];
   /** The content of a root slot. */
   readonly root: RootImage;
   /** The unified kernel image; its parts lie beside it as vmlinuz, initrd.zst and cmdline. */
@@ -68,25 +68,42 @@ export interface BuiltImage {
 }
 
 /** Builds an image, or takes it from the cache. Needs root. Throws KEEL-302, KEEL-331 and KEEL-332. */
-export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
+export function buildImage(options: BuildOptions): Promise<BuiltImage> {
+  const cache = new ContentCache(options.cacheDirectory ?? defaultCacheDirectory);
+  return build(options, cache, cache);
+}
+
+/** The same build, with everything after the packages made again in `folder`, on the cache's file system. */
+export function assembleAgain(options: BuildOptions, folder: string): Promise<BuiltImage> {
+  const cache = new ContentCache(options.cacheDirectory ?? defaultCacheDirectory);
+  return build(options, cache, new ContentCache(folder));
+}
+
+/** `packages` keeps what was downloaded and installed, `cache` all that is made of it. */
+async function build(
+  options: BuildOptions,
+  packages: ContentCache,
+  cache: ContentCache,
+): Promise<BuiltImage> {
   const { repository, progress, variant } = options;
-  const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory;
   const mirror = options.mirror ?? defaultMirror;
-  const cache = new ContentCache(cacheDirectory);
   const sources = await readSources(repository, variant);
-  const tools = await toolsTree({ ...options, cacheDirectory, mirror });
-  const kernel = await kernelTree({ sources, cache, tools, mirror, progress });
-  const base = await baseTree({ ...options, sources, kernel, cache, tools, mirror });
+  const tools = await toolsTree({ ...options, cacheDirectory: packages.directory, mirror });
+  const kernel = await kernelTree({ sources, cache: packages, tools, mirror, progress });
+  const base = await baseTree({ ...options, sources, kernel, packages, cache, tools, mirror });
   const system = await systemLayer({ repository, cache, progress });
   const layer = await imageLayer({ ...options, cache });
   const init = await firstProcess({ repository, tools, cache, progress });
+  // Names of entries say what is in them, wherever the cache lies.
+  const entries = [dirname(tools), base.hash, system, layer, dirname(init)].map((path) => basename(path));
   const secureBoot =
     options.secureBoot === undefined ? "" : await readFile(options.secureBoot.certificate, "utf8");
-  const parts = [builderVersion, tools, base.root, system, layer, init, sources.commandLine, secureBoot];
+  const parts = [builderVersion, entries, sources.commandLine, secureBoot];
   const seed = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
   const hash = hashPaths(repository, ["os/partitions"], [seed, options.version]);
+  const layers = [layer, system, base.root];
   const folder = await cache.entry(imageKind, hash, (target) =>
-    assemble({ ...options, sources, tools, kernel, base, layers: [layer, system, base.root], init, target }),
+    assemble({ ...options, sources, tools, kernel, base, layers, init, seed, target }),
   );
   return builtImage(folder);
 }
@@ -98,6 +115,7 @@ interface Assembly extends BuildOptions {
   readonly base: BaseTree;
   readonly layers: readonly string[];
   readonly init: string;
+  readonly seed: string;
   readonly target: string;
 }
 
@@ -107,7 +125,7 @@ async function assemble(assembly: Assembly): Promise<void> {
   const root = await asStep(
     progress,
     "write the root file system",
-    () => rootImage({ tools, layers, folder: target, seed: layers.join(" "), epoch }),
+    () => rootImage({ tools, layers, folder: target, seed: assembly.seed, epoch }),
     ({ bytes }) => formatBytes(bytes),
   );
   const words = commandLine(sources.commandLine, { version, variant, root });

@@ -1,4 +1,6 @@
 import type { Register } from "../invocation.ts";
+import { registerBuild } from "./os/build.ts";
+import { registerDiff } from "./os/diff.ts";
 import { registerEtc } from "./os/etc.ts";
 import { registerExport } from "./os/export.ts";
 import { registerGate } from "./os/gate.ts";
@@ -26,6 +28,8 @@ const verbs: readonly Register[] = [
   registerVersions,
   registerHistory,
   registerVerify,
+  registerBuild,
+  registerDiff,
   registerExport,
   registerEtc,
   registerGate,

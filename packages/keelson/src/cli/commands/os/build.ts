@@ -1,0 +1,97 @@
+import { resolve } from "node:path";
+import { Option } from "commander";
+import { KeelError } from "../../../base/errors.ts";
+import { version as productVersion } from "../../../base/version.ts";
+import { formatBytes } from "../../../local/progress.ts";
+import { variants } from "../../../model/os-image.ts";
+import type { Variant } from "../../../model/os-image.ts";
+import type { Register } from "../../invocation.ts";
+import { repositoryFolder } from "../../local-cluster/example.ts";
+
+interface Options {
+  readonly variant: Variant;
+  readonly releaseVersion?: string;
+  readonly to?: string;
+  readonly signKey?: string;
+  readonly signCertificate?: string;
+  readonly quick?: boolean;
+  readonly check?: boolean;
+  readonly mirror?: string;
+}
+
+export const registerBuild: Register = (group, act) => {
+  const command = group
+    .command("build")
+    .addOption(
+      new Option("--variant <name>", "what the machines are")
+        .choices(variants)
+        .default("vm" satisfies Variant),
+    )
+    .option("--release-version <version>", `three numbers with dots (${productVersion})`)
+    .option("--to <folder>", "where the release’s files and the disk go (keelson_VERSION_VARIANT_ARCH)")
+    .option("--sign-key <file>", "the key of Secure Boot, PEM")
+    .option("--sign-certificate <file>", "its certificate, PEM")
+    .option("--quick", "compress less: seconds instead of minutes, a quarter more bytes")
+    .option("--check", "build everything after the packages twice and compare every byte")
+    .option("--mirror <url>", "where Debian’s packages come from (KEEL_MIRROR)")
+    .description("Build the machines’ operating system from os/: a disk, and the files of a release.");
+  act<Options>(command, async (keel, _args, options) => {
+    const repository = repositoryFolder();
+    if (repository === undefined)
+      throw new KeelError("KEEL-104", "images are built in a checkout of Keelson");
+    const version = options.releaseVersion ?? productVersion;
+    if (!/^\d{1,9}\.\d{1,9}\.\d{1,9}$/.test(version)) {
+      throw new KeelError("KEEL-104", `--release-version ${version}: three numbers with dots, such as 1.4.0`);
+    }
+    const { signKey, signCertificate } = options;
+    if ((signKey === undefined) !== (signCertificate === undefined)) {
+      throw new KeelError("KEEL-104", "--sign-key and --sign-certificate belong together");
+    }
+    const path = (word: string): string => resolve(keel.terminal.cwd, word);
+    const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
+    const build = {
+      repository,
+      variant: options.variant,
+      version,
+      progress: keel.progress,
+      signal: keel.signal,
+      ...(mirror === undefined || mirror === "" ? {} : { mirror }),
+      ...(signKey === undefined || signCertificate === undefined
+        ? {}
+        : { secureBoot: { key: path(signKey), certificate: path(signCertificate) } }),
+    };
+    const { buildImage } = await import("../../../image/build-image.ts");
+    const { writeRelease } = await import("../../../image/release-files.ts");
+    const image = await buildImage(build);
+    if (options.check === true) {
+      const { checkReproducible } = await import("../../../image/check-reproducible.ts");
+      await checkReproducible(build, image);
+    }
+    const name = `keelson_${version}_${image.variant}_${image.architecture}`;
+    const release = await writeRelease({
+      repository,
+      image,
+      output: path(options.to ?? name),
+      compression: options.quick === true ? "quick" : "small",
+      progress: keel.progress,
+    });
+    const { root, kernel } = release.manifest;
+    const download = root.size + kernel.size;
+    keel.output.document(
+      {
+        ...release,
+        root: image.root,
+        kernelRelease: image.kernelRelease,
+        download,
+        reproducible: options.check === true,
+      },
+      () =>
+        [
+          `${release.folder}: ${formatBytes(download)} to download`,
+          ` (root ${formatBytes(root.size)}, kernel ${formatBytes(kernel.size)}),`,
+          ` ${formatBytes(image.root.bytes)} in a slot, kernel ${image.kernelRelease}`,
+          options.check === true ? ", the same bytes twice\n" : "\n",
+        ].join(""),
+    );
+  });
+};
