@@ -151,7 +151,15 @@ async function assemble(assembly: Assembly): Promise<void> {
   });
   await runCommand(["cp", base.packageList, join(target, "packages.txt")]);
   const { architecture } = sources;
-  const facts = { version, variant, architecture, root, epoch, kernelRelease: kernel.release };
+  const { bytes, uuid, verity } = root;
+  const facts = {
+    version,
+    variant,
+    architecture,
+    root: { bytes, uuid, verity },
+    epoch,
+    kernelRelease: kernel.release,
+  };
   await writeFile(join(target, "image.json"), JSON.stringify(facts));
 }
 

@@ -47,6 +47,7 @@ export async function diskImage(options: DiskImageOptions): Promise<string> {
       "env",
       `SOURCE_DATE_EPOCH=${epoch}`,
       "SYSTEMD_REPART_MKFS_OPTIONS_VFAT=-s 8",
+      `SYSTEMD_REPART_MKFS_OPTIONS_EXT4=-E hash_seed=${uuidOf("keelson state")}`,
       "systemd-repart",
       "--offline=yes",
       "--empty=create",

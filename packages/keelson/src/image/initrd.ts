@@ -1,6 +1,6 @@
 // The initrd: one static program, its modules, and the list of them. A cpio archive (newc), compressed with zstd.
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import { runCommand } from "../local/command.ts";
@@ -55,7 +55,7 @@ export async function firstProcess({
   cache,
   progress,
 }: FirstProcessOptions): Promise<string> {
-  const hash = hashPaths(repository, ["os/initrd"], [tools]);
+  const hash = hashPaths(repository, ["os/initrd"], [basename(dirname(tools))]);
   const folder = await cache.entry("first-processes", hash, (target) =>
     asStep(progress, "compile the first process", async () => {
       await runCommand(["cp", join(repository, "os/initrd/init.c"), target]);

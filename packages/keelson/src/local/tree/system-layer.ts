@@ -1,7 +1,7 @@
 // The upper layer of a machine: os/root as it lies there, and Keelson's program in /usr/lib/keelson.
 // Thin and quick to make, so that a change of code does not rebuild the tree.
 import { chmod, chown, cp, link, lstat, mkdir, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { hashPaths } from "./file-hash.ts";
 import { dashboardFiles, programBundle, strippedNode } from "./program.ts";
 import type { ProgramOptions } from "./program.ts";
@@ -17,7 +17,11 @@ export async function systemLayer(options: ProgramOptions): Promise<string> {
   const dashboard = await dashboardFiles(options);
   return cache.entry(
     layerKind,
-    hashPaths(repository, ["os/root"], [bundle, node, dashboard]),
+    hashPaths(
+      repository,
+      ["os/root"],
+      [bundle, node, dashboard].map((path) => basename(path)),
+    ),
     async (folder) => {
       const program = join(folder, programPath);
       await copySystemFiles(repository, folder);
