@@ -1,5 +1,6 @@
 // `npm test`: installs what the suites need, then hands all of them to node's test runner in one run, so
-// that its summary is the last word. `npm test -- unit machines` runs only the suites that are named.
+// that its summary is the last word. `npm test -- unit machines` runs only the suites that are named; `os`
+// runs only then.
 import { chmodSync, existsSync, globSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
@@ -18,6 +19,8 @@ interface Suite {
   readonly files: string;
   readonly what: string;
   readonly packages: readonly string[];
+  /** It takes long, and runs only when it is named. */
+  readonly onlyNamed?: boolean;
 }
 
 const machinePackages = [
@@ -54,6 +57,12 @@ const suites = {
     packages: machinePackages,
   },
   browser: { files: "test/browser/*.test.ts", what: "the dashboard in Chromium", packages: ["chromium"] },
+  os: {
+    files: "test/os/*.test.ts",
+    what: "the OS image, built and booted in virtual machines (only when named)",
+    packages: machinePackages,
+    onlyNamed: true,
+  },
 } as const satisfies Record<string, Suite>;
 
 const names = Object.keys(suites) as (keyof typeof suites)[];
@@ -72,7 +81,8 @@ if (unknown.length > 0) {
   console.error(`error: no such suite: ${unknown.join(", ")}\nhint: ${names.join(", ")}`);
   process.exit(2);
 }
-const chosen = names.filter((name) => positionals.length === 0 || positionals.includes(name));
+const everyday = names.filter((name) => !("onlyNamed" in suites[name]));
+const chosen = positionals.length === 0 ? everyday : names.filter((name) => positionals.includes(name));
 
 await ensureDebianPackages(chosen.flatMap((name) => suites[name].packages));
 

@@ -10,7 +10,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findHierarchies, groupProcesses } from "../../packages/keelson/src/local/cgroup.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { runCommand, tryCommand } from "../../packages/keelson/src/local/command.ts";
-import { KeelError } from "../../packages/keelson/src/base/errors.ts";
 import {
   machineTree,
   newCluster,
@@ -20,45 +19,13 @@ import {
   whyNoMachines,
   withMachines,
 } from "../support/machines.ts";
+import { ping, providerSuite } from "../support/provider-suite.ts";
 
-const code = (expected: string) => (error: unknown) => error instanceof KeelError && error.code === expected;
-
-/** Whether a host answers to one ping from a machine. */
-const ping = (host: string): string => `busybox ping -c 1 -W 1 ${host} >/dev/null && echo yes || echo no`;
-
-describe("a machine", () => {
-  test("starts, knows who it is, and reaches the others and the world", (t) =>
-    withMachines(t, { count: 3, cluster: "start" }, async ({ cluster, machines, sh }) => {
-      for (const status of await machines.list()) {
-        assert.equal(status.state, "running");
-        assert.equal(status.link, "up");
-        assert.equal((await sh(status.name, "cat /etc/machine-id")).trim(), status.machineId);
-        assert.equal((await sh(status.name, "hostname")).trim(), status.name);
-      }
-      assert.equal(await machines.ready("m1"), "running", await sh("m1", "systemctl --failed --no-legend"));
-      assert.match(await sh("m1", "getent hosts m3"), /^10\.205\.\d+\.13\s+m3/);
-      assert.equal((await sh("m1", ping("m2"))).trim(), "yes");
-      assert.equal((await sh("m1", ping("host"))).trim(), "yes");
-
-      const mounted = await sh(
-        "m1",
-        "touch /file /usr/file 2>&1; touch /etc/file /var/file /root/file && echo written",
-      );
-      assert.match(mounted, /\/file': Read-only/);
-      assert.match(mounted, /\/usr\/file': Read-only/);
-      assert.match(mounted, /^written$/m);
-
-      const address = (await machines.list())[1]?.address;
-      const ssh = ["ssh", ...cluster.sshOptions, `root@${address}`, "hostname; id -u"];
-      assert.equal(await runCommand(ssh), "m2\n0\n");
-
-      const before = await machines.list();
-      await machines.start("m1");
-      assert.deepEqual(await machines.list(), before, "starting what runs changes nothing");
-      await assert.rejects(machines.create({ name: "m1" }), code("KEEL-305"));
-      await assert.rejects(machines.start("m9"), code("KEEL-502"));
-      await assert.rejects(machines.create({ name: "../m9" }), code("KEEL-104"));
-    }));
+describe("a container", () => {
+  providerSuite({
+    etc: "/etc",
+    withTwo: (t, name, task) => withMachines(t, { count: 2, cluster: name }, task),
+  });
 
   test("no secret stands in an argument list, and each machine sees only itself", (t) =>
     withMachines(
@@ -76,109 +43,6 @@ describe("a machine", () => {
         assert.ok(Number(inside.trim().split("\n").at(-1)) < 40);
       },
     ));
-
-  test("keeps its state through crash, stop and reboot", (t) =>
-    withMachines(t, { count: 1, cluster: "state" }, async ({ machines, sh, cluster }) => {
-      await sh("m1", "echo kept >/etc/kept; echo kept >/var/lib/kept; sync");
-      await machines.crash("m1");
-      assert.equal((await machines.list())[0]?.state, "stopped");
-      assert.deepEqual({ ...(await tracesOf(cluster)), interfaces: [] }.processes, []);
-      await machines.start("m1");
-      await machines.ready("m1");
-      assert.equal(await sh("m1", "cat /etc/kept /var/lib/kept"), "kept\nkept\n");
-
-      await machines.stop("m1");
-      await machines.stop("m1");
-      await machines.crash("m1");
-      await assert.rejects(machines.exec("m1", ["true"]), code("KEEL-303"));
-      await machines.start("m1");
-      await machines.ready("m1");
-      const inOrder = "journalctl --boot=-1 --no-pager | grep -c 'Stopped target multi-user.target'";
-      assert.equal(await sh("m1", inOrder), "1\n");
-
-      const boot = (): Promise<string> => sh("m1", "cat /proc/1/stat | cut -d' ' -f22");
-      const first = await boot();
-      await machines.exec("m1", ["systemctl", "reboot"]);
-      const end = performance.now() + 60_000;
-      while ((await boot().catch(() => first)) === first && performance.now() < end) await sleep(100);
-      assert.notEqual(await boot(), first);
-      await machines.ready("m1");
-      assert.equal(await sh("m1", "cat /etc/kept"), "kept\n");
-    }));
-
-  test("stands still while paused", (t) =>
-    withMachines(t, { count: 1, cluster: "pause" }, async ({ machines, sh }) => {
-      const beat = "while :; do date +%s%N >/run/beat.new; mv /run/beat.new /run/beat; sleep 0.02; done";
-      await sh("m1", `systemd-run --quiet sh -c '${beat}'`);
-      await sh("m1", "until test -s /run/beat; do sleep 0.05; done");
-      await machines.pause("m1");
-      assert.equal((await machines.list())[0]?.state, "paused");
-      await assert.rejects(machines.exec("m1", ["true"]), code("KEEL-303"));
-      await machines.pause("m1");
-      await sleep(1000);
-      await machines.resume("m1");
-      const times = await sh("m1", "cat /run/beat; sleep 0.3; cat /run/beat");
-      const [, later] = times.trim().split("\n").map(Number);
-      assert.ok(Number.isFinite(later));
-      await machines.pause("m1");
-      await machines.crash("m1");
-      assert.equal((await machines.list())[0]?.state, "stopped", "a paused machine can be crashed");
-      await machines.start("m1");
-      await machines.ready("m1");
-      await machines.pause("m1");
-      await machines.stop("m1");
-      assert.equal((await machines.list())[0]?.state, "stopped", "and stopped");
-    }));
-
-  test("is cut off in silence, from some or from all, and healed", (t) =>
-    withMachines(t, { count: 3, cluster: "cut" }, async ({ machines, sh }) => {
-      const reach = async (from: string): Promise<string[]> => {
-        const hosts = ["m1", "m2", "m3", "host"].filter((name) => name !== from);
-        const answers = await Promise.all(hosts.map((host) => sh(from, ping(host))));
-        return hosts.filter((_, i) => answers[i]?.trim() === "yes");
-      };
-      await machines.cut("m2", ["m1"]);
-      await machines.cut("m2", ["m1"]);
-      assert.deepEqual(
-        (await machines.list()).map(({ cutFrom }) => cutFrom),
-        [["m2"], ["m1"], []],
-      );
-      assert.deepEqual(await reach("m2"), ["m3", "host"]);
-      assert.deepEqual(await reach("m1"), ["m3", "host"]);
-
-      await machines.cut("m2", ["host"]);
-      assert.deepEqual(await reach("m2"), ["m3"]);
-      await machines.heal("m2", ["m1"]);
-      assert.deepEqual(await reach("m2"), ["m1", "m3"]);
-
-      await machines.cut("m3");
-      assert.equal((await machines.list())[2]?.cutFrom, "everything");
-      assert.deepEqual(await reach("m3"), []);
-      assert.deepEqual(await reach("m2"), ["m1"]);
-      assert.match(
-        await sh("m3", "ip -4 -oneline address show dev host0"),
-        /10\.205/,
-        "the machine notices nothing",
-      );
-
-      await machines.crash("m3");
-      await machines.start("m3");
-      await machines.ready("m3");
-      assert.deepEqual(await reach("m3"), [], "a cut outlasts a restart");
-      await Promise.all(["m1", "m2", "m3"].map((name) => machines.heal(name)));
-      for (const name of ["m1", "m2", "m3"]) assert.equal((await reach(name)).length, 3, name);
-    }));
-
-  test("loses its carrier, and gets it back", (t) =>
-    withMachines(t, { count: 1, cluster: "link" }, async ({ machines, sh }) => {
-      await machines.linkDown("m1");
-      assert.equal((await machines.list())[0]?.link, "down");
-      assert.equal((await sh("m1", "cat /sys/class/net/host0/carrier")).trim(), "0");
-      await machines.linkUp("m1");
-      const end = performance.now() + 30_000;
-      while ((await sh("m1", ping("host"))).trim() !== "yes") assert.ok(performance.now() < end);
-      assert.equal((await machines.list())[0]?.link, "up");
-    }));
 
   test("outlives its keeper, and is still crashed by name", (t) =>
     withMachines(t, { count: 1, cluster: "orphan" }, async ({ cluster, machines, sh }) => {

@@ -177,7 +177,13 @@ export class QemuMachines extends LocalMachines {
     return join(this.#sockets, `${containerName(this.#options.cluster, name)}.${kind}`);
   }
 
+  /** Takes the sockets away, and with them the connection that commands have shared. */
   async #removeSockets(name: string): Promise<void> {
+    const shared = this.#socket(name, "ssh");
+    if (existsSync(shared))
+      await tryCommand(["ssh", "-F", "none", "-O", "exit", "-o", `ControlPath=${shared}`, name], {
+        timeoutMs: 5000,
+      });
     for (const kind of ["control", "ssh"] as const) await rm(this.#socket(name, kind), { force: true });
   }
 
