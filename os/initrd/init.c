@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@
 #include <unistd.h>
 
 #define ROOT "/sysroot"
+#define LIVE "/live"
 #define DISK_WAIT_MS 60000
 #define POLL_MS 20
 #define TRIAL "/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
@@ -109,9 +111,9 @@ static int word(const char *name, char *value, size_t room) {
     return found;
 }
 
-/* Loads the modules of /modules.list in order. One that is not for this machine is no error. */
-static void load_modules(void) {
-    FILE *list = fopen("/modules.list", "re");
+/* Loads the modules of a list in order. One that is not for this machine is no error. */
+static void load_modules(const char *names) {
+    FILE *list = fopen(names, "re");
     if (!list) return;
     char path[256];
     while (fgets(path, sizeof path, list)) {
@@ -356,6 +358,32 @@ static void memory_state(void) {
     if (mount_etc() < 0) die("the overlay on /etc: %s", strerror(errno));
 }
 
+/* A medium without a disk (ISO, network) brings the root along, behind the initrd. It stays in memory. */
+static int is_live(void) {
+    return access(LIVE "/root.img", F_OK) == 0;
+}
+
+/* Makes a disk of the root that came along. */
+static void attach_live(const char *uuid, char *slot, size_t room) {
+    load_modules("/modules.live");
+    int file = open(LIVE "/root.img", O_RDONLY | O_CLOEXEC), loop = open("/dev/loop0", O_RDWR | O_CLOEXEC);
+    struct loop_config config = {.fd = (uint32_t)file, .block_size = 4096, .info.lo_flags = LO_FLAGS_READ_ONLY};
+    if (file < 0 || loop < 0 || ioctl(loop, LOOP_CONFIGURE, &config) < 0)
+        die("the root that came with the initrd: %s", strerror(errno));
+    close(file);
+    close(loop);
+    snprintf(slot, room, "loop0");
+    if (!is_root("/dev/loop0", uuid)) die("the root that came with the initrd is not %s", uuid);
+}
+
+/* What else came along is found by `keel os install`, and by provisioning. */
+static void keep_live(void) {
+    mkdir(ROOT "/run/keelson", 0755);
+    mkdir(ROOT "/run/keelson/live", 0700);
+    if (mount(LIVE, ROOT "/run/keelson/live", NULL, MS_BIND, NULL) < 0)
+        say("what came with the initrd: %s", strerror(errno));
+}
+
 /* The erofs of the command line, mounted on ROOT. */
 static void mount_root(void) {
     char *uuid = root_uuid, *slot = root_slot, plain[33] = "", verity[256];
@@ -364,11 +392,13 @@ static void mount_root(void) {
     size_t digits = 0;
     for (const char *at = uuid; *at && digits < 32; at++)
         if (*at != '-') plain[digits++] = *at;
-    for (int waited = 0; !find_partition("keelson-root-", plain, "", slot, sizeof root_slot); waited += POLL_MS) {
+    int live = is_live();
+    if (live) attach_live(plain, slot, sizeof root_slot);
+    for (int waited = 0; !live && !find_partition("keelson-root-", plain, "", slot, sizeof root_slot); waited += POLL_MS) {
         if (waited >= DISK_WAIT_MS) die("no slot keelson-root-a or keelson-root-b holds the root %s", uuid);
         pause_ms(POLL_MS);
     }
-    if (!disk_of(slot, root_disk, sizeof root_disk)) die("%s is on no disk", slot);
+    if (!live && !disk_of(slot, root_disk, sizeof root_disk)) die("%s is on no disk", slot);
     const char *device = open_verity(slot, verity, access(TRIAL, F_OK) == 0);
     must_mount(device, ROOT, "erofs", MS_RDONLY | MS_NODEV, "");
 }
@@ -420,20 +450,21 @@ int main(int count, char **arguments) {
     must_mount("sysfs", "/sys", "sysfs", MS_NODEV | MS_NOSUID | MS_NOEXEC, "");
     must_mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=755");
     if (read_text("/proc/cmdline", command_line, sizeof command_line) < 0) die("/proc/cmdline: %s", strerror(errno));
-    load_modules();
+    load_modules("/modules.list");
     mount("efivarfs", "/sys/firmware/efi/efivars", "efivarfs", MS_NODEV | MS_NOSUID | MS_NOEXEC, "");
     char state[32] = "";
     mount_root();
     must_mount("tmpfs", ROOT "/run", "tmpfs", MS_NODEV | MS_NOSUID, "mode=755");
     if (mount("/dev", ROOT "/dev", NULL, MS_BIND, NULL) < 0) die("/dev in the root: %s", strerror(errno));
-    if (word("keelson.state", state, sizeof state) && !strcmp(state, "tmpfs")) memory_state();
+    if (is_live() || (word("keelson.state", state, sizeof state) && !strcmp(state, "tmpfs"))) memory_state();
     else if (!mount_state(root_disk)) memory_state();
     else if (mount_etc() < 0) {
         rescue("the overlay on /etc could not be mounted from the state partition: %s", strerror(errno));
         memory_state();
     }
     umount2(ROOT "/dev", MNT_DETACH);
-    write_facts();
+    if (is_live()) keep_live();
+    else write_facts();
     if (*rescue_reason) {
         int file = open(ROOT "/run/keelson/rescue", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
         if (file < 0 || dprintf(file, "%s\n", rescue_reason) < 0) say("/run/keelson/rescue: %s", strerror(errno));

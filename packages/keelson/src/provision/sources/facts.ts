@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { livePath, statePaths } from "../../model/os-image.ts";
 import { dmiFields } from "./source.ts";
 import type { DmiField, Facts } from "./source.ts";
 
@@ -24,6 +26,11 @@ export async function readFacts(
     credentials: environment["CREDENTIALS_DIRECTORY"],
     firmwareFiles: join(root, "sys/firmware/qemu_fw_cfg/by_name"),
     diskLabels: join(root, "dev/disk/by-label"),
+    // What a medium brings for the machine that it installs is not meant for itself.
+    seeds: [
+      ...(existsSync(join(root, livePath, "install")) ? [] : [join(root, livePath, "user-data")]),
+      join(root, statePaths.seed),
+    ],
   };
 }
 

@@ -3,7 +3,7 @@
 import { azure } from "./azure.ts";
 import { ec2 } from "./ec2.ts";
 import { gce } from "./gce.ts";
-import { configDrive, credential, firmwareFile, noCloud } from "./local-sources.ts";
+import { configDrive, credential, firmwareFile, noCloud, seed } from "./local-sources.ts";
 import { openStack } from "./openstack.ts";
 import type { Asking, Gathered, Source } from "./source.ts";
 import { commandLineUrl } from "./url.ts";
@@ -13,6 +13,7 @@ export const sources: readonly Source[] = [
   firmwareFile,
   noCloud,
   configDrive,
+  seed,
   commandLineUrl,
   ec2,
   gce,

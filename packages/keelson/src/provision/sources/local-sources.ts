@@ -85,12 +85,26 @@ export const configDrive: Source = {
   },
 };
 
+/** What came with the disk or the medium: an export or an installation has put it there. */
+export const seed: Source = {
+  kind: "seed",
+  isLocal: true,
+  isThere: ({ seeds = [] }) => seeds.some((path) => existsSync(path)),
+  async read({ facts }) {
+    for (const path of facts.seeds ?? []) {
+      const userData = await readUpTo(path, maxUserData);
+      if (userData !== undefined) return plain("seed", path, userData);
+    }
+    return undefined;
+  },
+};
+
 export const labels = {
   nocloud: ["cidata", "CIDATA"],
   configDrive: ["config-2", "CONFIG-2"],
 } as const;
 
-function plain(kind: "credential" | "fw-cfg", where: string, userData: Buffer): Gathered {
+function plain(kind: "credential" | "fw-cfg" | "seed", where: string, userData: Buffer): Gathered {
   return { kind, where, userData, keys: [], addresses: {} };
 }
 

@@ -8,6 +8,7 @@ export const sourceKinds = [
   "fw-cfg",
   "nocloud",
   "config-drive",
+  "seed",
   "url",
   "ec2",
   "gce",
@@ -41,6 +42,8 @@ export interface Facts {
   /** Folder of the firmware's files, and of the disks by label. */
   readonly firmwareFiles: string;
   readonly diskLabels: string;
+  /** Files in which a configuration may have come with the disk or the medium, the first to be taken. */
+  readonly seeds?: readonly string[];
 }
 
 export const dmiFields = [
