@@ -1,13 +1,15 @@
 // The root hash of dm-verity, reckoned from the data alone: format 1 without a superblock, SHA-256, blocks of 4096
 // bytes. https://docs.kernel.org/admin-guide/device-mapper/verity.html
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 export const blockBytes = 4096;
 const digestBytes = 32;
 
 /** Takes data in order and tells the hash at its end; only the digests are kept, 1/128 of the data. */
 export class VerityHash {
-  readonly #salt: Buffer;
+  /** The salt, and room for a block behind it. */
+  readonly #salted: Buffer;
+  readonly #saltBytes: number;
   readonly #blocks: number;
   readonly #digests: Buffer;
   #rest = Buffer.alloc(0);
@@ -16,7 +18,9 @@ export class VerityHash {
   constructor({ salt, blocks }: { readonly salt: string; readonly blocks: number }) {
     if (!Number.isSafeInteger(blocks) || blocks < 1 || blocks > 1 << 22)
       throw new RangeError(`${blocks} is no number of blocks`);
-    this.#salt = Buffer.from(salt, "hex");
+    const bytes = Buffer.from(salt, "hex");
+    this.#saltBytes = bytes.length;
+    this.#salted = Buffer.concat([bytes, Buffer.alloc(blockBytes)]);
     this.#blocks = blocks;
     this.#digests = Buffer.alloc(blocks * digestBytes);
   }
@@ -26,7 +30,7 @@ export class VerityHash {
     const data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = 0;
     while (this.#done < this.#blocks && at + blockBytes <= data.length) {
-      this.#digest(data.subarray(at, at + blockBytes)).copy(this.#digests, this.#done * digestBytes);
+      this.#digest(data.subarray(at, at + blockBytes), this.#digests, this.#done * digestBytes);
       this.#done++;
       at += blockBytes;
     }
@@ -43,7 +47,8 @@ export class VerityHash {
       level.copy(padded);
       const above = Buffer.alloc(blocks * digestBytes);
       for (let index = 0; index < blocks; index++) {
-        this.#digest(padded.subarray(index * blockBytes, (index + 1) * blockBytes)).copy(
+        this.#digest(
+          padded.subarray(index * blockBytes, (index + 1) * blockBytes),
           above,
           index * digestBytes,
         );
@@ -53,8 +58,10 @@ export class VerityHash {
     return level.toString("hex");
   }
 
-  #digest(block: Buffer): Buffer {
-    return createHash("sha256").update(this.#salt).update(block).digest();
+  /** In one call and as text: some hundred thousand objects less. */
+  #digest(block: Buffer, target: Buffer, at: number): void {
+    block.copy(this.#salted, this.#saltBytes);
+    target.write(hash("sha256", this.#salted, "hex"), at, "hex");
   }
 }
 

@@ -24,7 +24,8 @@ export interface LiveSystem {
   readonly image: string;
 }
 
-const compressionLevel = 12;
+/** Higher ones take minutes for a few per cent. */
+const compressionLevel = 7;
 
 /** Makes the live system's files. KEEL-351 with a tool's last words. */
 export async function makeLive(making: Making): Promise<LiveSystem> {
