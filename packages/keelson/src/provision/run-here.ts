@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { describeError, KeelError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { bootMarks, statePaths } from "../model/os-image.ts";
+import { bootMarks, statePaths, writableEtc } from "../model/os-image.ts";
 import { thisMachine } from "./apply/machine.ts";
 import { readState } from "./apply/state.ts";
 import type { ProvisionState } from "./apply/state.ts";
@@ -31,7 +31,7 @@ export async function provisionHere(options: {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): Promise<Outcome> {
   const { stage, log, signal } = options;
-  if (!existsSync(bootMarks.os) || process.getuid?.() !== 0)
+  if (!existsSync(writableEtc) || process.getuid?.() !== 0)
     throw new KeelError("KEEL-845", "this is no machine that runs Keelson’s image, or you are not root", {
       hint: "keel os validate FILE works everywhere",
     });
