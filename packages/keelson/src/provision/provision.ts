@@ -8,6 +8,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
 import { KeelError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { version } from "../base/version.ts";
 import { Accounts } from "./apply/accounts.ts";
 import type { Addresses } from "./apply/addresses.ts";
 import { addressOf } from "./apply/cluster-place.ts";
@@ -21,13 +22,11 @@ import { emptyState, readState, writeState } from "./apply/state.ts";
 import type { AppliedItem, ProvisionState } from "./apply/state.ts";
 import { emptyConfig } from "./machine-config.ts";
 import type { MachineConfig } from "./machine-config.ts";
-import { readNetworkConfig } from "./network-config.ts";
 import { findingText } from "./reading/findings.ts";
 import type { Finding } from "./reading/findings.ts";
 import { findSource } from "./sources/find-source.ts";
 import { machineNumber } from "./sources/facts.ts";
 import type { Asking, Gathered } from "./sources/source.ts";
-import { readUserData } from "./user-data.ts";
 
 export interface ProvisionOptions {
   readonly stage: "local" | "network";
@@ -77,6 +76,15 @@ export async function provision(options: ProvisionOptions): Promise<Outcome> {
     return nothing;
   }
   const source = { kind: gathered.kind, where: gathered.where };
+  if (await isSettled(options, state, gathered)) {
+    log.info("the configuration is the one that was applied", { source: `${source.kind} (${source.where})` });
+    return { ...nothing, source, findings: state.findings };
+  }
+  // Only now: most boots never need the parsers.
+  const [{ readUserData }, { readNetworkConfig }] = await Promise.all([
+    import("./user-data.ts"),
+    import("./network-config.ts"),
+  ]);
   const reading = gathered.userData === undefined ? undefined : readUserData(gathered.userData);
   const network =
     gathered.networkConfig === undefined ? undefined : readNetworkConfig(gathered.networkConfig);
@@ -104,6 +112,33 @@ export async function provision(options: ProvisionOptions): Promise<Outcome> {
   return await apply({ options, state, gathered, config: whole, findings });
 }
 
+/** Everything that a source says, and which program read it: another one may understand more. */
+function fingerprint({ kind, userData, hostname, keys, networkConfig, addresses }: Gathered): string {
+  const rest = JSON.stringify([version, kind, hostname, keys, networkConfig, addresses]);
+  return createHash("sha256")
+    .update(rest)
+    .update("\0")
+    .update(userData ?? "")
+    .digest("hex");
+}
+
+/** Whether the same was applied to the same machine, whole, and nothing of it was for one boot only. */
+async function isSettled(
+  options: ProvisionOptions,
+  state: ProvisionState,
+  gathered: Gathered,
+): Promise<boolean> {
+  if (state.configuration !== fingerprint(gathered) || options.isRescue) return false;
+  if (state.failures.length > 0 || state.waiting.length > 0) return false;
+  if (state.instance !== (await instanceOf(options, gathered))) return false;
+  const boot = await bootId(options.machine);
+  return state.applied.every((entry) => entry.boot === undefined || entry.boot === boot);
+}
+
+async function instanceOf({ asking, machine }: ProvisionOptions, { instance }: Gathered): Promise<string> {
+  return instance ?? machineNumber(asking.facts) ?? (await machineId(machine));
+}
+
 interface Application {
   readonly options: ProvisionOptions;
   readonly state: ProvisionState;
@@ -115,7 +150,7 @@ interface Application {
 async function apply({ options, state, gathered, config, findings }: Application): Promise<Outcome> {
   const { asking, clock, log, machine, stage, stateFolder } = options;
   const source = { kind: gathered.kind, where: gathered.where };
-  const instance = gathered.instance ?? machineNumber(asking.facts) ?? (await machineId(machine));
+  const instance = await instanceOf(options, gathered);
   const boot = await bootId(machine);
   const wanted = itemsOf(config, gathered);
   const planned = plan(wanted, state, {

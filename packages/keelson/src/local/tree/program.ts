@@ -14,6 +14,7 @@ const entries: Readonly<Record<string, string>> = {
   keeld: "packages/keelson/src/daemons/keeld.ts",
   keel: "packages/keelson/src/cli/main.ts",
   gate: "packages/keelson/src/daemons/gate.ts",
+  provision: "packages/keelson/src/daemons/provision.ts",
 };
 const sources = ["etcd", "omaha", "systemd", "keelson"].flatMap((name) => [
   `packages/${name}/src`,
