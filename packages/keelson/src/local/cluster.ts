@@ -183,7 +183,7 @@ export class LocalCluster {
 
   /** The cluster's machines. Throws KEEL-502 when there is no such cluster. */
   async machines(): Promise<MachineProvider> {
-    const { subnet, layers, qemu } = await this.#known();
+    const { subnet, layers, qemu, notes } = await this.#known();
     const shared = {
       cluster: this.name,
       folder: this.folder,
@@ -191,7 +191,10 @@ export class LocalCluster {
       scopes: this.#scopes,
       network: this.#network,
     };
-    if (qemu === undefined) return new NspawnMachines({ ...shared, layers });
+    const { release: manifest, tools } = notes;
+    const isRelease = manifest !== undefined && tools !== undefined;
+    const release = isRelease ? { release: { manifest, tools } } : {};
+    if (qemu === undefined) return new NspawnMachines({ ...shared, layers, ...release });
     return new QemuMachines({ ...shared, base: qemu, runtimeFolder: this.runtimeFolder });
   }
 

@@ -1,5 +1,6 @@
 // How a machine is started: the mounts that make its file tree, and nspawn's command line. Text only.
 import { join } from "node:path";
+import { bootMarks, treeDisk, writableEtc } from "../model/os-image.ts";
 
 export interface MachinePaths {
   /** The machine's folder; all others lie in it. */
@@ -35,6 +36,8 @@ export interface Launch {
   readonly credentials: readonly string[];
   /** Files of the host that the machine reads: [host, machine]. */
   readonly files: readonly (readonly [string, string])[];
+  /** Set for a machine that starts from one of two slots: what chooses the slot, and writes `os` and `layers`. */
+  readonly firmware?: readonly string[];
 }
 
 /** Folders that a machine needs in its own before it starts. */
@@ -49,15 +52,26 @@ export function machineFolders({ folder, credentials }: MachinePaths): string[] 
  */
 export function launchScript(launch: Launch): string {
   const { folder } = launch.paths;
+  const { firmware } = launch;
+  // The lower layer changes under an upper one with every version: nothing in the upper one may point into it.
+  const loose = firmware === undefined ? "" : "index=off,metacopy=off,redirect_dir=off,xino=off,";
+  const lower = (name: "root" | "etc" | "var"): string => {
+    if (firmware !== undefined) return `"$lower_${name}"`;
+    return quote((name === "root" ? launch.layers : launch.layersOf(name)).join(":"));
+  };
   const overlay = (name: "etc" | "var"): string =>
-    `mount -t overlay keelson-${name} -o ${quote(
-      `lowerdir=${launch.layersOf(name).join(":")},upperdir=${folder}/${name},workdir=${folder}/${name}.work`,
+    `mount -t overlay keelson-${name} -o ${loose}lowerdir=${lower(name)},${quote(
+      `upperdir=${folder}/${name},workdir=${folder}/${name}.work`,
     )} ${quote(`${folder}/mounts/${name}`)}`;
+  const choice =
+    firmware === undefined
+      ? ""
+      : `${firmware.map(quote).join(" ")} ${quote(folder)}\n. ${quote(`${folder}/layers`)}\n`;
   return `#!/bin/sh
 set -e
-mkdir -p /run/systemd/nspawn
+${choice}mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=755 keelson-nspawn /run/systemd/nspawn
-mount -t overlay keelson-root -o ${quote(`ro,lowerdir=${launch.layers.join(":")}`)} ${quote(`${folder}/mounts/root`)}
+mount -t overlay keelson-root -o ro,lowerdir=${lower("root")} ${quote(`${folder}/mounts/root`)}
 ${overlay("etc")}
 ${overlay("var")}
 exec ${nspawnCommand(launch).map(quote).join(" ")}
@@ -83,9 +97,19 @@ export function nspawnCommand(launch: Launch): string[] {
     `--bind=${folder}/mounts/var:/var`,
     // An overlay cannot be the upper side of podman's overlays.
     `--bind=${folder}/containers:/var/lib/containers`,
+    ...(launch.firmware === undefined ? [] : treeBinds(folder)),
     ...launch.files.map(([host, machine]) => `--bind-ro=${host}:${machine}`),
     ...launch.credentials.map((name) => `--load-credential=${name}:${join(credentials, name)}`),
     `--directory=${folder}/mounts/root`,
+  ];
+}
+
+/** What a machine with slots finds where one with a disk has it. */
+function treeBinds(folder: string): string[] {
+  return [
+    `--bind=${folder}/tree:${treeDisk.path}`,
+    `--bind-ro=${folder}/os:${bootMarks.os}`,
+    `--bind=${folder}/mounts/etc:${writableEtc}`,
   ];
 }
 

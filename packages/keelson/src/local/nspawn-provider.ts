@@ -11,6 +11,8 @@ import { enterCommand, machineInit, managerAnswers } from "./machine-process.ts"
 import type { ReadyOptions } from "./machine-provider.ts";
 import type { MachineRecord } from "./machine-records.ts";
 import { containerName } from "./names.ts";
+import { hasTree, installTree, treeFirmware } from "./tree-machine.ts";
+import type { TreeRelease } from "./tree-machine.ts";
 
 const haltSignal = 37; // SIGRTMIN+3: systemd shuts down in order
 const rebootCode = 133; // nspawn's exit code when its machine reboots and --keep-unit is given
@@ -19,6 +21,8 @@ const defaultReadyMs = 90_000;
 export interface NspawnOptions extends LocalMachinesOptions {
   /** Read-only layers, uppermost first. */
   readonly layers: readonly string[];
+  /** New machines get two slots, with this release in the first one. */
+  readonly release?: TreeRelease;
 }
 
 export class NspawnMachines extends LocalMachines {
@@ -63,6 +67,8 @@ export class NspawnMachines extends LocalMachines {
   protected async launch(record: MachineRecord): Promise<void> {
     const { name } = record;
     const paths = this.records.paths(name);
+    const { release, layers } = this.#options;
+    if (release !== undefined) await installTree(paths.folder, release, layers);
     await writeFile(paths.script, await this.#script(record), { mode: 0o700 });
     await this.scopes.start(this.scope(name), {
       argv: ["unshare", "--mount", "--propagation", "slave", paths.script],
@@ -127,6 +133,7 @@ export class NspawnMachines extends LocalMachines {
       layers,
       layersOf: (name) => layers.map((layer) => join(layer, name)).filter((path) => existsSync(path)),
       credentials: await readdir(paths.credentials),
+      ...(hasTree(paths.folder) ? { firmware: treeFirmware } : {}),
       files: [
         [join(folder, "hosts"), "/etc/hosts"],
         [join(folder, "resolv.conf"), "/etc/resolv.conf"],

@@ -78,6 +78,19 @@ export const statePaths = {
  */
 export const livePath = "/run/keelson/live";
 
+/**
+ * What stands for the disk of a machine made of folders: the slots as files, `esp/`, and of the running system
+ * `command-line` and `slot`, as its kernel and its first process would tell them.
+ */
+export const treeDisk = {
+  /** There only on such a machine. */
+  path: "/run/keelson/tree",
+  slots: { a: "root-a.img", b: "root-b.img" },
+  esp: "esp",
+  commandLine: "command-line",
+  active: "slot",
+} as const;
+
 /** /etc as it may be written, with /etc's own modes: /etc itself is mounted read-only. */
 export const writableEtc = "/run/keelson/etc";
 

@@ -10,7 +10,7 @@ import { readOsFacts } from "../host/os-facts.ts";
 import { runProgram } from "../host/run-program.ts";
 import { bootMarks } from "../model/os-image.ts";
 import { DiskSlots } from "./disk-slots/disk-slots.ts";
-import { LinuxDisk } from "./disk-slots/linux-disk.ts";
+import { thisDisk } from "./this-disk.ts";
 import { FailedVersions } from "./failed-versions.ts";
 import { trustFiles } from "./machine-trust.ts";
 import { Records } from "./records.ts";
@@ -44,7 +44,7 @@ export async function openThisMachine(): Promise<ThisMachine> {
   const records = new Records();
   const { variant } = facts;
   return {
-    slots: new DiskSlots(new LinuxDisk()),
+    slots: new DiskSlots(await thisDisk()),
     records,
     partials: new PartialFiles(join(records.folder, "download")),
     trustFiles,

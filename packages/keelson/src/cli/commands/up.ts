@@ -1,6 +1,8 @@
+import { resolve } from "node:path";
 import type { InstanceView } from "../../api/wire.ts";
 import { KeelError } from "../../base/errors.ts";
 import { LocalCluster } from "../../local/cluster.ts";
+import { releaseOf } from "../../local/tree-machine.ts";
 import { prepareHost } from "../../local/prepare-host.ts";
 import { formatDuration } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";
@@ -21,6 +23,7 @@ interface UpOptions {
   readonly fleet?: string;
   readonly provider?: string;
   readonly image?: string;
+  readonly release?: string;
   readonly memory?: string;
   readonly cpus?: string;
 }
@@ -33,6 +36,10 @@ export const register: Register = (program, act) => {
     .option("-n, --machines <number>", "how many machines (3)")
     .option("--provider <kind>", "nspawn: containers; qemu: virtual machines that run the OS image (nspawn)")
     .option("--image <file>", "with qemu: a raw image instead of the one built from this checkout")
+    .option(
+      "--release <manifest>",
+      "with nspawn: new machines start from a release, in one of two slots, and can be updated as installed ones",
+    )
     .option("--memory <size>", "with qemu: the memory of a machine (1G)")
     .option("--cpus <number>", "with qemu: the processors of a machine (2; 1 where they are emulated)")
     .option("--no-example", "do not start the example")
@@ -60,6 +67,7 @@ export const register: Register = (program, act) => {
     const cluster = new LocalCluster(keel.cluster);
     const record = await cluster.record();
     const kind = machineKind(options, record);
+    const release = releaseFile(options.release, kind.provider, keel.terminal.cwd);
     const hostNotes = await prepareHost({
       repository,
       machines,
@@ -78,6 +86,7 @@ export const register: Register = (program, act) => {
           repository,
           machines,
           kind,
+          release,
           withExample: options.example !== false,
           mirror: mirrorOption.mirror,
           exampleTimeoutMs,
@@ -117,6 +126,16 @@ async function interruptible<T>(keel: Invocation, task: () => Promise<T>): Promi
       `interrupted: \`${keel.command("up")}\` goes on from here, \`${keel.command("down")}\` removes what was made`,
     );
   }
+}
+
+/** Throws KEEL-104 where it cannot be meant. */
+function releaseFile(word: string | undefined, provider: string, cwd: string): string | undefined {
+  if (word === undefined) return undefined;
+  if (provider !== "nspawn")
+    throw new KeelError("KEEL-104", "virtual machines run an image, not a release", { hint: "--image" });
+  const path = resolve(cwd, word);
+  releaseOf(path);
+  return path;
 }
 
 function machineCount(text: string | undefined): number {

@@ -6,6 +6,7 @@ import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineProvider, MachineStatus } from "../../local/machine-provider.ts";
 import type { MachineTree } from "../../local/tree/machine-tree.ts";
 import { prepareMachineTree } from "../../local/tree/machine-tree.ts";
+import { toolsTree } from "../../local/tree/tools-tree.ts";
 import { whoAsks } from "../change.ts";
 import type { DaemonClient } from "../daemon-client.ts";
 import type { Invocation } from "../invocation.ts";
@@ -22,6 +23,8 @@ export interface BringUpOptions {
   /** How many machines there are to be at least. */
   readonly machines: number;
   readonly kind: MachineKind;
+  /** The manifest of a release that new machines start from, in one of two slots. */
+  readonly release: string | undefined;
   readonly withExample: boolean;
   readonly mirror: string | undefined;
   readonly exampleTimeoutMs: number;
@@ -63,10 +66,23 @@ export async function bringUp(
     kind.provider === "qemu"
       ? await virtualBase(keel, kind, { repository, mirror, before: before?.qemu })
       : undefined;
+  const { release } = options;
+  const notes: Record<string, string> =
+    release === undefined
+      ? {}
+      : {
+          release,
+          tools: await toolsTree({
+            repository,
+            progress,
+            signal,
+            ...(mirror === undefined ? {} : { mirror }),
+          }),
+        };
   signal.throwIfAborted();
   const record = await progress.run(
     "network",
-    () => cluster.create(tree.layers, {}, qemu),
+    () => cluster.create(tree.layers, notes, qemu),
     ({ subnet }) => subnet,
   );
   if (before === undefined) made.push("the network");

@@ -1,6 +1,6 @@
 import { KeelError } from "../../../base/errors.ts";
 import { DiskSlots } from "../../../updater/disk-slots/disk-slots.ts";
-import { LinuxDisk } from "../../../updater/disk-slots/linux-disk.ts";
+import { thisDisk } from "../../../updater/this-disk.ts";
 import { assess } from "../../../updater/gate/decision.ts";
 import { thisGateMachine } from "../../../updater/gate/this-machine.ts";
 import type { Register } from "../../invocation.ts";
@@ -10,7 +10,7 @@ export const registerGate: Register = (group, act) => {
     .command("gate")
     .description("Look at this machine as the boot gate does, and say what is missing; changes nothing.");
   act(gate, async (keel) => {
-    const machine = await thisGateMachine(new DiskSlots(new LinuxDisk()), () => {});
+    const machine = await thisGateMachine(new DiskSlots(await thisDisk()), () => {});
     const { version, trial } = machine;
     const facts = { ...(await machine.look()), seconds: await machine.seconds() };
     const { broken, missing } = assess(facts, { baseline: await machine.baseline.read() });
