@@ -51,6 +51,14 @@ export async function uptimeSeconds(): Promise<number> {
   return Number((await readIfThere("/proc/uptime"))?.split(" ")[0] ?? 0);
 }
 
+/** The uptime at which the first process began: next to none, but in a container, which shares its host's clock. */
+export async function firstProcessSeconds(): Promise<number> {
+  const stat = (await readIfThere("/proc/1/stat")) ?? "";
+  // Field 22, in hundredths: proc_pid_stat(5). The name before it may hold anything.
+  const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? 0);
+  return Number.isFinite(ticks) ? ticks / 100 : 0;
+}
+
 async function showUnits(): Promise<string> {
   const patterns = [...kinds.map((kind) => `*.${kind}`), "multi-user.target"];
   const argv = ["systemctl", "show", "--no-pager", `--property=${properties.join(",")}`, "--"] as const;

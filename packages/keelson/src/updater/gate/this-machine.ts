@@ -12,7 +12,7 @@ import { baselineOf, readBaseline, writeBaseline } from "./baseline.ts";
 import { surveyEtc } from "../etc/etc.ts";
 import type { Baseline } from "./decision.ts";
 import type { GateMachine } from "./gate.ts";
-import { lookAtMachine, uptimeSeconds } from "./machine.ts";
+import { firstProcessSeconds, lookAtMachine, uptimeSeconds } from "./machine.ts";
 
 export const gateSettings = "/etc/keelson/gate.conf";
 const blessedMark = "/run/keelson/blessed";
@@ -35,13 +35,14 @@ export async function thisGateMachine(slots: BootSlots, say: (text: string) => v
   const { version } = await thisVersion();
   const trial = parseTrial(await readIfThere(bootMarks.trial));
   const begun = await uptimeSeconds();
+  const started = await firstProcessSeconds();
   return {
     clock: systemClock,
     version,
     boot: ((await readIfThere("/proc/sys/kernel/random/boot_id")) ?? "").trim(),
     trial,
     deadline: parseDeadline((await readIfThere(gateSettings)) ?? ""),
-    seconds: async () => (await uptimeSeconds()) - (trial === undefined ? begun : 0),
+    seconds: async () => (await uptimeSeconds()) - (trial === undefined ? begun : started),
     look: lookAtMachine,
     baseline: { read: () => readBaseline(), write: keep },
     records: new BootRecords(),

@@ -10,6 +10,7 @@ export interface KernelFacts {
   /** SHA-256 of the root image, and its size. */
   readonly sha256: string;
   readonly bytes: number;
+  readonly variant?: string;
 }
 
 const peOffset = 64;
@@ -17,8 +18,8 @@ const sectionTable = peOffset + 24;
 const commandLineOffset = 512;
 
 export function makeKernel(facts: KernelFacts, size = 64 << 10): Uint8Array {
-  const { version, uuid, sha256, bytes } = facts;
-  const line = `quiet ${kernelWords.root}=${uuid} ${kernelWords.verity}=${sha256},00,${bytes} ${kernelWords.version}=${version}`;
+  const { version, uuid, sha256, bytes, variant = "vm" } = facts;
+  const line = `quiet ${kernelWords.root}=${uuid} ${kernelWords.verity}=${sha256},00,${bytes} ${kernelWords.version}=${version} ${kernelWords.variant}=${variant}`;
   const file = Buffer.alloc(size);
   for (let i = commandLineOffset + 512; i < size; i++) file[i] = (i * 31 + version.length) & 0xff;
   file.write("MZ", 0, "latin1");
