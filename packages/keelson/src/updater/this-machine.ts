@@ -8,8 +8,9 @@ import { systemRandom } from "../base/random.ts";
 import { readIfThere } from "../host/atomic-file.ts";
 import { readOsFacts } from "../host/os-facts.ts";
 import { runProgram } from "../host/run-program.ts";
-import { bootMarks } from "../model/os-image.ts";
+import { bootMarks, kernelWords } from "../model/os-image.ts";
 import { DiskSlots } from "./disk-slots/disk-slots.ts";
+import { kernelWord } from "./disk-slots/kernel-image.ts";
 import { thisDisk } from "./this-disk.ts";
 import { FailedVersions } from "./failed-versions.ts";
 import { trustFiles } from "./machine-trust.ts";
@@ -29,12 +30,10 @@ export interface ThisMachine extends UpdaterParts {
 
 /** Throws KEEL-812 unless root asks, and KEEL-801 on a machine without an image or without its state. */
 export async function openThisMachine(): Promise<ThisMachine> {
-  const facts = await readOsFacts();
-  if (facts === undefined)
-    throw new KeelError(
-      "KEEL-801",
-      `this machine was not started from an image: there is no ${bootMarks.os}`,
-    );
+  const line = (await readIfThere("/proc/cmdline")) ?? "";
+  const variant = (await readOsFacts())?.variant ?? kernelWord(line, kernelWords.variant);
+  if (variant === undefined)
+    throw new KeelError("KEEL-801", "this machine was not started from an image of Keelson’s");
   if (process.getuid?.() !== 0) throw new KeelError("KEEL-812", "only root may look after the system");
   const rescue = await readIfThere(bootMarks.rescue);
   if (rescue !== undefined)
@@ -42,7 +41,6 @@ export async function openThisMachine(): Promise<ThisMachine> {
       hint: "`keel os rescue` says what to do",
     });
   const records = new Records();
-  const { variant } = facts;
   return {
     slots: new DiskSlots(await thisDisk()),
     records,
