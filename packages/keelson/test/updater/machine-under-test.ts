@@ -8,14 +8,20 @@ import { systemClock } from "../../src/base/clock.ts";
 import type { Clock } from "../../src/base/clock.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { KeelError } from "../../src/base/errors.ts";
-import { releaseFileName } from "../../src/model/os-image.ts";
+import { deltaFileName, releaseFileName } from "../../src/model/os-image.ts";
+import type { ImageReader } from "../../src/releases/apply-delta.ts";
+import { makeDelta } from "../../src/releases/make-delta.ts";
 import type { ReleaseManifest } from "../../src/releases/manifest.ts";
 import { DiskSlots } from "../../src/updater/disk-slots/disk-slots.ts";
 import type { TrustFiles } from "../../src/updater/machine-trust.ts";
 import { Records } from "../../src/updater/records.ts";
 import { makeKernel } from "../../src/updater/simulated-disk/simulated-kernel.ts";
 import type { SimulatedDisk } from "../../src/updater/simulated-disk/simulated-disk.ts";
-import { simulatedMachine, simulatedRelease } from "../../src/updater/simulated-disk/simulated-machine.ts";
+import {
+  releaseOf,
+  simulatedMachine,
+  simulatedRelease,
+} from "../../src/updater/simulated-disk/simulated-machine.ts";
 import type { SimulatedRelease } from "../../src/updater/simulated-disk/simulated-machine.ts";
 import { PartialFiles } from "../../src/updater/sources/partial-file.ts";
 import { Updater } from "../../src/updater/updater.ts";
@@ -149,6 +155,40 @@ export function publish(
     [releaseFileName(name, "manifest.json"), signedRelease(manifest)],
   ]);
   return { ...release, manifest, files };
+}
+
+/** A release that differs little from what runs, with a delta; `spoil` changes the delta's bytes before it is signed. */
+export async function publishDelta(
+  version: string,
+  spoil: (delta: Buffer) => Buffer = (same) => same,
+): Promise<PublishedRelease> {
+  const image = Uint8Array.from(runningRelease.image);
+  createHash("sha256")
+    .update(version)
+    .digest()
+    .copy(image, 1024 + 48, 0, 16);
+  image.fill(7, 500_000, 520_000);
+  const parts: Uint8Array[] = [];
+  const { head } = await makeDelta({
+    base: imageReader(runningRelease.image),
+    result: imageReader(image),
+    write: async (chunk) => void parts.push(Uint8Array.from(chunk)),
+  });
+  const delta = spoil(Buffer.concat(parts));
+  const from = runningRelease.version;
+  const name = deltaFileName(from, { version, variant: "vm", architecture });
+  const sha256 = createHash("sha256").update(delta).digest("hex");
+  const entry = { from, name, size: delta.byteLength, sha256, base: head.base };
+  const published = publish(
+    version,
+    (manifest) => ({ ...manifest, deltas: [entry] }),
+    releaseOf(version, image),
+  );
+  return { ...published, files: new Map([...published.files, [name, delta]]) };
+}
+
+function imageReader(image: Uint8Array): ImageReader {
+  return { size: image.byteLength, read: async (offset, length) => image.subarray(offset, offset + length) };
 }
 
 export async function writeFolder(folder: string, ...releases: readonly PublishedRelease[]): Promise<string> {

@@ -8,7 +8,14 @@ import { PowerCut } from "../../src/updater/simulated-disk/simulated-disk.ts";
 import { FolderSource } from "../../src/updater/sources/folder-source.ts";
 import { readSystemStatus } from "../../src/updater/system-status.ts";
 import { day, makeDowngrade, makeRoot, now, signedDowngrade, signedRoot } from "../releases/ceremony.ts";
-import { machineUnderTest, publish, runningRelease, wishes, writeFolder } from "./machine-under-test.ts";
+import {
+  machineUnderTest,
+  publish,
+  publishDelta,
+  runningRelease,
+  wishes,
+  writeFolder,
+} from "./machine-under-test.ts";
 import type { MachineUnderTest } from "./machine-under-test.ts";
 
 const newer = publish("2.1.0");
@@ -102,6 +109,55 @@ describe("an update from a folder", () => {
       assert.equal(status.next.version, running, phase);
       assert.equal((await machine.records.history()).at(-1)?.kind, "interrupted");
       await machine.updater.update(source, wishes());
+      assert.equal((await machine.disk.start())?.version, "2.1.0");
+    }
+  });
+});
+
+describe("an update by a delta", () => {
+  test("fetches little, and is read back like a whole one", async () => {
+    await using machine = await machineUnderTest();
+    const small = await publishDelta("2.1.0");
+    const source = new FolderSource(await writeFolder(join(machine.folder, "usb"), small));
+    const done = await machine.updater.update(source, wishes());
+    assert.equal(done.how, "delta");
+    assert.ok(done.bytes < small.manifest.root.size, `${done.bytes} bytes`);
+    assert.equal((await machine.disk.start())?.version, "2.1.0");
+  });
+
+  const spoilers = {
+    "is damaged": (delta: Buffer) => Buffer.concat([delta.subarray(0, -1), Buffer.of(9)]),
+    "ends early": (delta: Buffer) => delta.subarray(0, delta.length >> 1),
+    "is no delta": () => Buffer.from("nothing of the kind"),
+  };
+  for (const [what, spoil] of Object.entries(spoilers))
+    test(`that ${what} is followed by the whole image`, async () => {
+      await using machine = await machineUnderTest();
+      const source = new FolderSource(
+        await writeFolder(join(machine.folder, "usb"), await publishDelta("2.1.0", spoil)),
+      );
+      const notes: string[] = [];
+      const onNote = (text: string): void => void notes.push(text);
+      const done = await machine.updater.update(source, wishes({ onNote }));
+      assert.equal(done.how, "full");
+      assert.match(notes.join(), /fetching the whole image/);
+      assert.equal((await machine.disk.start())?.version, "2.1.0");
+    });
+
+  test("that is not there, or starts from blocks that have changed, is followed by the whole image", async () => {
+    for (const hurt of ["missing", "base"]) {
+      await using machine = await machineUnderTest();
+      const small = await publishDelta("2.1.0");
+      const files = hurt === "missing" ? publish("2.1.0", () => small.manifest).files : small.files;
+      const folder = await writeFolder(join(machine.folder, "usb"), { ...small, files });
+      await writeFile(
+        join(folder, small.manifest.root.name),
+        small.files.get(small.manifest.root.name) ?? "",
+      );
+      await writeFile(join(folder, small.manifest.kernel.name), small.kernel);
+      if (hurt === "base") machine.disk.slots.a[900_000] = (machine.disk.slots.a[900_000] ?? 0) ^ 1;
+      const done = await machine.updater.update(new FolderSource(folder), wishes());
+      assert.equal(done.how, "full", hurt);
       assert.equal((await machine.disk.start())?.version, "2.1.0");
     }
   });

@@ -14,10 +14,14 @@ export interface SimulatedRelease {
 
 /** A root image and the kernel that starts it. */
 export function simulatedRelease(version: string, bytes: number): SimulatedRelease {
-  const image = makeRootImage(version, bytes);
+  return releaseOf(version, makeRootImage(version, bytes));
+}
+
+/** The kernel that starts an image. */
+export function releaseOf(version: string, image: Uint8Array<ArrayBuffer>): SimulatedRelease {
   const uuid = readErofsUuid(image) ?? "";
   const sha256 = createHash("sha256").update(image).digest("hex");
-  return { version, image, uuid, kernel: makeKernel({ version, uuid, sha256, bytes }) };
+  return { version, image, uuid, kernel: makeKernel({ version, uuid, sha256, bytes: image.byteLength }) };
 }
 
 /** A machine that runs a blessed release from slot A, with nothing in slot B. */
