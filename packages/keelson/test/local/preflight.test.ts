@@ -48,6 +48,16 @@ describe("preflight", () => {
     });
   }
 
+  test("asks more of a host for virtual machines", () => {
+    const virtual = { provider: "qemu", memoryPerMachine: 2 ** 30 } as const;
+    assert.deepEqual(verdict({}, virtual).problems, []);
+    const lacking: Partial<HostFacts> = { architecture: "arm64", diskFree: 4e9, memoryAvailable: 2e9 };
+    assert.deepEqual(verdict(lacking).problems, []);
+    const words = verdict(lacking, virtual).problems.map(({ what }) => what);
+    assert.equal(words.length, 3);
+    assert.match(words.join("\n"), /memory[^]*disk[^]*arm64/);
+  });
+
   test("names everything at once", () => {
     assert.equal(verdict({ uid: 1, diskFree: 0, memoryAvailable: 0 }).problems.length, 3);
   });

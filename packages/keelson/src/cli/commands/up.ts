@@ -60,7 +60,7 @@ export const register: Register = (program, act) => {
     }
     const machines = machineCount(options.machines);
     const store = storeKind(options.store, machines);
-    const exampleTimeoutMs = timeoutOf(options);
+    const exampleTimeoutMs = options.timeout === undefined ? undefined : timeoutOf(options);
     if (options.fleet !== undefined) parseFleetAddress(options.fleet);
     const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
     const mirrorOption = mirror === undefined || mirror === "" ? {} : { mirror };

@@ -27,7 +27,8 @@ export interface BringUpOptions {
   readonly release: string | undefined;
   readonly withExample: boolean;
   readonly mirror: string | undefined;
-  readonly exampleTimeoutMs: number;
+  /** A minute on machines that are as quick as the host, when undefined. */
+  readonly exampleTimeoutMs: number | undefined;
   /** `etcd`: the store is to be a cluster on the machines. */
   readonly store: "embedded" | "etcd" | undefined;
   /** `HOST:PORT` where fleet's API takes changes, `off` for nowhere; as before when undefined. */
@@ -105,7 +106,7 @@ export async function bringUp(
     await bringUpExample(keel, cluster, client, {
       busybox: tree.busybox,
       ...options,
-      exampleTimeoutMs: options.exampleTimeoutMs * provider.slowness,
+      timeoutMs: options.exampleTimeoutMs ?? 60_000 * provider.slowness,
     });
     made.push(exampleUnit);
   }
@@ -191,12 +192,12 @@ async function bringUpExample(
   keel: Invocation,
   cluster: LocalCluster,
   client: DaemonClient,
-  options: BringUpOptions & { readonly busybox: string },
+  options: BringUpOptions & { readonly busybox: string; readonly timeoutMs: number },
 ): Promise<void> {
   await keel.progress.run("example image", () => loadExampleImage(client, options.busybox));
   const operation = await startExample(client, options.repository, whoAsks(keel));
   await cluster.note({ example: operation.id });
-  const { progress, timedOut } = await followOperation(keel, client, operation, options.exampleTimeoutMs);
+  const { progress, timedOut } = await followOperation(keel, client, operation, options.timeoutMs);
   if (timedOut || progress?.outcome !== "succeeded") {
     const reasons =
       progress?.items.flatMap(({ instance, reason }) => (reason === "" ? [] : [`${instance}: ${reason}`])) ??
