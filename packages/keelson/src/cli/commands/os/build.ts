@@ -17,6 +17,7 @@ interface Options {
   readonly quick?: boolean;
   readonly check?: boolean;
   readonly mirror?: string;
+  readonly trust?: string;
 }
 
 export const registerBuild: Register = (group, act) => {
@@ -33,6 +34,7 @@ export const registerBuild: Register = (group, act) => {
     .option("--sign-certificate <file>", "its certificate, PEM")
     .option("--quick", "compress less: seconds instead of minutes, a quarter more bytes")
     .option("--check", "build everything after the packages twice and compare every byte")
+    .option("--trust <file>", "the signed root of trust (else one of this host’s, for development only)")
     .option("--mirror <url>", "where Debian’s packages come from (KEEL_MIRROR)")
     .description("Build the machines’ operating system from os/: a disk, and the files of a release.");
   act<Options>(command, async (keel, _args, options) => {
@@ -49,8 +51,16 @@ export const registerBuild: Register = (group, act) => {
     }
     const path = (word: string): string => resolve(keel.terminal.cwd, word);
     const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
+    const { developmentTrust } = await import("../../../image/development-trust.ts");
+    const development =
+      options.trust === undefined
+        ? await developmentTrust({ now: Math.floor(keel.clock.wall() / 1000) })
+        : undefined;
+    if (development !== undefined)
+      keel.terminal.err(`the image believes ${development.root}, which is for development only\n`);
     const build = {
       repository,
+      trust: development?.root ?? path(options.trust ?? ""),
       variant: options.variant,
       version,
       progress: keel.progress,
