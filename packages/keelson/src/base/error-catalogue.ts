@@ -153,7 +153,8 @@ const entries = {
   },
   "KEEL-333": {
     title: "There is no build to compare",
-    meaning: "The folder does not hold exactly one manifest and one list of parts that `keel os build` wrote.",
+    meaning:
+      "The folder does not hold exactly one manifest and one list of parts that `keel os build` wrote.",
     remedy: "Name a folder that `keel os build --to` filled.",
     exit: "notFound",
   },

@@ -43,7 +43,7 @@ function once(url: URL, options: Request): Promise<Answer> {
   if (url.protocol !== "http:" && url.protocol !== "https:")
     return Promise.reject(new Error(`${url.protocol} is not spoken here`));
   const request = url.protocol === "https:" ? overHttps : overHttp;
-  const limit = AbortSignal.timeout(timeoutMs);
+  const limit = AbortSignal.timeout(Math.ceil(timeoutMs));
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void =>
       reject(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`) : error);
@@ -65,8 +65,9 @@ function once(url: URL, options: Request): Promise<Answer> {
         incoming.on("error", fail);
         incoming.on("data", (chunk: Buffer) => {
           bytes += chunk.length;
-          if (bytes > maxBytes) outgoing.destroy(new Error(`the answer is larger than ${maxBytes} bytes`));
-          else chunks.push(chunk);
+          if (bytes <= maxBytes) return void chunks.push(chunk);
+          reject(new Error(`the answer is larger than ${maxBytes} bytes`));
+          outgoing.destroy();
         });
         incoming.on("end", () =>
           resolve({
