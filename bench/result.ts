@@ -18,6 +18,8 @@ export interface BenchRow {
 export interface BenchOptions {
   /** Names of the rows that are measured; benchmarks whose rows cannot be had singly ignore it. */
   readonly only?: RegExp;
+  /** How often it is measured; benchmarks that have a number of their own ignore it. */
+  readonly rounds?: number;
   /** Units without requests and health checks. */
   readonly plain?: boolean;
 }

@@ -18,14 +18,20 @@ const { positionals, values } = parseArgs({
     "no-write": { type: "boolean" },
     only: { type: "string" },
     plain: { type: "boolean" },
+    rounds: { type: "string" },
     help: { type: "boolean", short: "h" },
   },
 });
 if (values.help || positionals.length === 0 || positionals.some((name) => !known.includes(name))) {
   console.error(
-    `usage: npm run bench -- [--no-write] [--plain] [--only PATTERN] NAME…\nnames: ${known.join(", ")}`,
+    `usage: npm run bench -- [--no-write] [--plain] [--only PATTERN] [--rounds N] NAME…\nnames: ${known.join(", ")}`,
   );
   process.exit(values.help ? 0 : 2);
+}
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100)) {
+  console.error("--rounds takes a number from 1 to 100");
+  process.exit(2);
 }
 
 for (const name of positionals) {
@@ -34,6 +40,7 @@ for (const name of positionals) {
   };
   const result = await run({
     plain: values.plain === true,
+    ...(rounds === undefined ? {} : { rounds }),
     ...(values.only === undefined ? {} : { only: new RegExp(values.only) }),
   });
   console.log(renderText(result));

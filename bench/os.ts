@@ -1,0 +1,160 @@
+// Our image beside a stock Debian server with Docker, booted by the same QEMU in turns: both get kernel and initrd
+// directly, so that no firmware and no boot loader is in the figures.
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { runCommand } from "../packages/keelson/src/local/command.ts";
+import type { Progress } from "../packages/keelson/src/local/progress.ts";
+import { toolsTree, runTool } from "../packages/keelson/src/local/tree/tools-tree.ts";
+import { buildImage } from "../packages/keelson/src/image/build-image.ts";
+import { readFile } from "node:fs/promises";
+import { bootOnce } from "./os/boot.ts";
+import type { BootFigures, BootOptions } from "./os/boot.ts";
+import { stockServer } from "./os/stock.ts";
+import type { Bootable } from "./os/stock.ts";
+import { median } from "./statistics.ts";
+import type { BenchOptions, BenchResult, BenchRow } from "./result.ts";
+
+const repository = resolve(import.meta.dirname, "..");
+const mega = 1e6;
+
+const progress: Progress = {
+  step: (name) => ({
+    update() {},
+    done: (detail) => console.error(`${name}${detail === undefined ? "" : `: ${detail}`}`),
+    fail: () => console.error(`${name}: failed`),
+  }),
+};
+
+/** A cluster of one machine, with its store inside of keeld. */
+const keeld = JSON.stringify({
+  cluster: "bench",
+  roles: ["agent", "leader", "api", "store"],
+  address: "127.0.0.1",
+  store: {
+    endpoints: ["http://127.0.0.1:2379"],
+    listen: [{ host: "127.0.0.1", port: 2379 }],
+    dataDir: "/var/lib/keelson/store",
+  },
+});
+
+export async function run({ rounds = 5 }: BenchOptions = {}): Promise<BenchResult> {
+  const tools = await toolsTree({ repository, progress });
+  const work = await mkdtemp(join(tmpdir(), "keelson-bench-os-"));
+  try {
+    const stock = await stockServer(tools, progress);
+    const own = await ownImage(tools, work);
+    const systems = [
+      { name: "own", system: own, credentials: { "keelson.config": keeld } },
+      { name: "stock", system: stock, credentials: {} },
+    ] as const;
+    const counted = new Map<string, BootFigures>();
+    const walls = new Map<string, BootFigures[]>();
+    const boot = async (index: 0 | 1, options: Pick<BootOptions, "counted">): Promise<BootFigures> => {
+      const { name, system, credentials } = systems[index];
+      const result = await bootOnce(system, { tools, credentials, ...options });
+      console.error(
+        `${name}${options.counted ? ", counted" : ""}: ${result.wallSeconds.toFixed(1)} s, ${result.state}`,
+      );
+      return result;
+    };
+    for (const index of [0, 1] as const)
+      counted.set(systems[index].name, await boot(index, { counted: true }));
+    for (let round = 0; round < rounds; round++) {
+      for (const index of [0, 1] as const) {
+        const { name } = systems[index];
+        walls.set(name, [...(walls.get(name) ?? []), await boot(index, { counted: false })]);
+      }
+    }
+    return {
+      name: "os",
+      how: `our image with keeld running beside Debian trixie’s standard system with Docker, kernel and initrd by QEMU, 1 GB; ${rounds} boots each in turns with 2 processors, one each with 1 processor and instructions counted`,
+      rows: rows({ own, stock, counted, walls }),
+    };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Builds are not booted where they are cached: the disk is copied. */
+async function ownImage(tools: string, work: string): Promise<Bootable> {
+  const built = await buildImage({ repository, variant: "vm", version: "0.1.0", progress });
+  const disk = join(work, "disk.raw");
+  await runCommand(["cp", "--sparse=always", built.disk, disk]);
+  const packed = join(work, "root.zst");
+  await runTool(tools, ["zstd", "-q", "-T0", "-19", built.root.path, "-o", packed], {
+    binds: [built.folder, work],
+  });
+  return {
+    disk,
+    kernel: join(built.folder, "vmlinuz"),
+    initrd: join(built.folder, "initrd.zst"),
+    commandLine: await readFile(join(built.folder, "cmdline"), "utf8"),
+    downloadBytes: (await stat(packed)).size + (await stat(built.kernel)).size,
+  };
+}
+
+interface Measured {
+  readonly own: Bootable;
+  readonly stock: Bootable;
+  readonly counted: ReadonlyMap<string, BootFigures>;
+  readonly walls: ReadonlyMap<string, readonly BootFigures[]>;
+}
+
+function rows({ own, stock, counted, walls }: Measured): readonly BenchRow[] {
+  const middle = (name: string, value: (figures: BootFigures) => number): number =>
+    median((walls.get(name) ?? []).map(value));
+  const instructions = (name: string): number => {
+    const figures = counted.get(name);
+    return figures === undefined ? Number.NaN : figures.kernelSeconds + figures.userSeconds;
+  };
+  const row = (
+    what: string,
+    unit: string,
+    { mine, theirs, ...more }: { mine: number; theirs: number; reach?: string; note?: string },
+  ): BenchRow => ({
+    what,
+    unit,
+    value: mine,
+    peer: theirs,
+    peerName: "stock",
+    ratio: mine / theirs,
+    ...more,
+  });
+  const memory = (figures: BootFigures): number => figures.memoryAvailable / mega;
+  const names = (name: string): string =>
+    Object.entries(Object.groupBy(counted.get(name)?.processes ?? [], (process) => process))
+      .map(([process, all = []]) => (all.length === 1 ? process : `${all.length} ${process}`))
+      .join(" ");
+  return [
+    row("download: root and kernel, zstd -19", "MB", {
+      mine: own.downloadBytes / mega,
+      theirs: stock.downloadBytes / mega,
+      reach: "at most 100 MB",
+      note: "stock: its files, zstd -9",
+    }),
+    row("boot until everything is started", "billion instructions", {
+      mine: instructions("own"),
+      theirs: instructions("stock"),
+      reach: "ratio at most 0.25",
+      note: `kernel ${counted.get("own")?.kernelSeconds.toFixed(2)}, stock ${counted.get("stock")?.kernelSeconds.toFixed(2)}`,
+    }),
+    row("boot by the clock, median", "s", {
+      mine: middle("own", ({ wallSeconds }) => wallSeconds),
+      theirs: middle("stock", ({ wallSeconds }) => wallSeconds),
+      reach: "ratio at most 0.3",
+      note: (walls.get("own") ?? []).map(({ wallSeconds }) => wallSeconds.toFixed(1)).join(", "),
+    }),
+    row("memory available, median", "MB", {
+      mine: middle("own", memory),
+      theirs: middle("stock", memory),
+      reach: "ratio at least 1.28",
+    }),
+    row("processes of user space, median", "", {
+      mine: middle("own", ({ processes }) => processes.length),
+      theirs: middle("stock", ({ processes }) => processes.length),
+      reach: "ratio at most 0.5",
+      note: names("own"),
+    }),
+  ];
+}
