@@ -117,7 +117,7 @@ export const makePxe: Make = async (making, output) => {
 export function ipxeScript(name: string, commandLine: string): string {
   return `#!ipxe
 # ${name}: the system in memory. Words behind the kernel's go to the system, as
-# keelson.config=http://… for its first-boot configuration.
+# keelson.cloud-config=http://… for its first-boot configuration.
 kernel vmlinuz ${commandLine} initrd=initrd
 initrd initrd
 boot
