@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -133,4 +135,24 @@ test("where there is no bus, connecting fails and says where", async () => {
     dialBus({ socketPath: "/nowhere/socket", signal: AbortSignal.abort() }),
     hasCode("aborted"),
   );
+});
+
+test("a bus that takes the connection and never greets is given up, and nothing is thrown past the caller", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "bus-"));
+  const socketPath = join(folder, "socket");
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket.on("error", () => undefined)));
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  try {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const dialled = assert.rejects(dialBus({ socketPath }), hasCode("timeout"));
+    t.mock.timers.tick(24_000);
+    t.mock.timers.tick(2000);
+    await dialled;
+  } finally {
+    t.mock.timers.reset();
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+    await rm(folder, { recursive: true });
+  }
 });
