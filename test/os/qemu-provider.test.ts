@@ -1,88 +1,134 @@
-// `keel up --provider qemu`: the real image as local machines, emulated where there is no KVM. One cluster of two
-// serves all tests, since a start takes long: the provider's own suite, then what the cluster does on top.
+// `keel up --provider qemu`: the real image as local machines, emulated where there is no KVM. A start takes long, so
+// one pair of machines serves the providers' whole suite, and one cluster what keeld does with such machines.
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { buildImage } from "../../packages/keelson/src/image/build-image.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import type { MachineProvider } from "../../packages/keelson/src/local/machine-provider.ts";
+import { silentProgress } from "../../packages/keelson/src/local/progress.ts";
 import { Cluster, keel } from "../support/cluster.ts";
-import { noTraces, removeAbandoned, tracesOf, whyNoMachines } from "../support/machines.ts";
+import {
+  newCluster,
+  noTraces,
+  removeAbandoned,
+  repository,
+  tracesOf,
+  whyNoMachines,
+} from "../support/machines.ts";
 import { providerSuite } from "../support/provider-suite.ts";
+import { testAccelerator, testTools } from "./support/machine.ts";
 
 const reason = whyNoMachines();
 const startMs = 590_000;
 
-describe("virtual machines", { skip: reason }, () => {
-  const name = `t${process.pid}-qemu`;
-  const local = new LocalCluster(name);
-  const cluster = new Cluster(name);
-  let machines: MachineProvider;
-
-  const sh = async (machine: string, line: string): Promise<string> => {
-    const timeoutMs = 60_000 * machines.slowness;
-    const { code, stdout, stderr } = await machines.exec(machine, ["sh", "-c", line], { timeoutMs });
+/** Runs shell lines in machines; throws unless they succeed. */
+const shellOf =
+  (machines: () => MachineProvider) =>
+  async (machine: string, line: string): Promise<string> => {
+    const timeoutMs = 60_000 * machines().slowness;
+    const { code, stdout, stderr } = await machines().exec(machine, ["sh", "-c", line], { timeoutMs });
     assert.equal(code, 0, `${machine}: ${line}\nended with ${code}\n${stdout}${stderr}`);
     return stdout;
   };
 
+describe("a virtual machine", { skip: reason }, () => {
+  const cluster = newCluster("vm");
+  let machines: MachineProvider;
+  const sh = shellOf(() => machines);
+
   before(
     async () => {
       await removeAbandoned();
-      const up = await keel(["up", "--cluster", name, "--provider", "qemu", "--machines", "2"], {
+      const { disk } = await buildImage({
+        repository,
+        variant: "vm",
+        version: "0.1.0",
+        progress: silentProgress,
+      });
+      const { name: accelerator } = await testAccelerator();
+      await cluster.create(
+        [],
+        {},
+        {
+          image: disk,
+          tools: await testTools(),
+          accelerator,
+          memoryBytes: 2 ** 29,
+          processors: 1,
+          diskBytes: Math.max(2 ** 33, statSync(disk).size),
+        },
+      );
+      machines = await cluster.machines();
+      const credentials = (): Record<string, string> => ({ "test.secret": "hidden-value" });
+      for (const name of ["m1", "m2"]) await machines.create({ name, credentials });
+      await Promise.all(["m1", "m2"].map((name) => machines.start(name)));
+      await Promise.all(["m1", "m2"].map((name) => machines.ready(name)));
+    },
+    { timeout: startMs },
+  );
+  after(
+    async () => {
+      await cluster.destroy();
+      assert.deepEqual(await tracesOf(cluster), noTraces);
+    },
+    { timeout: 60_000 },
+  );
+
+  providerSuite({ etc: "/run/keelson/etc", withTwo: (_t, _name, task) => task({ cluster, machines, sh }) });
+
+  test("runs the image, verified, on a disk that has grown", async () => {
+    assert.match(await sh("m1", "cat /proc/cmdline"), /keelson\.verity=/);
+    assert.match(await sh("m1", "findmnt --noheadings --output FSTYPE,OPTIONS /"), /^erofs\s+ro/);
+    const kilobytes = Number(await sh("m1", "df --output=size /var | tail -n 1"));
+    assert.ok(kilobytes > 4 * 2 ** 20, `${kilobytes} kB on /var`);
+  });
+
+  test("gets its credentials by file, and commands from the host only", async () => {
+    assert.equal(await sh("m1", "systemd-creds --system cat test.secret"), "hidden-value");
+    const { processes } = await tracesOf(cluster);
+    assert.ok(processes.length >= 2 && !processes.some((line) => line.includes("hidden-value")));
+    const outward = "busybox nc -w 3 10.0.2.2 22 </dev/null && echo reached || echo refused";
+    assert.equal((await sh("m1", outward)).trim(), "refused");
+  });
+});
+
+describe("a cluster of virtual machines", { skip: reason }, () => {
+  const cluster = new Cluster(`t${process.pid}-qemu`);
+
+  before(
+    async () => {
+      const up = await keel(["up", "--cluster", cluster.name, "--provider", "qemu", "--machines", "2"], {
         timeoutMs: startMs,
       });
       assert.equal(up.status, 0, up.stdout + up.stderr);
       assert.match(up.stderr, /try virtualisation: (KVM|emulated: )/);
-      machines = await local.machines();
     },
     { timeout: startMs },
   );
   after(
     async () => {
       await cluster.down();
-      assert.deepEqual(await tracesOf(local), noTraces);
+      assert.deepEqual(await tracesOf(new LocalCluster(cluster.name)), noTraces);
     },
     { timeout: 60_000 },
   );
 
-  test("run the image, verified, and the example's containers in it", async () => {
+  test("runs the example's containers on all of them", async () => {
     const { instances } = await cluster.snapshot();
     assert.equal(instances.filter(({ state }) => state === "healthy").length, 3);
     assert.deepEqual([...new Set(instances.map(({ machineName }) => machineName))].toSorted(), ["m1", "m2"]);
     const pages = instances.map(async ({ addresses }) => (await fetch(`http://${addresses[0]}/`)).text());
     for (const page of await Promise.all(pages)) assert.match(page, /m[12]/);
-    assert.match(await sh("m1", "cat /proc/cmdline"), /keelson\.verity=/);
-    assert.match(await sh("m1", "findmnt --noheadings --output FSTYPE,OPTIONS /"), /^erofs\s+ro/);
   });
 
-  providerSuite({
-    etc: "/run/keelson/etc",
-    withTwo: (_t, _name, task) => task({ cluster: local, machines, sh }),
-  });
-
-  test("hand their credentials over by file, and only the host gives them commands", async () => {
-    const { processes } = await tracesOf(local);
-    const config = (await sh("m1", "systemd-creds --system cat keelson.config")).slice(0, 40);
-    assert.ok(config.length === 40 && !processes.some((line) => line.includes(config)));
-    const outward = "busybox nc -w 3 10.0.2.2 22 </dev/null && echo reached || echo refused";
-    assert.equal((await sh("m1", outward)).trim(), "refused");
-  });
-
-  test("take their units back up elsewhere when one crashes", async () => {
+  test("takes their units up elsewhere when one crashes", async () => {
+    const machines = await new LocalCluster(cluster.name).machines();
     const timeoutMs = 120_000 * machines.slowness;
-    const up = await cluster.until(
-      "both machines are up, and all is healthy",
-      (snapshot) =>
-        snapshot.machines.every(({ state }) => state === "up") &&
-        snapshot.instances.every(({ state }) => state === "healthy"),
-      timeoutMs,
-    );
-    const victim = up.snapshot.instances[0]?.machineName ?? "";
-    const other = victim === "m1" ? "m2" : "m1";
-    const killed = await cluster.keel(["machine", "kill", victim, "--watch"], { timeoutMs });
-    assert.match(killed.stdout, new RegExp(`${victim} is lost: its lease ended`));
+    const killed = await cluster.keel(["machine", "kill", "m2", "--watch"], { timeoutMs });
+    assert.match(killed.stdout, /m2 is lost: its lease ended/);
     const { instances } = await cluster.snapshot();
-    assert.ok(instances.every(({ machineName, state }) => machineName === other && state === "healthy"));
-    const rows = await cluster.keel(["machine", "list"]);
-    assert.match(rows.stdout, new RegExp(`${victim}\\s+stopped`));
+    assert.ok(instances.every(({ machineName, state }) => machineName === "m1" && state === "healthy"));
+    assert.match((await cluster.keel(["machine", "list"])).stdout, /m2\s+stopped/);
   });
 });
