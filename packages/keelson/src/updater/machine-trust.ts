@@ -4,7 +4,14 @@ import { dirname, join } from "node:path";
 import { KeelError, describeError } from "../base/errors.ts";
 import { readIfThere } from "../host/atomic-file.ts";
 import { variants } from "../model/os-image.ts";
-import { emptyMemory, encodeMemory, parseMemory, rootFileName, trustPaths } from "../releases/machine.ts";
+import {
+  emptyMemory,
+  encodeMemory,
+  parseMemory,
+  rememberRelease,
+  rootFileName,
+  trustPaths,
+} from "../releases/machine.ts";
 import type { Circumstances, MachineFacts, Memory } from "../releases/machine.ts";
 import { documentKinds } from "../releases/envelope.ts";
 import { accepted } from "../releases/refusal.ts";
@@ -61,6 +68,13 @@ export async function learnRoots(
     await writeDurably(join(about.files.folder, name), bytes);
   }
   return { ...trust, trust: root };
+}
+
+/** To be called on a version that was blessed: nothing older is installed from then on without a leave. */
+export async function rememberRunning(trust: Trust, files: TrustFiles): Promise<Trust> {
+  const memory = rememberRelease(trust.memory, trust.machine);
+  if (memory !== trust.memory) await keepMemory(memory, files);
+  return { ...trust, memory };
 }
 
 /** Resolves when it is on the disk. */

@@ -4,7 +4,7 @@ import { KeelError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
 import { nextEntry } from "./boot-order.ts";
 import type { BootSlots, SlotEntry } from "./boot-slots.ts";
-import type { Records } from "./records.ts";
+import type { HistoryEvent, Records, UpdaterState } from "./records.ts";
 
 export interface RollbackParts {
   readonly slots: BootSlots;
@@ -12,6 +12,8 @@ export interface RollbackParts {
   readonly failed: () => Promise<readonly { readonly version: string; readonly reason: string }[]>;
   readonly lock: () => Promise<AsyncDisposable>;
   readonly clock: Clock;
+  /** Keeps that the running version was good, before it is left. */
+  readonly rememberRunning?: () => Promise<void>;
 }
 
 export interface RolledBack {
@@ -49,8 +51,7 @@ export async function rollBack(
     if (entries.some((entry) => entry.version === running && entry.tries?.left === 0))
       await slots.bless(running);
     await slots.condemn(other.version);
-    await records.append({ at: since, kind: "cancelled", version: other.version, from: running });
-    await records.setState({ schema: 1 });
+    await told(records, { at: since, kind: "cancelled", version: other.version, from: running }, {});
     return { kind: "cancelled", from: other.version, to: running };
   }
   const before = (await parts.failed()).find(({ version }) => version === other.version);
@@ -59,11 +60,23 @@ export async function rollBack(
       details: { reason: "failed", forcible: true, version: other.version },
       hint: "--force starts it nevertheless; it has three tries again",
     });
+  const own = entries.find((entry) => entry.version === running);
+  if (own !== undefined && own.tries === undefined) await parts.rememberRunning?.().catch(() => {});
   if (other.tries?.left === 0) await slots.retry(other.version);
   await slots.condemn(running);
-  await records.append({ at: since, kind: "rollback", version: other.version, from: running });
-  await records.setState({ schema: 1, waiting: { kind: "rollback", version: other.version, since } });
+  const event = { at: since, kind: "rollback", version: other.version, from: running } as const;
+  await told(records, event, { waiting: { kind: "rollback", version: other.version, since } });
   return { kind: "rollback", from: running, to: other.version };
+}
+
+/** Going back must work on a full disk, too: the boot menu is changed by now, the records only tell of it. */
+async function told(
+  records: Records,
+  event: HistoryEvent,
+  state: Omit<UpdaterState, "schema">,
+): Promise<void> {
+  await records.append(event).catch(() => {});
+  await records.setState({ schema: 1, ...state }).catch(() => {});
 }
 
 async function otherEntry(

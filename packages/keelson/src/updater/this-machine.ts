@@ -13,7 +13,7 @@ import { DiskSlots } from "./disk-slots/disk-slots.ts";
 import { kernelWord } from "./disk-slots/kernel-image.ts";
 import { thisDisk } from "./this-disk.ts";
 import { FailedVersions } from "./failed-versions.ts";
-import { trustFiles } from "./machine-trust.ts";
+import { loadTrust, rememberRunning, trustFiles } from "./machine-trust.ts";
 import { Records } from "./records.ts";
 import { FolderSource } from "./sources/folder-source.ts";
 import { HttpSource } from "./sources/http-source.ts";
@@ -26,6 +26,7 @@ import type { UpdaterParts } from "./updater.ts";
 export interface ThisMachine extends UpdaterParts {
   readonly failed: () => Promise<readonly FailedBefore[]>;
   readonly busy: () => Promise<boolean>;
+  readonly rememberRunning: () => Promise<void>;
 }
 
 /** Throws KEEL-812 unless root asks, and KEEL-801 on a machine without an image or without its state. */
@@ -41,8 +42,14 @@ export async function openThisMachine(): Promise<ThisMachine> {
       hint: "`keel os rescue` says what to do",
     });
   const records = new Records();
+  const slots = new DiskSlots(await thisDisk());
   return {
-    slots: new DiskSlots(await thisDisk()),
+    slots,
+    rememberRunning: async () => {
+      const { version } = await slots.running();
+      const now = Math.floor(systemClock.wall() / 1000);
+      await rememberRunning(await loadTrust({ version, variant }, trustFiles, now), trustFiles);
+    },
     records,
     partials: new PartialFiles(join(records.folder, "download")),
     trustFiles,

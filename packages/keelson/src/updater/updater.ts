@@ -8,7 +8,7 @@ import type { ReleaseManifest } from "../releases/manifest.ts";
 import type { BootSlots } from "./boot-slots.ts";
 import { chooseRelease } from "./choose-release.ts";
 import type { About, Wish } from "./choose-release.ts";
-import { learnRoots, loadTrust } from "./machine-trust.ts";
+import { learnRoots, loadTrust, rememberRunning } from "./machine-trust.ts";
 import type { TrustFiles } from "./machine-trust.ts";
 import { planUpdate } from "./plan.ts";
 import type { Plan } from "./plan.ts";
@@ -99,13 +99,16 @@ export class Updater {
     readonly plan: Extract<Plan, { readonly steps: unknown }>;
   }> {
     const { slots, failed } = this.#parts;
-    const about = await this.about(source, options.signal);
-    const { manifest, age } = await chooseRelease(source, options, about);
     const { version: running } = await slots.running();
+    const entries = await slots.entries();
+    const found = await this.about(source, options.signal);
+    const isGood = entries.some(({ version, tries }) => version === running && tries === undefined);
+    const about = isGood ? { ...found, trust: await rememberRunning(found.trust, found.files) } : found;
+    const { manifest, age } = await chooseRelease(source, options, about);
     const plan = planUpdate({
       running,
       slots: await slots.slots(),
-      entries: await slots.entries(),
+      entries,
       kernelRoom: await slots.kernelRoom(),
       failed: await failed(),
       manifest,

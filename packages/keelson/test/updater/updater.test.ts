@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmod, readFile, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { loadTrust, rememberRunning as keepRunning } from "../../src/updater/machine-trust.ts";
 import { nextEntry } from "../../src/updater/boot-order.ts";
 import { rollBack } from "../../src/updater/roll-back.ts";
 import { PowerCut } from "../../src/updater/simulated-disk/simulated-disk.ts";
@@ -54,7 +55,7 @@ describe("an update from a folder", () => {
         ["staged", "2.1.0"],
       ],
     );
-    assert.deepEqual(await readdir(join(machine.folder, "os")), ["history.jsonl", "state.json"]);
+    assert.deepEqual(await readdir(join(machine.folder, "os")), ["history.jsonl", "state.json", "trust"]);
   });
 
   test("takes the newest of the folder, or the one that is named", async () => {
@@ -317,6 +318,23 @@ describe("going back", () => {
       to: "2.1.0",
     });
     assert.equal((await machine.disk.start())?.version, "2.1.0");
+  });
+
+  test("never to an older release than one that was good here, but by hand", async () => {
+    await using machine = await machineUnderTest();
+    const source = new FolderSource(await writeFolder(join(machine.folder, "usb"), newer));
+    await machine.updater.update(source, wishes());
+    await machine.disk.start();
+    await machine.slots.bless("2.1.0");
+    const { trustFiles: files } = machine;
+    const rememberRunning = async (): Promise<void> => {
+      const { version } = await machine.slots.running();
+      await keepRunning(await loadTrust({ version, variant: "vm" }, files, now), files);
+    };
+    await rollBack({ ...machine.parts, rememberRunning }, { force: false });
+    assert.equal((await machine.disk.start())?.version, running);
+    const between = new FolderSource(await writeFolder(join(machine.folder, "between"), publish("2.0.5")));
+    await assert.rejects(machine.updater.update(between, wishes()), { code: "KEEL-825" });
   });
 
   test("takes back an update that waits", async () => {
