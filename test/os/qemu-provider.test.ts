@@ -117,7 +117,10 @@ describe("a cluster of virtual machines", { skip: reason }, () => {
   test("runs the example's containers on all of them", async () => {
     const { instances } = await cluster.snapshot();
     assert.equal(instances.filter(({ state }) => state === "healthy").length, 3);
-    assert.deepEqual([...new Set(instances.map(({ machineName }) => machineName))].toSorted(), ["m1", "m2"]);
+    assert.deepEqual([...new Set(instances.map(({ machineName }) => machineName ?? ""))].toSorted(), [
+      "m1",
+      "m2",
+    ]);
     const pages = instances.map(async ({ addresses }) => (await fetch(`http://${addresses[0]}/`)).text());
     for (const page of await Promise.all(pages)) assert.match(page, /m[12]/);
   });

@@ -13,7 +13,7 @@ import type { MachineProvider } from "./machine-provider.ts";
 import { checkClusterName } from "./names.ts";
 import { addressIn, chooseSubnet, ClusterNetwork, clustersWithBridge, usedPrefixes } from "./network.ts";
 import { NspawnMachines } from "./nspawn-provider.ts";
-import { QemuMachines } from "./qemu/qemu-provider.ts";
+import { imageNote, QemuMachines } from "./qemu/qemu-provider.ts";
 import type { QemuBase } from "./qemu/qemu-provider.ts";
 import { removeFolder } from "./remove-folder.ts";
 import { hostResolver } from "./resolver.ts";
@@ -196,6 +196,18 @@ export class LocalCluster {
     const release = isRelease ? { release: { manifest, tools } } : {};
     if (qemu === undefined) return new NspawnMachines({ ...shared, layers, ...release });
     return new QemuMachines({ ...shared, base: qemu, runtimeFolder: this.runtimeFolder });
+  }
+
+  /** What its machines need of the cache: layers, the tree with QEMU, the images that disks lie over. */
+  async cachePaths(): Promise<string[]> {
+    const record = await this.#readRecord();
+    const { layers = [], qemu } = record ?? {};
+    const machines = await readdir(join(this.folder, "machines")).catch(() => []);
+    const images = machines.map((name) =>
+      readFile(join(this.folder, "machines", name, imageNote), "utf8").catch(() => undefined),
+    );
+    const paths = [...layers, qemu?.image, qemu?.tools, ...(await Promise.all(images))];
+    return paths.filter((path) => path !== undefined);
   }
 
   /** A folder for files of the cluster that the host keeps: the store's data, for one. */

@@ -56,11 +56,8 @@ export const register: Register = (program, act) => {
       }
       await rm(defaultCacheDirectory, { recursive: true, force: true });
     } else {
-      const records = await Promise.all(clusters.map((name) => new LocalCluster(name).record()));
-      await pruneCache(
-        defaultCacheDirectory,
-        records.flatMap((record) => record?.layers ?? []),
-      );
+      const inUse = await Promise.all(clusters.map((name) => new LocalCluster(name).cachePaths()));
+      await pruneCache(defaultCacheDirectory, inUse.flat());
     }
     const after = new Set((await cacheRows()).map((row) => row.path));
     const removed = before.filter((row) => !after.has(row.path));

@@ -21,6 +21,9 @@ import { greets, hostCablePort, loginCommand, loopbackAddress } from "./host-cab
 import { hardwareAddress, hostsFile, identityCredentials } from "./identity.ts";
 import { emulatorArguments } from "./virtual-machine.ts";
 
+/** The file in a machine's folder that names the image which its disk lies over. */
+export const imageNote = "image";
+
 const defaultReadyMs = 90_000;
 const controlMs = 30_000;
 const greetingMs = 3000;
@@ -190,7 +193,7 @@ export class QemuMachines extends LocalMachines {
   /** The disk and the firmware's variables, made at the first start; the image that the disk lies over. */
   async #makeDisk({ folder }: MachinePaths): Promise<string> {
     const { image, tools, diskBytes } = this.#options.base;
-    const noted = join(folder, "image");
+    const noted = join(folder, imageNote);
     if (existsSync(join(folder, "disk.qcow2"))) return await readFile(noted, "utf8");
     const template = join(tools ?? "/", firmwareFiles.variables);
     await copyFile(template, join(folder, "variables.fd"));

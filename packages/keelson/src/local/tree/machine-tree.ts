@@ -65,10 +65,14 @@ export async function prepareMachineTree(options: MachineTreeOptions): Promise<M
   };
 }
 
-/** Deletes what the cache holds beyond the last few of each kind. Layers that clusters use stay. */
-export async function pruneCache(cacheDirectory: string, layersInUse: readonly string[]): Promise<string[]> {
+/** Kinds of entries: what containers boot from, and what images are built of and with. */
+const kinds = [treeKind, layerKind, "bundles", "nodes", "dashboards"].concat(
+  "images image-bases image-layers image-packages kernel-trees first-processes tool-trees".split(" "),
+);
+
+/** Deletes what the cache holds beyond the last few of each kind. Entries stay of which clusters use a path. */
+export async function pruneCache(cacheDirectory: string, pathsInUse: readonly string[]): Promise<string[]> {
   const cache = new ContentCache(cacheDirectory);
-  const inUse = new Set(layersInUse.flatMap((layer) => [layer, join(layer, "..")]));
-  const kinds = [treeKind, layerKind, "bundles", "nodes", "dashboards"];
+  const inUse = new Set(pathsInUse.flatMap((path) => [path, join(path, "..")]));
   return (await Promise.all(kinds.map((kind) => cache.prune(kind, 3, inUse)))).flat();
 }
