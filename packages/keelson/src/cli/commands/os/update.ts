@@ -2,6 +2,7 @@ import { Option } from "commander";
 import { KeelError } from "../../../base/errors.ts";
 import { formatBytes } from "../../../local/progress.ts";
 import type { Phase } from "../../../updater/records.ts";
+import { readUpdateSettings } from "../../../provision/update-settings.ts";
 import { openSource, openThisMachine, restartMachine, unitsAtWork } from "../../../updater/this-machine.ts";
 import { Updater } from "../../../updater/updater.ts";
 import type { ProgressEvent, Updated } from "../../../updater/updater.ts";
@@ -32,7 +33,10 @@ const phaseNames: Readonly<Record<Phase, string>> = {
 
 export const registerUpdate: Register = (group, act) => {
   const update = withMachines(group.command("update"))
-    .requiredOption("--from <place>", "a folder, a manifest in one, or a URL of http or https")
+    .option(
+      "--from <place>",
+      "a folder, a manifest in one, or a URL of http or https; unless given, what the machine was told at its first boot",
+    )
     .option("--to <version>", "this version; otherwise the channel’s, or the newest in the folder")
     .option("--channel <name>", "the channel whose pointer says which version (of a URL: stable)")
     .option("--now", "restart at once; otherwise the next restart starts the new version")
@@ -46,15 +50,23 @@ export const registerUpdate: Register = (group, act) => {
       "Put a release into the slot that does not run, and let the machine start it next. Interrupted, it goes on where it was. With --machines or --all: of the cluster’s machines, each drained, restarted and proven before the next.",
     );
   act<Options>(update, async (keel, _args, options) => {
+    // What this machine was told is for this machine only.
+    const settings = meansMachines(options) ? {} : await readUpdateSettings();
+    const from = options.from ?? settings.source;
+    if (from === undefined)
+      throw new KeelError("KEEL-104", "nobody said where the release is", {
+        hint: "--from PLACE, or `update.source` in the machine's configuration",
+      });
     if (meansMachines(options)) return updateMachines(keel, options);
-    const { from = "", now = false, force = false } = options;
+    const { now = false, force = false } = options;
+    const channel = options.channel ?? (options.from === undefined ? settings.channel : undefined);
     const machine = await openThisMachine();
     if (now) await refuseAtWork(force);
     const opened = await openSource(from, { cwd: keel.terminal.cwd, clock: keel.clock });
     const to = options.to ?? opened.to;
     const wish = {
       ...(to === undefined ? {} : { to }),
-      ...(options.channel === undefined ? {} : { channel: options.channel }),
+      ...(channel === undefined ? {} : { channel }),
       allowDowngrade: options.allowDowngrade ?? false,
       force,
       signal: keel.signal,
