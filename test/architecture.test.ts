@@ -176,6 +176,11 @@ const places: readonly Place[] = [
     because: "rank 3: forms, moves and mends the store's own cluster through the adapters",
   },
   {
+    folder: `${keelson}/system-orders`,
+    may: [...pure, ...of("registry", "host", "updater", "releases", "store-cluster/wakeful.ts")],
+    because: "rank 4: a machine's part in updates of the cluster's machines, carried out by its own updater",
+  },
+  {
     folder: `${keelson}/agent`,
     may: [...pure, ...of("registry", "host"), "@keelson/systemd"],
     because: "rank 3: carries out orders through registry and host",
@@ -269,7 +274,7 @@ const places: readonly Place[] = [
     folder: `${keelson}/daemons`,
     may: [
       ...of("base", "model", "registry", "host", "authority", "agent", "leader", "api"),
-      ...of("store-cluster", "backup", "discovery", "updater", "releases", "provision"),
+      ...of("store-cluster", "backup", "discovery", "updater", "releases", "provision", "system-orders"),
       "@keelson/etcd",
     ],
     because: "rank 5: wiring only",

@@ -15,6 +15,9 @@ export interface OutcomeFacts {
 /** Changes of something other than units. */
 const withoutUnits = new Set(["purge", "remove-machine", "rollout", "system-update"]);
 
+/** What only steers something that goes on by itself. */
+const steering = new Set(["rollout", "system-update"]);
+
 /** Most instances that are listed one by one. */
 const mostLines = 30;
 
@@ -59,7 +62,7 @@ function undoCommand({ operation, progress }: MadeChange, { command }: OutcomeFa
   const isBack = progress?.rollouts.some(({ state }) => state === "reverted") ?? false;
   const changes = operation.changes.length + (operation.records ?? 0);
   const undoable =
-    !isBack && operation.kind !== "rollout" && changes > 0 && operation.impact.reversible !== "no";
+    !isBack && !steering.has(operation.kind) && changes > 0 && operation.impact.reversible !== "no";
   return undoable ? command(`undo ${operation.id}`) : undefined;
 }
 

@@ -15,6 +15,7 @@ import type { StoreRecords } from "../registry/store-records.ts";
 import { serveAsMember } from "../store-cluster/member.ts";
 import type { DaemonOptions } from "./daemon.ts";
 import { KnownMembers } from "./known-members.ts";
+import { serveSystem } from "./system-role.ts";
 
 export interface AgentRoleOptions extends DaemonOptions {
   readonly store: EtcdStore;
@@ -88,5 +89,7 @@ export async function openAgent(
   });
   const member = { host, store, records: options.records, identity, machine: facts.machineId, stateDir };
   lifetime.run("store member", (until) => serveAsMember({ ...member, clock, log }, until));
+  const system = { configuration, store, records: options.records, facts, clock, random, log, lifetime };
+  lifetime.run("system orders", (until) => serveSystem(system, until));
   return { host, agent, session };
 }

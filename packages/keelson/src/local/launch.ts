@@ -1,6 +1,6 @@
 // How a machine is started: the mounts that make its file tree, and nspawn's command line. Text only.
 import { join } from "node:path";
-import { bootMarks, treeDisk, writableEtc } from "../model/os-image.ts";
+import { bootMarks, statePaths, treeDisk, writableEtc } from "../model/os-image.ts";
 
 export interface MachinePaths {
   /** The machine's folder; all others lie in it. */
@@ -110,6 +110,7 @@ function treeBinds(folder: string): string[] {
     `--bind=${folder}/tree:${treeDisk.path}`,
     `--bind-ro=${folder}/os:${bootMarks.os}`,
     `--bind=${folder}/mounts/etc:${writableEtc}`,
+    `--bind-ro=${folder}/etc:${statePaths.etc}/upper`,
   ];
 }
 

@@ -3,17 +3,24 @@ import type { Clock } from "../base/clock.ts";
 import { describeError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { systemRandom } from "../base/random.ts";
-import type { StoreRecords } from "../registry/store-records.ts";
 
 /** Looks again after this long although nothing was heard: certificates come of age. */
 const restlessMs = 60_000;
 
+/** Records that are followed. */
+export interface Followed {
+  /** Revision that they show; 0 before they were read. */
+  readonly revision: number;
+  /** Calls back after every change; returns how to stop that. */
+  onChange(listener: () => void): () => void;
+}
+
 /**
- * Runs a step whenever the store's records have changed, and again after `againMs()`, one at a time, until the
+ * Runs a step whenever the records have changed, and again after `againMs()`, one at a time, until the
  * signal aborts. A step that fails is made again a moment later.
  */
 export async function wakeful(
-  around: { readonly records: StoreRecords; readonly clock: Clock; readonly log: Log },
+  around: { readonly records: Followed; readonly clock: Clock; readonly log: Log },
   signal: AbortSignal,
   step: () => Promise<number | void>,
 ): Promise<void> {
@@ -30,7 +37,7 @@ export async function wakeful(
         backoff.reset();
       } catch (error) {
         if (signal.aborted) return;
-        log.debug("a step towards the store's cluster failed", { error: describeError(error) });
+        log.debug("a step failed, and is made again", { error: describeError(error) });
         waitMs = backoff.next();
       }
       const rest = new AbortController();

@@ -82,10 +82,10 @@ async function countTry(folder: string, { name, entry }: Choice): Promise<string
 
 async function slotOf(folder: string, uuid: string): Promise<SlotName | undefined> {
   for (const slot of ["a", "b"] as const) {
-    const file = await open(join(folder, treeDisk.slots[slot])).catch(() => undefined);
+    await using file = await open(join(folder, treeDisk.slots[slot])).catch(() => undefined);
     if (file === undefined) continue;
     const head = Buffer.alloc(erofsHeadBytes);
-    await file.read(head, 0, head.byteLength, 0).finally(() => file.close());
+    await file.read(head, 0, head.byteLength, 0);
     if (readErofsUuid(head) === uuid) return slot;
   }
   return undefined;

@@ -39,7 +39,12 @@ export function clusterStatusText(
       ({ version, reason, at }) => `${name}: ${version} failed ${formatAge(at, clock.wall())}: ${reason}\n`,
     ),
   );
-  return `${head}${renderTable(paintColumn(columns, "state", paint), machines)}${failed.join("")}`;
+  // What an update that is over has left is told by the machines themselves.
+  const isOpen = update !== null && update.state !== "done" && update.state !== "aborted";
+  const rows = isOpen
+    ? machines
+    : machines.map((one) => (one.step?.name === "restarting" ? one : { ...one, step: null }));
+  return `${head}${renderTable(paintColumn(columns, "state", paint), rows)}${failed.join("")}`;
 }
 
 /** `update to 1.1.0: halted, 1 of 3 done, begun 4m 2s ago: m2 went back to 1.0.0`. */
