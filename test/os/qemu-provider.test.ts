@@ -1,13 +1,11 @@
-// `keel up --provider qemu`: the real image as local machines, emulated where there is no KVM. A start takes long, so
-// one pair of machines serves the providers' whole suite, and one cluster what keeld does with such machines.
+// The real image as local machines, emulated where there is no KVM. A start takes long, so that one pair of machines
+// serves the providers' whole suite.
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { buildImage } from "../../packages/keelson/src/image/build-image.ts";
-import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import type { MachineProvider } from "../../packages/keelson/src/local/machine-provider.ts";
 import { silentProgress } from "../../packages/keelson/src/local/progress.ts";
-import { Cluster, keel } from "../support/cluster.ts";
 import {
   newCluster,
   noTraces,
@@ -90,48 +88,5 @@ describe("a virtual machine", { skip: reason }, () => {
     assert.ok(processes.length >= 2 && !processes.some((line) => line.includes("hidden-value")));
     const outward = "busybox nc -w 3 10.0.2.2 22 </dev/null && echo reached || echo refused";
     assert.equal((await sh("m1", outward)).trim(), "refused");
-  });
-});
-
-describe("a cluster of virtual machines", { skip: reason }, () => {
-  const cluster = new Cluster(`t${process.pid}-qemu`);
-
-  before(
-    async () => {
-      const up = await keel(["up", "--cluster", cluster.name, "--provider", "qemu", "--machines", "2"], {
-        timeoutMs: startMs,
-      });
-      assert.equal(up.status, 0, up.stdout + up.stderr);
-      assert.match(up.stderr, /try virtualisation: (KVM|emulated: )/);
-    },
-    { timeout: startMs },
-  );
-  after(
-    async () => {
-      await cluster.down();
-      assert.deepEqual(await tracesOf(new LocalCluster(cluster.name)), noTraces);
-    },
-    { timeout: 60_000 },
-  );
-
-  test("runs the example's containers on all of them", async () => {
-    const { instances } = await cluster.snapshot();
-    assert.equal(instances.filter(({ state }) => state === "healthy").length, 3);
-    assert.deepEqual([...new Set(instances.map(({ machineName }) => machineName ?? ""))].toSorted(), [
-      "m1",
-      "m2",
-    ]);
-    const pages = instances.map(async ({ addresses }) => (await fetch(`http://${addresses[0]}/`)).text());
-    for (const page of await Promise.all(pages)) assert.match(page, /m[12]/);
-  });
-
-  test("takes their units up elsewhere when one crashes", async () => {
-    const machines = await new LocalCluster(cluster.name).machines();
-    const timeoutMs = 120_000 * machines.slowness;
-    const killed = await cluster.keel(["machine", "kill", "m2", "--watch"], { timeoutMs });
-    assert.match(killed.stdout, /m2 is lost: its lease ended/);
-    const { instances } = await cluster.snapshot();
-    assert.ok(instances.every(({ machineName, state }) => machineName === "m1" && state === "healthy"));
-    assert.match((await cluster.keel(["machine", "list"])).stdout, /m2\s+stopped/);
   });
 });
