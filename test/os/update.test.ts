@@ -1,62 +1,20 @@
 // Updates on the real image, from a server on the host: refused files, a full disk, a power cut in the middle, the new
 // version on trial and blessed, and the way back. One machine goes through all of it.
 import assert from "node:assert/strict";
-import { createReadStream, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, test } from "node:test";
 import { TestMachine } from "./support/machine.ts";
+import { serveReleases } from "./support/release-server.ts";
+import type { ReleaseServer } from "./support/release-server.ts";
 import { testImage, writeTestRelease } from "./support/releases.ts";
 import type { TestRelease } from "./support/releases.ts";
 
 const old = "0.1.0";
 const fresh = "0.2.0";
 const slow = { timeoutMs: 240_000 };
-
-interface ReleaseServer extends AsyncDisposable {
-  /** As the machine reaches it. */
-  readonly url: string;
-  /** Bytes of root images that were sent. */
-  sent: number;
-  /** First bytes that were asked for, of root images. */
-  readonly offsets: number[];
-  /** Sends zeros in place of this file. */
-  spoiled: string | undefined;
-}
-
-async function serve(folder: string): Promise<ReleaseServer> {
-  const server = createServer((request, response) => {
-    const name = decodeURIComponent((request.url ?? "/").slice(1));
-    const path = join(folder, name);
-    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    const size = statSync(path, { throwIfNoEntry: false })?.size;
-    if (size === undefined || name.includes("/")) return void response.writeHead(404).end();
-    const range = from === 0 ? {} : { "content-range": `bytes ${from}-${size - 1}/${size}` };
-    response.writeHead(from === 0 ? 200 : 206, { "content-length": size - from, ...range });
-    if (name === found.spoiled) return void response.end(Buffer.alloc(size - from));
-    if (name.endsWith(".root.zst")) found.offsets.push(from);
-    const stream = createReadStream(path, { start: from });
-    if (name.endsWith(".root.zst")) stream.on("data", (chunk) => void (found.sent += chunk.length));
-    stream.pipe(response);
-    response.on("close", () => stream.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const found: ReleaseServer = {
-    url: `http://10.0.2.2:${(server.address() as AddressInfo).port}/`,
-    sent: 0,
-    offsets: [],
-    spoiled: undefined,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-  return found;
-}
 
 describe("updates of the real image", () => {
   let folder: string;
@@ -68,7 +26,7 @@ describe("updates of the real image", () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-update-"));
     const image = await testImage(old);
     release = await writeTestRelease(await testImage(fresh), folder);
-    server = await serve(folder);
+    server = await serveReleases(folder);
     machine = await TestMachine.boot({ image: image.disk, diskBytes: 5 * 2 ** 30, outward: true });
     await machine.untilStarted(slow);
   });

@@ -14,6 +14,7 @@ import {
   publish,
   publishDelta,
   runningRelease,
+  testClock,
   wishes,
   writeFolder,
 } from "./machine-under-test.ts";
@@ -380,7 +381,7 @@ describe("trust", () => {
 
   test("expires with the manifest", async () => {
     await using machine = await machineUnderTest({
-      parts: { clock: { ...(await machineUnderTest()).parts.clock, wall: () => (now + 100 * day) * 1000 } },
+      parts: { clock: { ...testClock, wall: () => (now + 100 * day) * 1000 } },
     });
     const source = new FolderSource(await writeFolder(join(machine.folder, "usb"), newer));
     await assert.rejects(machine.updater.update(source, wishes()), { code: "KEEL-823" });
