@@ -15,6 +15,8 @@ export interface GateFacts {
   /** Undefined when this machine has no configuration for a keeld. */
   readonly keeld?: KeeldFacts;
   readonly units: readonly UnitFact[];
+  /** Why nothing can be said about the machine now. */
+  readonly blind?: string;
 }
 
 export interface KeeldFacts {
@@ -106,6 +108,7 @@ export function assess(
   const broken: string[] = [];
   const missing: string[] = [];
   if (facts.rescue !== undefined) broken.push(`the machine has no state: ${facts.rescue}`);
+  if (facts.blind !== undefined) return { broken, missing: [facts.blind] };
   if (!facts.booted) {
     const jobs = facts.jobs.slice(0, 5).join(", ");
     missing.push(`multi-user.target is not reached${jobs === "" ? "" : `; still at work: ${jobs}`}`);

@@ -80,7 +80,7 @@ async function awaitVerdict(machine: GateMachine): Promise<Exclude<Verdict, { ki
 
 /** A machine that cannot be looked at is not healthy, and may become so. */
 function blind(error: unknown): Omit<GateFacts, "seconds"> {
-  return { booted: false, jobs: [`systemd does not answer (${describeError(error)})`], units: [] };
+  return { booted: false, jobs: [], units: [], blind: `systemd does not answer (${describeError(error)})` };
 }
 
 async function acceptBoot(machine: GateMachine, at: number): Promise<void> {

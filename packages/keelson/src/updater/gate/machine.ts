@@ -62,7 +62,7 @@ export async function firstProcessSeconds(): Promise<number> {
 async function showUnits(): Promise<string> {
   const patterns = [...kinds.map((kind) => `*.${kind}`), "multi-user.target"];
   const argv = ["systemctl", "show", "--no-pager", `--property=${properties.join(",")}`, "--"] as const;
-  return (await runProgram([...argv, ...patterns], { timeoutMs: 20_000 })).stdout;
+  return (await runProgram([...argv, ...patterns], { timeoutMs: 60_000 })).stdout;
 }
 
 /** Unit states out of what `systemctl show` prints: blocks of NAME=value, an empty line between them. */
@@ -103,7 +103,7 @@ function blocks(shown: string): readonly ReadonlyMap<string, string>[] {
 /** `foo.service` for every job that runs, the gate's own and those that wait left out. */
 async function runningJobs(): Promise<readonly string[]> {
   const argv = ["systemctl", "list-jobs", "--no-pager", "--plain", "--no-legend"] as const;
-  const { stdout } = await runProgram(argv, { timeoutMs: 10_000 });
+  const { stdout } = await runProgram(argv, { timeoutMs: 30_000 });
   return stdout
     .split("\n")
     .map((line) => line.trim().split(/\s+/))
