@@ -33,7 +33,7 @@ export interface Bootable {
   readonly initrd: string;
   readonly commandLine: string;
   /** What is downloaded to install it. */
-  readonly downloadBytes: number;
+  readonly downloadBytes: () => Promise<number>;
 }
 
 /** The stock server's disk, kernel and initrd, from the cache or made now: some minutes. Needs root. */
@@ -47,13 +47,12 @@ export async function stockServer(tools: string, progress: Progress): Promise<Bo
   const folder = await cache.entry("stock-disks", disks, (target) =>
     asStep(progress, "make the stock server’s disk", () => makeDisk(tools, join(tree, "root.tar"), target)),
   );
-  const { size } = await stat(join(folder, "download.zst"));
   return {
     disk: join(folder, "disk.raw"),
     kernel: join(folder, "vmlinuz"),
     initrd: join(folder, "initrd"),
     commandLine: "root=/dev/vda ro console=ttyS0,115200 quiet net.ifnames=0",
-    downloadBytes: size,
+    downloadBytes: async () => (await stat(join(folder, "download.zst"))).size,
   };
 }
 
