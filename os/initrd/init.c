@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
+#include <glob.h>
 #include <linux/dm-ioctl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
@@ -128,6 +130,64 @@ static void load_modules(const char *names) {
         close(fd);
     }
     fclose(list);
+}
+
+/* /modules.list: a pattern of what names a device, or "-", and the modules it takes, in the order of loading. */
+static struct {
+    char *pattern, *modules;
+    int done;
+} wanted[8192];
+static size_t wanted_count;
+
+static void read_modules(void) {
+    FILE *list = fopen("/modules.list", "re");
+    if (!list) return;
+    char line[512];
+    while (wanted_count < sizeof wanted / sizeof *wanted && fgets(line, sizeof line, list)) {
+        line[strcspn(line, "\n")] = 0;
+        char *space = strchr(line, ' ');
+        if (!space) continue;
+        *space = 0;
+        wanted[wanted_count].pattern = strdup(line);
+        wanted[wanted_count++].modules = strdup(space + 1);
+    }
+    fclose(list);
+}
+
+/* Loads modules one after the other; the first that is not for this machine ends it. */
+static void load(size_t index) {
+    char names[512], *rest;
+    snprintf(names, sizeof names, "%s", wanted[index].modules);
+    for (size_t i = 0; i < wanted_count; i++)
+        if (!strcmp(wanted[i].modules, wanted[index].modules)) wanted[i].done = 1;
+    for (char *name = strtok_r(names, " ", &rest); name; name = strtok_r(NULL, " ", &rest)) {
+        char path[256];
+        snprintf(path, sizeof path, "/modules/%s", name);
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        int failed = file < 0 || (syscall(SYS_finit_module, file, "", 0) < 0 && errno != EEXIST);
+        if (failed && errno != ENODEV) say("%s: %s", path, strerror(errno));
+        if (file >= 0) close(file);
+        if (failed) return;
+    }
+}
+
+/* Loads what the devices that are there now ask for. */
+static void load_for_devices(void) {
+    glob_t found;
+    if (glob("/sys/bus/*/devices/*/modalias", GLOB_NOSORT, NULL, &found) != 0) return;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        char alias[512];
+        if (read_text(found.gl_pathv[i], alias, sizeof alias) <= 0) continue;
+        alias[strcspn(alias, "\n")] = 0;
+        for (size_t k = 0; k < wanted_count; k++)
+            if (!wanted[k].done && fnmatch(wanted[k].pattern, alias, 0) == 0) load(k);
+    }
+    globfree(&found);
+}
+
+static void load_always(void) {
+    for (size_t k = 0; k < wanted_count; k++)
+        if (!wanted[k].done && !strcmp(wanted[k].pattern, "-")) load(k);
 }
 
 /* Whether a block device holds the erofs with this UUID (32 hexadecimal digits). */
@@ -396,6 +456,7 @@ static void mount_root(void) {
     if (live) attach_live(plain, slot, sizeof root_slot);
     for (int waited = 0; !live && !find_partition("keelson-root-", plain, "", slot, sizeof root_slot); waited += POLL_MS) {
         if (waited >= DISK_WAIT_MS) die("no slot keelson-root-a or keelson-root-b holds the root %s", uuid);
+        load_for_devices();
         pause_ms(POLL_MS);
     }
     if (!live && !disk_of(slot, root_disk, sizeof root_disk)) die("%s is on no disk", slot);
@@ -450,7 +511,9 @@ int main(int count, char **arguments) {
     must_mount("sysfs", "/sys", "sysfs", MS_NODEV | MS_NOSUID | MS_NOEXEC, "");
     must_mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=755");
     if (read_text("/proc/cmdline", command_line, sizeof command_line) < 0) die("/proc/cmdline: %s", strerror(errno));
-    load_modules("/modules.list");
+    read_modules();
+    load_always();
+    load_for_devices();
     mount("efivarfs", "/sys/firmware/efi/efivars", "efivarfs", MS_NODEV | MS_NOSUID | MS_NOEXEC, "");
     char state[32] = "";
     mount_root();

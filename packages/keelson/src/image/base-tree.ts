@@ -1,6 +1,19 @@
 // The root file system without Keelson's own part: Debian's packages less what a machine does without, and the
 // kernel modules that stay. Cached, since it changes with the packages only.
-import { cp, glob, lstat, mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  cp,
+  glob,
+  lstat,
+  mkdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { createHash } from "node:crypto";
 import { runCommand } from "../local/command.ts";
@@ -9,13 +22,13 @@ import type { Progress } from "../local/progress.ts";
 import type { ContentCache } from "../local/tree/content-cache.ts";
 import { debianTree } from "../local/tree/debian-tree.ts";
 import type { KernelTree } from "./kernel-tree.ts";
-import { keptModules, loadOrder, parseModulesDep } from "./modules.ts";
+import { earlyModules, keptModules, moduleList, parseModulesDep } from "./modules.ts";
 import type { ImageSources } from "./sources.ts";
 import { runTool } from "./tools-tree.ts";
 
 export const packagesKind = "image-packages";
 export const baseKind = "image-bases";
-const builderVersion = 1;
+const builderVersion = 2;
 
 export interface BaseTree {
   readonly hash: string;
@@ -25,8 +38,10 @@ export interface BaseTree {
   readonly packageList: string;
   /** Seconds since 1970: when the newest of the packages was made. */
   readonly epoch: number;
-  /** Paths of the modules that the first process loads, in order, below the root. */
+  /** Paths below the root of the modules that the first process loads. */
   readonly initrdModules: readonly string[];
+  /** The list that it reads: which to load for which device. */
+  readonly moduleList: string;
 }
 
 export interface BaseTreeOptions {
@@ -45,6 +60,7 @@ export interface BaseTreeOptions {
 interface BaseFacts {
   readonly epoch: number;
   readonly initrdModules: readonly string[];
+  readonly moduleList: string;
 }
 
 /** The tree, made when it is not cached. Throws KEEL-302 when the packages could not be installed. */
@@ -86,7 +102,8 @@ async function makeBase(
   for (const name of ["boot", "dev", "efi", "mnt", "proc", "run", "sys", "tmp", "var"]) {
     await mkdir(join(root, name), { recursive: true });
   }
-  const initrdModules = await copyModules({ sources, kernel, root, tools, bind: target });
+  await withoutPrivilege(root);
+  const early = await copyModules({ sources, kernel, root, tools, bind: target });
   const lists = [join(packages, "packages.txt"), kernel.packageList];
   const lines = (await Promise.all(lists.map((path) => readFile(path, "utf8")))).join("").split("\n");
   await writeFile(
@@ -96,7 +113,20 @@ async function makeBase(
       .sort()
       .join("\n")}\n`,
   );
-  await writeFile(join(target, "facts.json"), JSON.stringify({ epoch, initrdModules } satisfies BaseFacts));
+  await writeFile(join(target, "facts.json"), JSON.stringify({ epoch, ...early } satisfies BaseFacts));
+}
+
+/** Takes the set-user-ID and set-group-ID bits from every file: nothing here is meant to give a user more rights. */
+async function withoutPrivilege(root: string): Promise<void> {
+  const found = await runCommand(["find", root, "-xdev", "-type", "f", "-perm", "/6000", "-print0"]);
+  for (const path of found.split("\0").filter((name) => name !== "")) {
+    const info = await stat(path);
+    // A copy: the file is the cached tree's as well.
+    await cp(path, `${path}.plain`);
+    await chown(`${path}.plain`, info.uid, info.gid);
+    await chmod(`${path}.plain`, info.mode & 0o777);
+    await rename(`${path}.plain`, path);
+  }
 }
 
 /** When the newest package was made: dpkg keeps the time of what came inside it. */
@@ -117,13 +147,21 @@ interface ModulesTask {
 }
 
 /** Unpacked modules compress better as part of the image, and load faster. */
-async function copyModules({ sources, kernel, root, tools, bind }: ModulesTask): Promise<string[]> {
+async function copyModules({
+  sources,
+  kernel,
+  root,
+  tools,
+  bind,
+}: ModulesTask): Promise<Omit<BaseFacts, "epoch">> {
   const from = join(kernel.root, "usr/lib/modules", kernel.release);
   const folder = `usr/lib/modules/${kernel.release}`;
   const to = join(root, folder);
   const graph = parseModulesDep(await readFile(join(from, "modules.dep"), "utf8"));
-  const ordered = loadOrder(graph, sources.initrdModules);
-  const kept = new Set([...keptModules(graph, sources.modules), ...ordered]);
+  const { always, devices } = sources.initrdModules;
+  const early = earlyModules(graph, [...always, ...devices]);
+  const earlyPaths = [...new Set(early.flatMap(({ path, needs }) => [...needs, path]))];
+  const kept = new Set([...keptModules(graph, sources.modules), ...earlyPaths]);
   const packed: string[] = [];
   for (const path of kept) {
     await mkdir(dirname(join(to, path)), { recursive: true });
@@ -135,7 +173,11 @@ async function copyModules({ sources, kernel, root, tools, bind }: ModulesTask):
     await cp(join(from, name), join(to, name));
   }
   await runTool(tools, ["depmod", "--basedir", join(root, "usr"), kernel.release], { binds: [bind] });
-  return ordered.map((path) => join(folder, path.replace(/\.xz$/, "")));
+  const aliases = await readFile(join(to, "modules.alias"), "utf8");
+  return {
+    initrdModules: earlyPaths.map((path) => join(folder, path.replace(/\.xz$/, ""))),
+    moduleList: moduleList(early, always, aliases),
+  };
 }
 
 /** Gives a file or folder and everything in it the same time. */

@@ -136,7 +136,12 @@ async function assemble(assembly: Assembly): Promise<void> {
       folder: target,
       vmlinuz: join(target, "vmlinuz"),
       release: kernel.release,
-      initrd: await initrd({ init: assembly.init, root: base.root, modules: base.initrdModules }),
+      initrd: await initrd({
+        init: assembly.init,
+        root: base.root,
+        modules: base.initrdModules,
+        moduleList: base.moduleList,
+      }),
       commandLine: words,
       osRelease: osRelease(version, variant, assembly.releaseEpoch),
       epoch,

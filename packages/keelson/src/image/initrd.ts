@@ -76,22 +76,23 @@ export async function firstProcess({
 export interface InitrdOptions {
   /** The compiled first process. */
   readonly init: string;
-  /** The root file system, and the modules below it in the order of loading. */
+  /** The root file system, and the modules below it. */
   readonly root: string;
   readonly modules: readonly string[];
+  /** What the first process reads about them. */
+  readonly moduleList: string;
 }
 
 /** The compressed initrd. Modules lie side by side: the first process has no use for folders. */
-export async function initrd({ init, root, modules }: InitrdOptions): Promise<Uint8Array> {
+export async function initrd({ init, root, modules, moduleList }: InitrdOptions): Promise<Uint8Array> {
   const folder = (path: string): ArchiveFile => ({ path, mode: 0o040755, content: new Uint8Array() });
-  const paths = modules.map((path) => `modules/${basename(path)}`);
   const archive = cpioArchive([
     ...["dev", "modules", "proc", "sys", "sysroot"].map(folder),
     { path: "init", mode: 0o100755, content: await readFile(init) },
     {
       path: "modules.list",
       mode: 0o100644,
-      content: Buffer.from(paths.map((path) => `/${path}\n`).join("")),
+      content: Buffer.from(moduleList),
     },
     ...(await Promise.all(
       modules.map(async (path) => ({

@@ -42,15 +42,44 @@ export function keptModules(graph: ModuleGraph, patterns: readonly string[]): st
   return [...kept].sort();
 }
 
-/** The modules of these names with what they need, in an order in which they can be loaded. */
-export function loadOrder(graph: ModuleGraph, names: readonly string[]): string[] {
+/** A module that the first process loads. */
+export interface EarlyModule {
+  readonly path: string;
+  /** What it needs, in the order of loading. */
+  readonly needs: readonly string[];
+}
+
+/** The modules of these names; names that this kernel does not have, or has built in, are left out. */
+export function earlyModules(graph: ModuleGraph, names: readonly string[]): EarlyModule[] {
   const byName = new Map([...graph.keys()].map((path) => [moduleName(path), path]));
-  const order = new Set<string>();
-  for (const name of names) {
+  return names.flatMap((name) => {
     const path = byName.get(name.replaceAll("-", "_"));
-    if (path === undefined) continue;
-    for (const each of [...(graph.get(path) ?? [])].reverse()) order.add(each);
-    order.add(path);
+    return path === undefined ? [] : [{ path, needs: (graph.get(path) ?? []).toReversed() }];
+  });
+}
+
+/**
+ * The list that the first process reads: a pattern of what names a device, or `-` for always, then the files to
+ * load in order. `aliases` is the text of modules.alias.
+ */
+export function moduleList(
+  modules: readonly EarlyModule[],
+  always: readonly string[],
+  aliases: string,
+): string {
+  const patterns = new Map<string, string[]>();
+  for (const line of aliases.split("\n")) {
+    const [word, pattern, name] = line.split(" ");
+    if (word !== "alias" || pattern === undefined || name === undefined) continue;
+    if (pattern.includes(":")) patterns.set(name, [...(patterns.get(name) ?? []), pattern]);
   }
-  return [...order];
+  const wanted = new Set(always.map((name) => name.replaceAll("-", "_")));
+  return modules
+    .flatMap(({ path, needs }) => {
+      const name = moduleName(path);
+      const files = [...needs, path].map((each) => `${modulePath(each).replace(/^.*\//, "")}.ko`).join(" ");
+      const reasons = wanted.has(name) ? ["-"] : (patterns.get(name) ?? []);
+      return reasons.map((reason) => `${reason} ${files}\n`);
+    })
+    .join("");
 }

@@ -21,8 +21,8 @@ export interface ImageSources {
   readonly remove: readonly string[];
   /** Patterns of the kernel modules that stay, below kernel/ and without suffix. */
   readonly modules: readonly string[];
-  /** Names of the modules that the first process loads, in order. */
-  readonly initrdModules: readonly string[];
+  /** Names of the modules that the first process loads: always, and when a device asks for them. */
+  readonly initrdModules: { readonly always: readonly string[]; readonly devices: readonly string[] };
   readonly commandLine: readonly string[];
 }
 
@@ -47,7 +47,10 @@ export async function readSources(repository: string, variant: Variant): Promise
     kernel: { ...recipe, packages: await list(`kernel-${variant}.txt`), remove: [] },
     remove: await both("remove"),
     modules: await both("modules"),
-    initrdModules: await list("modules-initrd.txt"),
+    initrdModules: {
+      always: await list("modules-always.txt"),
+      devices: await list("modules-devices.txt"),
+    },
     commandLine: await list("command-line.txt"),
   };
 }
