@@ -79,18 +79,42 @@ export function assembleAgain(options: BuildOptions, folder: string): Promise<Bu
   return build(options, cache, new ContentCache(folder));
 }
 
-/** `packages` keeps what was downloaded and installed, `cache` all that is made of it. */
-async function build(
+/** The root file system of a build without Keelson's own part: Debian's packages, stripped, and the modules. */
+export async function baseOf(options: BuildOptions): Promise<BaseTree> {
+  const cache = new ContentCache(options.cacheDirectory ?? defaultCacheDirectory);
+  return (await debianPart(options, cache, cache)).base;
+}
+
+interface DebianPart {
+  readonly sources: ImageSources;
+  readonly tools: string;
+  readonly kernel: KernelTree;
+  readonly base: BaseTree;
+}
+
+async function debianPart(
   options: BuildOptions,
   packages: ContentCache,
   cache: ContentCache,
-): Promise<BuiltImage> {
+): Promise<DebianPart> {
   const { repository, progress, variant } = options;
   const mirror = options.mirror ?? defaultMirror;
   const sources = await readSources(repository, variant);
   const tools = await toolsTree({ ...options, cacheDirectory: packages.directory, mirror });
   const kernel = await kernelTree({ sources, cache: packages, tools, mirror, progress });
   const base = await baseTree({ ...options, sources, kernel, packages, cache, tools, mirror });
+  return { sources, tools, kernel, base };
+}
+
+/** `packages` keeps what was downloaded and installed, `cache` all that is made of it. */
+async function build(
+  options: BuildOptions,
+  packages: ContentCache,
+  cache: ContentCache,
+): Promise<BuiltImage> {
+  const { repository, progress } = options;
+  const debian = await debianPart(options, packages, cache);
+  const { sources, tools, base } = debian;
   const system = await systemLayer({ repository, cache, progress });
   const layer = await imageLayer({ ...options, cache });
   const init = await firstProcess({ repository, tools, cache, progress });
@@ -103,16 +127,12 @@ async function build(
   const hash = hashPaths(repository, ["os/partitions"], [seed, options.version]);
   const layers = [layer, system, base.root];
   const folder = await cache.entry(imageKind, hash, (target) =>
-    assemble({ ...options, sources, tools, kernel, base, layers, init, seed, target }),
+    assemble({ ...options, ...debian, layers, init, seed, target }),
   );
   return builtImage(folder);
 }
 
-interface Assembly extends BuildOptions {
-  readonly sources: ImageSources;
-  readonly tools: string;
-  readonly kernel: KernelTree;
-  readonly base: BaseTree;
+interface Assembly extends BuildOptions, DebianPart {
   readonly layers: readonly string[];
   readonly init: string;
   readonly seed: string;

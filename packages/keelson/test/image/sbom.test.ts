@@ -21,11 +21,16 @@ const component = fc.record(
 suite("list of parts", () => {
   test("is valid SPDX, whatever dpkg names, and reads back as it was", () => {
     fc.assert(
-      fc.property(fc.uniqueArray(component, { selector: ({ name }) => name, maxLength: 20 }), (components) => {
-        const document = parseSbom(JSON.stringify(makeSbom({ release, components, created: 1_700_000_000 })));
-        const sorted = components.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-        assert.deepEqual(componentsOf(document), sorted);
-      }),
+      fc.property(
+        fc.uniqueArray(component, { selector: ({ name }) => name, maxLength: 20 }),
+        (components) => {
+          const document = parseSbom(
+            JSON.stringify(makeSbom({ release, components, created: 1_700_000_000 })),
+          );
+          const sorted = components.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+          assert.deepEqual(componentsOf(document), sorted);
+        },
+      ),
     );
   });
 
