@@ -157,7 +157,7 @@ function refuseSecond({ systemUpdate: update }: ClusterSnapshot): void {
 }
 
 function candidatesOf(
-  { machines: asked, to }: UpdateIntent,
+  { machines: asked, to, again }: UpdateIntent,
   snapshot: ClusterSnapshot,
 ): { readonly candidates: readonly Candidate[]; readonly notes: readonly string[] } {
   const isAll = "all" in asked;
@@ -171,7 +171,7 @@ function candidatesOf(
   for (const member of members) {
     const report = snapshot.systemReports.get(member.id);
     if (report === undefined) without.push(member.name);
-    else if (to === "previous" && report.other === undefined) alone.push(member.name);
+    else if (to === "previous" && !canGoBack(report, again)) alone.push(member.name);
     else candidates.push({ member, report });
   }
   const notes = [
@@ -187,10 +187,14 @@ function candidatesOf(
   throw new KeelError("KEEL-872", message, { details: { machines: left } });
 }
 
+/** What failed there is nothing to go back to; an update that waits for its restart is taken back. */
+const canGoBack = ({ other, next, failed }: SystemReport, again: boolean): boolean =>
+  next !== undefined || (other !== undefined && (again || failed.every(({ version }) => version !== other)));
+
 const slotless = (names: readonly string[]): string =>
   `${listNames(names)} ${names.length === 1 ? "does not run" : "do not run"} from one of two slots`;
 const otherless = (names: readonly string[]): string =>
-  `${listNames(names)} ${names.length === 1 ? "has" : "have"} no version in the other slot to go back to`;
+  `${listNames(names)} ${names.length === 1 ? "has" : "have"} no good version in the other slot to go back to`;
 const itOrThey = (names: readonly string[]): string => (names.length === 1 ? "it is" : "they are");
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -224,7 +228,13 @@ function notesOn(turns: readonly Candidate[], { atOnce, to }: UpdateIntent): rea
       : [`${listNames(members)} ${members.length === 1 ? "keeps" : "keep"} the store, never two at a time`]),
     ...turns
       .flatMap(({ member, report }) =>
-        to === "previous" ? [`${member.name} goes from ${report.version} back to ${report.other}`] : [],
+        to !== "previous"
+          ? []
+          : report.next === undefined
+            ? [`${member.name} goes from ${report.version} back to ${report.other}`]
+            : [
+                `${member.name} gives up ${report.next}, which waits for its restart, and keeps ${report.version}`,
+              ],
       )
       .slice(0, 10),
   ];

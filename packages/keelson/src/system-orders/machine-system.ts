@@ -116,11 +116,9 @@ class MachineSystem {
       return await system.stage(order, { signal, progress });
     }
     if (order.to === "previous") await system.goBack(order);
-    const { next, running } = await system.status();
+    const { next } = await system.status();
     if (order.to !== "previous" && next.version !== order.to)
       throw new Error(`${order.to} is not what it would start: ${next.version} is`);
-    if (running.version === next.version)
-      throw new Error(`it has nothing else than ${running.version} to start`);
     for (;;) {
       const units = await system.unitsAtWork();
       if (units.length === 0) break;

@@ -76,7 +76,12 @@ describe("updates of the machines' system", () => {
     const planned = bench.plan(update({ to: "previous" }));
     assert.equal(planned.operation.summary, "take m1 back to the version before");
     assert.ok(planned.notes.includes("m1 goes from 1.0.0 back to 0.9.0"));
-    assert.match(planned.notes[0] ?? "", /^m2 and m3 have no version/);
+    const failed = [{ version: "0.9.0", reason: "keeld did not come up", at: 1 }];
+    bench.systemReports.set(one, report(one, { other: "0.9.0", failed }));
+    assert.equal(refusal(() => bench.plan(update({ to: "previous" }))).code, "KEEL-872");
+    bench.systemReports.set(one, report(one, { other: "0.9.0", failed, next: "0.9.0" }));
+    assert.match(bench.plan(update({ to: "previous" })).notes.at(-1) ?? "", /^m1 gives up 0.9.0/);
+    assert.match(planned.notes[0] ?? "", /^m2 and m3 have no good version/);
   });
 
   test("refuse a second one, one without a source, and a version that failed", () => {

@@ -37,10 +37,12 @@ class Bench implements AsyncDisposable {
   readonly #serving: Promise<void>;
   next = "1.0.0";
   units: readonly string[] = [];
-  staging: (on: { readonly signal: AbortSignal; progress(bytes: Bytes): void }) => Promise<void> =
-    async () => {
-      this.next = "1.1.0";
-    };
+  staging: (on: {
+    readonly signal: AbortSignal;
+    readonly progress: (bytes: Bytes) => void;
+  }) => Promise<void> = async () => {
+    this.next = "1.1.0";
+  };
 
   constructor() {
     const log = createLog(
