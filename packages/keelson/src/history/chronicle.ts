@@ -16,6 +16,7 @@ import {
   timerEvents,
 } from "./order-events.ts";
 import { type Draft, statusEvents } from "./status-events.ts";
+import { systemEvents } from "./system-events.ts";
 
 /** One revision of the store. */
 export interface Step {
@@ -216,6 +217,12 @@ function plainDrafts(key: string, before: ClusterSnapshot, after: ClusterSnapsho
   if (key.startsWith(prefixes.timers)) {
     const unit = within(prefixes.timers);
     return all(timerEvents(before.timers.get(unit), after.timers.get(unit)), { units: [unit] });
+  }
+  if (key === keys.systemUpdate) {
+    return systemEvents(before.systemUpdate, after.systemUpdate).map(({ draft, machine }) => ({
+      draft,
+      about: { machine },
+    }));
   }
   if (key.startsWith(prefixes.leader)) return leaderDrafts(before, after);
   return key.startsWith(keys.alarm("")) ? alarmDrafts(within(keys.alarm("")), before, after) : [];

@@ -2,6 +2,7 @@
 import { spanWords } from "../../base/span.ts";
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { PlacementSource } from "../../model/placement/cache.ts";
+import { isOpenUpdate } from "../../model/system-update.ts";
 import { compareNames } from "../../model/unit-name.ts";
 import { rejection } from "../fit.ts";
 import type { SchedulerFacts } from "../plan.ts";
@@ -84,6 +85,7 @@ function reasonsOf(
   } else if (settings?.cordoned === true) {
     found.push({ topic: "cordoned", text: "it is cordoned: it takes no new units" });
   }
+  found.push(...systemReasons(id, snapshot));
   const site = pass.board.site(id);
   if (site === undefined) return found;
   if (site.closed !== undefined && settings?.cordoned !== true)
@@ -91,6 +93,27 @@ function reasonsOf(
   const free = freeOn(site);
   const room = `${memoryInWords(free.memoryBytes)} of ${memoryInWords(site.room.memoryBytes)} and ${cpusInWords(free.milliCpus)} of ${cpusInWords(site.room.milliCpus)} processors can still be requested`;
   return [...found, { topic: "room", text: room }];
+}
+
+/** What it runs where that is not settled, and its place in an update that is not over. */
+function systemReasons(id: string, { systemUpdate, systemReports }: ClusterSnapshot): Reason[] {
+  const report = systemReports.get(id);
+  const found: Reason[] = [];
+  if (report?.onTrial === true)
+    found.push({ topic: "system", text: `its system ${report.version} is on trial` });
+  if (report?.next !== undefined)
+    found.push({ topic: "system", text: `its next restart starts the system ${report.next}` });
+  const step = systemUpdate?.steps[id];
+  if (!isOpenUpdate(systemUpdate) || step === undefined) return found;
+  const { to, state, machines, reason } = systemUpdate;
+  const what = to === "previous" ? "the return to the system before" : `the system update to ${to}`;
+  const turn = `turn ${machines.indexOf(id) + 1} of ${machines.length}`;
+  const own = step.reason === "" ? "" : ` (${step.reason})`;
+  const whole = reason === "" ? "" : `: ${reason}`;
+  return [
+    ...found,
+    { topic: "system", text: `${what} is ${state}${whole}; here it is ${step.name}${own}, ${turn}` },
+  ];
 }
 
 function refusals(id: string, { board, plan, wanted }: Pass): MachineReasons["refuses"] {
