@@ -1,16 +1,15 @@
 // Updates of the system of three real machines made of folders: a good release one after the other under an
 // application, everything back again, and a bad release that ends at the first machine, which goes back by itself.
 import assert from "node:assert/strict";
-import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { Server } from "node:http";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { SystemView } from "../../packages/keelson/src/api/wire.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { Cluster, processes } from "../support/cluster.ts";
+import { serveFolder } from "../support/folder-server.ts";
+import type { FolderServer } from "../support/folder-server.ts";
 import { whyNoMachines } from "../support/machines.ts";
 import { Publisher } from "../support/tree-release.ts";
 import { Watch } from "../support/watch.ts";
@@ -19,8 +18,7 @@ const cluster = new Cluster(`t${process.pid}-system`);
 const skip = whyNoMachines();
 const names = ["m1", "m2", "m3"];
 let folder = "";
-let server: Server | undefined;
-let releases = "";
+let server: FolderServer | undefined;
 
 /** Two of them; each says at once when it is gone. */
 const application =
@@ -44,24 +42,6 @@ async function inService(): Promise<void> {
   );
 }
 
-/** What the machines fetch releases from. */
-async function serve(address: string): Promise<void> {
-  server = createServer((request, answer) => {
-    const path = join(folder, basename(request.url ?? "/"));
-    stat(path).then(
-      (found) => {
-        if (!found.isFile()) return answer.writeHead(404).end();
-        answer.writeHead(200, { "content-length": found.size });
-        return createReadStream(path).pipe(answer);
-      },
-      () => answer.writeHead(404).end(),
-    );
-  });
-  await new Promise<void>((listening) => server?.listen(0, address, listening));
-  const { port } = server.address() as { readonly port: number };
-  releases = `http://${address}:${port}/`;
-}
-
 describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-releases-"));
@@ -75,19 +55,17 @@ describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
       await writeFile(join(files, "etc/keelson/gate.conf"), "DEADLINE_SECONDS=30\n");
     });
     await cluster.keel(["up", "--no-example", "--release", first]);
-    await serve(await new LocalCluster(cluster.name).hostAddress());
+    server = await serveFolder(folder, await new LocalCluster(cluster.name).hostAddress());
     await cluster.start({ "app@.service": application }, { replicas: 2 });
     await cluster.until("two copies", () => copies() === 2);
   });
   after(async () => {
-    server?.closeAllConnections();
-    server?.close();
+    await server?.[Symbol.asyncDispose]();
     await cluster.down();
     await rm(folder, { recursive: true, force: true });
   });
 
   test("a good release goes from machine to machine, and the application is there all the time", async (t) => {
-    await cluster.until("reports", () => true);
     const { stdout: plan } = await cluster.keel(update("1.1.0", "--dry-run"));
     assert.match(plan, /update the system of m\d and 2 more to 1.1.0/);
     await using watch = await Watch.begin(cluster, copies);
@@ -137,6 +115,6 @@ describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
 });
 
 const update = (to: string, ...more: readonly string[]): string[] => [
-  ...["os", "update", "--all", "--from", releases, "--to", to],
+  ...["os", "update", "--all", "--from", server?.url ?? "", "--to", to],
   ...more,
 ];
