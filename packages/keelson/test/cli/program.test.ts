@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Command } from "commander";
 import { errorCatalogue } from "../../src/base/error-catalogue.ts";
 import { commandAliases, commandTable } from "../../src/cli/command-table.ts";
 import { candidatesFor, clusterIn } from "../../src/cli/completion.ts";
@@ -28,12 +29,12 @@ describe("keel", () => {
 
   test("every command and every subcommand takes --cluster and -o, and has a description", async () => {
     const program = await fullParser(commandTable);
-    for (const top of program.commands) {
-      for (const command of top.commands.length === 0 ? [top] : top.commands) {
-        const options = command.options.map((option) => option.long);
-        assert.ok(options.includes("--cluster") && options.includes("--output"), command.name());
-        assert.ok(command.description().endsWith(".") || command.name() === "completion", command.name());
-      }
+    const leaves = (command: Command): Command[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+    for (const command of program.commands.flatMap(leaves)) {
+      const options = command.options.map((option) => option.long);
+      assert.ok(options.includes("--cluster") && options.includes("--output"), command.name());
+      assert.ok(command.description().endsWith(".") || command.name() === "completion", command.name());
     }
   });
 
