@@ -99,7 +99,7 @@ describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
     assert.equal(last?.state, "halted");
     assert.match(last.reason, /^m\d went back to 1\.0\.0: .*keeld/);
     assert.deepEqual(await versions(), ["1.0.0", "1.0.0", "1.0.0"]);
-    const steps = machines.map(({ step }) => step?.name).sort();
+    const steps = machines.map(({ step }) => step?.name ?? "").toSorted((a, b) => a.localeCompare(b));
     assert.deepEqual(steps, ["failed", "staged", "staged"]);
     const failed = machines.filter((one) => (one.system?.failed.length ?? 0) > 0);
     assert.deepEqual(
@@ -114,7 +114,6 @@ describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
   });
 });
 
-const update = (to: string, ...more: readonly string[]): string[] => [
-  ...["os", "update", "--all", "--from", server?.url ?? "", "--to", to],
-  ...more,
-];
+function update(to: string, ...more: readonly string[]): string[] {
+  return ["os", "update", "--all", "--from", server?.url ?? "", "--to", to, ...more];
+}
