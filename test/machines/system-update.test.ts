@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { SystemView } from "../../packages/keelson/src/api/wire.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
-import { Cluster, processes } from "../support/cluster.ts";
+import { Cluster, processes, sleep } from "../support/cluster.ts";
 import { serveFolder } from "../support/folder-server.ts";
 import type { FolderServer } from "../support/folder-server.ts";
 import { whyNoMachines } from "../support/machines.ts";
@@ -109,6 +109,10 @@ describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
     await inService();
     await cluster.keel(update("1.1.0"), { expect: 8 });
     await cluster.keel(["os", "abort"]);
+    const armed = async (): Promise<number> =>
+      (await system()).machines.filter((one) => one.system?.next != null).length;
+    for (const end = performance.now() + 60_000; (await armed()) > 0; await sleep(100))
+      assert.ok(performance.now() < end, "what was written is not taken back");
     const again = await cluster.keel(update("1.2.0"), { expect: 8 });
     assert.match(again.stderr, /KEEL-874/);
   });

@@ -86,7 +86,8 @@ export const systemOrderCodec = recordCodec(
     machine: machineId,
     /** Of the update that it is part of. */
     update: z.string(),
-    action: z.enum(["stage", "restart"]),
+    /** `cancel`: what was staged is not to start. */
+    action: z.enum(["stage", "restart", "cancel"]),
     to: z.union([version, z.literal("previous")]),
     source: z.optional(source),
     /** A restart is carried out in this boot only. */
@@ -119,7 +120,7 @@ export const systemReportCodec = recordCodec(
     order: z.optional(
       z.object({
         update: z.string(),
-        action: z.enum(["stage", "restart"]),
+        action: z.enum(["stage", "restart", "cancel"]),
         state: z.enum(["running", "done", "failed"]),
         reason: words,
         /** Bytes, while it writes. */

@@ -107,8 +107,10 @@ export function aborted(
   const settings: RecordChange[] = [];
   const steps: Record<string, UpdateStep> = {};
   for (const [machine, step] of Object.entries(update.steps)) {
-    const isTurning = step.name === "staging" || step.name === "staged" || step.name === "draining";
-    steps[machine] = isTurning ? { name: "waiting", since: nowMs, reason } : step;
+    // What is staged is taken back by the machine: until then it would start with any restart.
+    const isStaged = step.name === "staged" || step.name === "draining";
+    if (isStaged) steps[machine] = { name: "staged", since: nowMs, reason };
+    else steps[machine] = step.name === "staging" ? { name: "waiting", since: nowMs, reason } : step;
     if (step.name === "draining") settings.push(...inServiceAgain(machine, step, snapshot));
   }
   return [change(update, { ...update, steps, state: "aborted", reason, changed: nowMs }), ...settings];
@@ -122,13 +124,14 @@ const mayFollow: Readonly<Record<keyof typeof targets, readonly SystemUpdate["st
   abort: ["running", "paused", "halted"],
 };
 
-function retried(update: SystemUpdate, nowMs: number): SystemUpdate["steps"] {
-  return Object.fromEntries(
-    Object.entries(update.steps).map(([machine, step]) => [
-      machine,
-      step.name === "failed" ? ({ name: "waiting", since: nowMs, reason: "", again: true } as const) : step,
-    ]),
-  );
+/** Who failed gets another turn, and what was taken back is written again. */
+function retried({ steps, state }: SystemUpdate, nowMs: number): SystemUpdate["steps"] {
+  const waiting: UpdateStep = { name: "waiting", since: nowMs, reason: "" };
+  const next = (step: UpdateStep): UpdateStep => {
+    if (step.name === "failed") return { ...waiting, again: true };
+    return step.name === "staged" && state === "aborted" ? waiting : step;
+  };
+  return Object.fromEntries(Object.entries(steps).map(([machine, step]) => [machine, next(step)]));
 }
 
 function inServiceAgain(

@@ -95,7 +95,7 @@ class MachineSystem {
     this.#options.log.info("an order about this machine's system", { action, to: order.to });
     task.work = this.#carryOut(task).then(
       () => {
-        if (action === "stage") task.report = { ...report, state: "done" };
+        if (action !== "restart") task.report = { ...report, state: "done" };
       },
       (error: unknown) => {
         if (task.ending.signal.aborted || this.#signal.aborted) return;
@@ -115,6 +115,7 @@ class MachineSystem {
       const progress = (bytes: Bytes): void => void (task.report = { ...task.report, progress: bytes });
       return await system.stage(order, { signal, progress });
     }
+    if (order.action === "cancel") return await system.cancel(order);
     if (order.to === "previous") await system.goBack(order);
     const { next } = await system.status();
     if (order.to !== "previous" && next.version !== order.to)

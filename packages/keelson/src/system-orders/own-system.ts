@@ -27,6 +27,8 @@ export interface OwnSystem {
     order: SystemOrder,
     on: { readonly signal: AbortSignal; readonly progress: (bytes: Bytes) => void },
   ): Promise<void>;
+  /** Takes back what waits for its restart, if that is the order's version. */
+  cancel(order: SystemOrder): Promise<void>;
   /** Makes the other slot's version what starts next, or takes back an update that waits. Throws why it cannot. */
   goBack(order: SystemOrder): Promise<void>;
   /** Units of the cluster that a restart would stop. */
@@ -67,6 +69,10 @@ export async function openOwnSystem(): Promise<OwnSystem> {
         const reason = error instanceof KeelError && error.code === "KEEL-804" ? error.details?.reason : "";
         if (reason !== "waits" && reason !== "runs") throw error;
       });
+    },
+    async cancel({ to }) {
+      const { running, next } = await readSystemStatus(machine);
+      if (next.version === to && running.version !== to) await rollBack(machine, { force: true });
     },
     async goBack({ again = false }) {
       // One that waits for its restart already is what is wanted; an update that does is taken back.

@@ -101,6 +101,10 @@ class Cluster {
       this.#put("systemReports", id(index), { ...report, next: "1.1.0", order: done });
       return;
     }
+    if (order.action === "cancel") {
+      const { next: _, ...rest } = report;
+      return this.#put("systemReports", id(index), rest);
+    }
     if (report.bootId !== order.bootId) return;
     assert.ok(this.snapshot.machineSettings.get(id(index))?.drain, "restarted without a drain");
     this.restarts.push(id(index));
@@ -234,6 +238,9 @@ describe("updates of the machines' system", () => {
     assert.equal(cluster.snapshot.systemUpdate?.steps[id(0)]?.name, "done");
     assert.equal(cluster.snapshot.systemUpdate?.state, "aborted");
     assert.deepEqual([cluster.snapshot.machineSettings.size, cluster.snapshot.systemOrders.size], [0, 0]);
+    // What the other one had written is not to start.
+    assert.equal(cluster.snapshot.systemUpdate?.steps[id(1)]?.name, "waiting");
+    assert.equal(cluster.snapshot.systemReports.get(id(1))?.next, undefined);
   });
 
   const fates = fc.array(

@@ -116,6 +116,7 @@ describe("updates of the machines' system", () => {
     bench.machineSettings.set(two, { machine: two, cordoned: true, metadata: { disk: "ssd" }, drain });
     bench.do({ kind: "undo", operation: operation.id });
     assert.equal(bench.systemUpdate?.state, "aborted");
+    assert.equal(bench.systemUpdate?.steps[two]?.name, "staged", "to be taken back");
     assert.deepEqual(bench.machineSettings.get(two), {
       machine: two,
       cordoned: false,

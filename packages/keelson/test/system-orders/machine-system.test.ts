@@ -63,6 +63,10 @@ class Bench implements AsyncDisposable {
       status: () => Promise.resolve(this.#status()),
       mark: () => Promise.resolve(this.next),
       stage: (_order, on) => this.staging(on),
+      cancel: () => {
+        this.next = "1.0.0";
+        return Promise.resolve();
+      },
       goBack: () => {
         this.done.push("goes back");
         this.next = "0.9.0";
@@ -143,6 +147,16 @@ describe("a machine's part in updates of the system", () => {
     await bench.until("done", (report) => report.order?.state === "done" && report.next === "1.1.0");
     await bench.put(undefined);
     await bench.until("without an order", (report) => report.order === undefined);
+  });
+
+  test("takes back what it has written", async () => {
+    await using bench = new Bench();
+    bench.next = "1.1.0";
+    await bench.until("staged", (report) => report.next === "1.1.0");
+    await bench.put(order({ action: "cancel" }));
+    const { next } = await bench.until("taken back", (report) => report.order?.state === "done");
+    assert.equal(next, undefined);
+    assert.deepEqual(bench.done, []);
   });
 
   test("says why it cannot, and stops when the order is taken back", async () => {

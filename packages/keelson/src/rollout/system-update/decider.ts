@@ -19,8 +19,8 @@ export const systemUpdateDecider: Decider = {
   decide: ({ snapshot, wallMs, nowMs }) => {
     const { systemUpdate: update } = snapshot;
     if (update === undefined) return { ...nothingToDo, records: staleOrders(snapshot, undefined) };
-    // An update that was given up still sees those through that were restarting.
-    if (update.state === "done" || (update.state === "aborted" && !anyUnderWay(update))) {
+    // An update that was given up still sees those through that were restarting, and takes back what was staged.
+    if (update.state === "done" || (update.state === "aborted" && !isLeftOpen(update))) {
       return { ...nothingToDo, records: staleOrders(snapshot, undefined) };
     }
     const next = nextUpdate(update, snapshot, wallMs);
@@ -48,7 +48,7 @@ function nextUpdate(update: SystemUpdate, snapshot: ClusterSnapshot, wallMs: num
   const machines = update.machines.filter((machine) => snapshot.members.has(machine));
   for (const machine of machines) {
     const step = update.steps[machine] ?? { name: "waiting", since: wallMs, reason: "" };
-    const isLeft = update.state === "aborted" && !isUnderWay(step);
+    const isLeft = update.state === "aborted" && !isUnderWay(step) && step.name !== "staged";
     const to = isLeft ? step : advance({ snapshot, update, machine, step, wallMs });
     const bootId = snapshot.machines.get(machine)?.bootId;
     const begins = to.name === "restarting" && step.name !== "restarting";
@@ -160,7 +160,7 @@ function ordersOf(update: SystemUpdate, snapshot: ClusterSnapshot): RecordChange
   const orders = new Map<string, SystemOrder>();
   for (const machine of update.machines) {
     const step = update.steps[machine];
-    const action = step?.name === "staging" ? "stage" : step?.name === "restarting" ? "restart" : undefined;
+    const action = actionOf(step, update);
     const bootId = step?.bootId ?? snapshot.machines.get(machine)?.bootId;
     if (action === undefined || bootId === undefined) continue;
     const { id, to, source } = update;
@@ -196,5 +196,12 @@ function change(kind: RecordChange["kind"], name: string, before: unknown, after
   ];
 }
 
-const anyUnderWay = ({ steps }: SystemUpdate): boolean => Object.values(steps).some(isUnderWay);
+function actionOf(step: UpdateStep | undefined, { state }: SystemUpdate): SystemOrder["action"] | undefined {
+  if (step?.name === "staging") return "stage";
+  if (step?.name === "restarting") return "restart";
+  return step?.name === "staged" && state === "aborted" ? "cancel" : undefined;
+}
+
+const isLeftOpen = ({ steps }: SystemUpdate): boolean =>
+  Object.values(steps).some((step) => isUnderWay(step) || step.name === "staged");
 const nameOf = (id: string, { members }: ClusterSnapshot): string => members.get(id)?.name ?? id.slice(0, 8);

@@ -39,7 +39,7 @@ export function advance(scene: MachineScene): Advance {
     case "staging":
       return staging(scene, report);
     case "staged":
-      return same(step);
+      return update.state === "aborted" ? cancelling(update, step, report) : same(step);
     case "draining":
       return draining(scene);
     case "restarting":
@@ -61,6 +61,14 @@ function staging({ update, step, wallMs, snapshot, machine }: MachineScene, repo
   const { progress } = order ?? {};
   const written = progress === undefined ? "" : `${percent(progress)} % written`;
   return { name: "staging", reason: snapshot.machines.has(machine) ? written : "is away" };
+}
+
+/** An update that was given up is not to start with the machine's next restart. */
+function cancelling(update: SystemUpdate, step: UpdateStep, report?: SystemReport): Advance {
+  const order = report?.order?.update === update.id ? report.order : undefined;
+  if (report !== undefined && report.next !== update.to) return { name: "waiting", reason: update.reason };
+  const isRefused = order?.action === "cancel" && order.state === "failed";
+  return isRefused ? { name: "waiting", reason: order.reason } : same(step);
 }
 
 function draining({ snapshot, machine, step }: MachineScene): Advance {
