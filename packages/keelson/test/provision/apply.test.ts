@@ -28,7 +28,8 @@ let lines: string[] = [];
 let machine: Machine;
 let boot = 0;
 
-beforeEach(async () => {
+/** Hooks of this file's own suites: in one process with other files, those outside of suites would be theirs, too. */
+async function freshRoot(): Promise<void> {
   root = await mkdtemp(join(tmpdir(), "keelson-apply-"));
   ran = [];
   owners = new Map();
@@ -61,8 +62,8 @@ beforeEach(async () => {
         ],
       }),
   });
-});
-afterEach(() => rm(root, { recursive: true, force: true }));
+}
+const removeRoot = (): Promise<void> => rm(root, { recursive: true, force: true });
 
 const restart = (): Promise<void> =>
   writeFile(join(root, "proc/sys/kernel/random/boot_id"), `boot-${++boot}\n`);
@@ -101,6 +102,9 @@ const steps = ({ steps: all }: Outcome): readonly string[] =>
   all.map(({ action, what }) => `${action} ${what}`);
 
 describe("applying", () => {
+  beforeEach(freshRoot);
+  afterEach(removeRoot);
+
   test("twice does nothing the second time", async () => {
     const config = ["hostname: web-1", "write_files: [{path: /etc/a, content: one}]"];
     assert.deepEqual(steps(await apply(config)), [
@@ -345,6 +349,9 @@ describe("applying", () => {
 });
 
 describe("parts of it", () => {
+  beforeEach(freshRoot);
+  afterEach(removeRoot);
+
   test("/etc/hosts keeps what others wrote", () => {
     const before = "127.0.0.1 localhost\n";
     const once = hostsWith(before, "web-1.example.com");
