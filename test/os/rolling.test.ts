@@ -39,7 +39,7 @@ describe("a rolling update of virtual machines", { skip }, () => {
       folder = await mkdtemp(join(tmpdir(), "keelson-rolling-"));
       const image = await testImage(old);
       await writeTestRelease(await testImage(fresh), folder);
-      const kind = ["--provider", "qemu", "--image", image.disk, "--memory", "768M"];
+      const kind = ["--provider", "qemu", "--image", image.disk];
       await cluster.keel(["up", "--no-example", "--machines", "3", ...kind], { timeoutMs: 590_000 });
       server = await serveFolder(folder, await new LocalCluster(cluster.name).hostAddress());
       await cluster.start({ "app@.service": application }, { replicas: 2 });
