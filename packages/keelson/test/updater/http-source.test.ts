@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { HistoryEvent } from "../../src/updater/records.ts";
@@ -176,6 +176,8 @@ describe("an update over HTTP", () => {
       Buffer.concat([rootFile.subarray(0, 70_000), Buffer.alloc(9)]),
     ]) {
       await writeFile(kept, damage);
+      const boot = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
+      await writeFile(kept.replace(/part$/, "synced"), `${boot} ${damage.byteLength}\n`);
       await using server = await serve();
       await machine.updater.update(sourceOf(server), wishes({ to: "2.1.0", force: true }));
       const asked = server.requests.filter((one) => one.startsWith(rootName));
