@@ -43,6 +43,26 @@ describe("starting a machine", () => {
     execFileSync("sh", ["-n"], { input: script });
   });
 
+  test("from a slot asks what plays the firmware for its layers, at each start", () => {
+    const slotted: Launch = { ...launch, firmware: ["/usr/bin/node", "/a path/start-tree.ts"] };
+    const script = launchScript(slotted);
+    const [, , first, second] = script.split("\n");
+    assert.equal(first, "/usr/bin/node '/a path/start-tree.ts' /state/demo/machines/m1");
+    assert.equal(second, ". /state/demo/machines/m1/layers");
+    assert.ok(
+      script.includes('keelson-root -o ro,lowerdir="$lower_root" /state/demo/machines/m1/mounts/root\n'),
+    );
+    assert.ok(
+      script.includes('-o index=off,metacopy=off,redirect_dir=off,xino=off,lowerdir="$lower_etc",upperdir='),
+    );
+    assert.ok(!script.includes("/cache/"));
+    execFileSync("sh", ["-n"], { input: script });
+    const argv = nspawnCommand(slotted);
+    assert.ok(argv.includes("--bind-ro=/state/demo/machines/m1/os:/run/keelson/os"));
+    assert.ok(argv.includes("--bind=/state/demo/machines/m1/tree:/run/keelson/tree"));
+    assert.ok(!nspawnCommand(launch).some((word) => word.includes("/run/keelson")));
+  });
+
   test("names credentials by file and never by value", () => {
     const argv = nspawnCommand(launch);
     assert.ok(
