@@ -72,7 +72,9 @@ export async function run({ rounds = 5 }: BenchOptions = {}): Promise<BenchResul
       name: "os",
       how: `our image with keeld running beside Debian trixie’s standard system with Docker, kernel and initrd by QEMU, 1 GB; ${rounds} boots each in turns with 2 processors, one each with 1 processor and instructions counted`,
       rows: rows({
-        ...{ counted, walls, ownBytes: await own.downloadBytes() },
+        counted,
+        walls,
+        ownBytes: await own.downloadBytes(),
         stockBytes: await stock.downloadBytes(),
       }),
     };
