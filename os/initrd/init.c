@@ -327,7 +327,9 @@ static int mount_state(const char *disk) {
     }
     snprintf(device, sizeof device, "/dev/%s", state);
     int status = run_in_root("/usr/sbin/e2fsck", "-p", device);
-    if (status >= 4 || status < 0) {
+    /* Errors in a file system that is one are mended. Without its superblock (8) mending would make it an empty one:
+     * that is for a person to decide. */
+    if (status == 4) {
         say("%s needs repair, e2fsck answered %d", device, status);
         status = run_in_root("/usr/sbin/e2fsck", "-y", device);
     }

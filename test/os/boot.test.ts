@@ -170,11 +170,14 @@ describe("the booted image", { timeout: 1_500_000 }, () => {
   });
 
   test("a block that is changed under the running system is refused when it is read", async () => {
-    const offset = await versions.offsetOf(versions.first, "Brings what the machine has of its own in /etc");
+    const offset = await versions.offsetOf(
+      versions.first,
+      "Started from a medium that says where it wants to be installed",
+    );
     await machine.sh(
       `printf X | dd of=/dev/vda2 bs=1 seek=${offset} conv=notrunc && sync && echo 3 > /proc/sys/vm/drop_caches`,
     );
-    const { code, stderr } = await machine.ssh("cat /usr/lib/keelson/etc-settle");
+    const { code, stderr } = await machine.ssh("cat /usr/lib/keelson/live-install");
     assert.notEqual(code, 0);
     assert.match(stderr, /Input\/output error/);
     assert.match(await machine.sh("journalctl -b -k --no-pager"), /verity.*corrupted/);
