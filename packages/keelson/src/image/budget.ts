@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as z from "zod/mini";
 
 export const budgetFigures = [
-  "downloadBytes",
+  "quickDownloadBytes",
   "rootBytes",
   "kernelBytes",
   "packages",
