@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { KeelError } from "../../../base/errors.ts";
 import { formatBytes } from "../../../local/progress.ts";
+import { recordBaseline } from "../../../updater/gate/this-machine.ts";
 import type { Phase } from "../../../updater/records.ts";
 import { readUpdateSettings } from "../../../provision/update-settings.ts";
 import { openSource, openThisMachine, restartMachine, unitsAtWork } from "../../../updater/this-machine.ts";
@@ -95,6 +96,8 @@ export const registerUpdate: Register = (group, act) => {
       version: done.version,
       from: done.from,
     });
+    // What is unwell already is not held against the new version.
+    await recordBaseline();
     await restartMachine();
   });
 };
