@@ -14,7 +14,8 @@ test("machines run as units where systemd is PID 1, and vanish as wholly", (t) =
       // /var/lib/containers of the machine is a folder of this host: what is put there is there.
       const outside = join(cluster.folder, "machines/m1/containers/nest");
       const inside = "/var/lib/containers/nest";
-      for (const part of ["packages/keelson/src/base", "packages/keelson/src/local", "test/support"]) {
+      const source = ["base", "local", "model/os-image.ts"].map((part) => `packages/keelson/src/${part}`);
+      for (const part of [...source, "test/support"]) {
         await cp(join(repository, part), join(outside, part), { recursive: true });
       }
       await runCommand(["cp", process.execPath, join(outside, "node")]);
