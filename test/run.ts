@@ -63,6 +63,12 @@ const suites = {
     packages: machinePackages,
     onlyNamed: true,
   },
+  virtual: {
+    files: "test/virtual/*.test.ts",
+    what: "virtual machines as machines of a cluster, and every form of export (only when named; an hour when emulated)",
+    packages: machinePackages,
+    onlyNamed: true,
+  },
 } as const satisfies Record<string, Suite>;
 
 const names = Object.keys(suites) as (keyof typeof suites)[];

@@ -15,8 +15,8 @@ import { runCommand } from "../../packages/keelson/src/local/command.ts";
 import { silentProgress } from "../../packages/keelson/src/local/progress.ts";
 import { runTool } from "../../packages/keelson/src/local/tree/tools-tree.ts";
 import { whyNoMachines } from "../support/machines.ts";
-import { testImage } from "./support/image.ts";
-import { emptyDisk, TestMachine, testTools } from "./support/machine.ts";
+import { testImage } from "../os/support/image.ts";
+import { emptyDisk, TestMachine, testTools } from "../os/support/machine.ts";
 
 const reason = whyNoMachines();
 const repository = resolve(import.meta.dirname, "../..");

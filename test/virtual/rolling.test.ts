@@ -12,7 +12,7 @@ import { serveFolder } from "../support/folder-server.ts";
 import type { FolderServer } from "../support/folder-server.ts";
 import { whyNoMachines } from "../support/machines.ts";
 import { Watch } from "../support/watch.ts";
-import { testImage, writeTestRelease } from "./support/releases.ts";
+import { testImage, writeTestRelease } from "../os/support/releases.ts";
 
 const old = "0.1.0";
 const fresh = "0.2.0";
@@ -26,9 +26,7 @@ async function healthy(): Promise<number> {
   return instances.filter(({ unit, state }) => unit === "app@.service" && state === "healthy").length;
 }
 
-/** Three emulated machines that each start twice are more than the suite has time for: they are asked for by name. */
-const isAsked = process.env.KEEL_TEST_ROLLING === "1";
-const skip = isAsked ? whyNoMachines() : "only with KEEL_TEST_ROLLING=1";
+const skip = whyNoMachines();
 
 describe("a rolling update of virtual machines", { skip }, () => {
   let folder = "";

@@ -15,7 +15,7 @@ import {
   whyNoMachines,
 } from "../support/machines.ts";
 import { providerSuite } from "../support/provider-suite.ts";
-import { testAccelerator, testTools } from "./support/machine.ts";
+import { testAccelerator, testTools } from "../os/support/machine.ts";
 
 const reason = whyNoMachines();
 const startMs = 590_000;
