@@ -24,7 +24,7 @@ import { debianTree } from "../local/tree/debian-tree.ts";
 import type { KernelTree } from "./kernel-tree.ts";
 import { earlyModules, keptModules, moduleList, parseModulesDep } from "./modules.ts";
 import type { ImageSources } from "./sources.ts";
-import { runTool } from "./tools-tree.ts";
+import { runTool } from "../local/tree/tools-tree.ts";
 
 export const packagesKind = "image-packages";
 export const baseKind = "image-bases";

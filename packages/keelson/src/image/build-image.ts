@@ -23,7 +23,7 @@ import { rootImage } from "./root-image.ts";
 import type { RootImage } from "./root-image.ts";
 import { readSources } from "./sources.ts";
 import type { ImageSources } from "./sources.ts";
-import { toolsTree } from "./tools-tree.ts";
+import { toolsTree } from "../local/tree/tools-tree.ts";
 import { bootLoader, commandLine, unifiedKernel } from "./unified-kernel.ts";
 import type { SecureBootKey } from "./unified-kernel.ts";
 import { imageLayer, osRelease } from "./image-layer.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { entryFolder } from "../model/os-image.ts";
 import { setTimes } from "./base-tree.ts";
 import { uuidOf } from "./root-image.ts";
-import { runTool } from "./tools-tree.ts";
+import { runTool } from "../local/tree/tools-tree.ts";
 
 // A key that is held while the machine starts shows the menu.
 const loaderConfiguration = "timeout 0\neditor no\n";

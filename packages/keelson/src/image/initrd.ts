@@ -8,7 +8,7 @@ import { asStep } from "../local/progress.ts";
 import type { Progress } from "../local/progress.ts";
 import type { ContentCache } from "../local/tree/content-cache.ts";
 import { hashPaths } from "../local/tree/file-hash.ts";
-import { runTool } from "./tools-tree.ts";
+import { runTool } from "../local/tree/tools-tree.ts";
 
 export interface ArchiveFile {
   /** Without a leading slash. */

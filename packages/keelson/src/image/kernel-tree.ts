@@ -10,7 +10,7 @@ import { debianKeyring, hostProxy } from "../local/tree/debian-tree.ts";
 import { recipeHash } from "../local/tree/recipe.ts";
 import { unpackCommand } from "../local/tree/mmdebstrap.ts";
 import type { ImageSources } from "./sources.ts";
-import { runTool } from "./tools-tree.ts";
+import { runTool } from "../local/tree/tools-tree.ts";
 
 export const kernelKind = "kernel-trees";
 const builderVersion = 1;

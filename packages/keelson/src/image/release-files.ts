@@ -13,7 +13,7 @@ import { runCommand } from "../local/command.ts";
 import type { ReleaseFile, ReleaseManifest } from "../releases/manifest.ts";
 import type { BuiltImage } from "./build-image.ts";
 import { makeSbom, parsePackageList, programComponents } from "./sbom.ts";
-import { runTool, toolsTree } from "./tools-tree.ts";
+import { runTool, toolsTree } from "../local/tree/tools-tree.ts";
 
 /** How long a release may be installed after it was made, unless its signer says otherwise. */
 const validSeconds = 365 * 24 * 3600;

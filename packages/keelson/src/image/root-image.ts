@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { KeelError } from "../base/errors.ts";
 import { runCommand } from "../local/command.ts";
 import { slotBytes } from "../model/os-image.ts";
-import { runTool, toolCommand } from "./tools-tree.ts";
+import { runTool, toolCommand } from "../local/tree/tools-tree.ts";
 
 const block = 4096;
 

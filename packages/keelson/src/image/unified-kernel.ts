@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { kernelWords } from "../model/os-image.ts";
 import type { Variant } from "../model/os-image.ts";
 import type { RootImage } from "./root-image.ts";
-import { runTool } from "./tools-tree.ts";
+import { runTool } from "../local/tree/tools-tree.ts";
 
 /** A key and its certificate for Secure Boot, PEM files. */
 export interface SecureBootKey {

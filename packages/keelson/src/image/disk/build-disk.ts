@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { KeelError } from "../../base/errors.ts";
 import { entryFolder, parseBootEntry, partitions, variants } from "../../model/os-image.ts";
 import type { ReleaseName } from "../../model/os-image.ts";
-import { runTool } from "../tools-tree.ts";
+import { runTool } from "../../local/tree/tools-tree.ts";
 import { readKernelImage } from "./kernel-image.ts";
 import type { KernelImage } from "./kernel-image.ts";
 import { readTable, tableSpace } from "./partition-table.ts";

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { KeelError } from "../../base/errors.ts";
 import { CommandError } from "../../local/command.ts";
 import { readFully, writeFully } from "../disk/sparse-copy.ts";
-import { runTool } from "../tools-tree.ts";
+import { runTool } from "../../local/tree/tools-tree.ts";
 import type { Make, Making } from "./making.ts";
 import { footerBytes, identityOf, readFooter, writeFooter } from "./vhd.ts";
 

@@ -6,7 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { KeelError } from "../../base/errors.ts";
 import { asStep, formatBytes } from "../../local/progress.ts";
 import type { Progress } from "../../local/progress.ts";
-import { toolsTree } from "../tools-tree.ts";
+import { toolsTree } from "../../local/tree/tools-tree.ts";
 import { findRaw, readBuildDisk, takeApart } from "../disk/build-disk.ts";
 import type { BuildDisk, BuildParts } from "../disk/build-disk.ts";
 import { readFully } from "../disk/sparse-copy.ts";

@@ -11,7 +11,7 @@ import { CommandError } from "../../local/command.ts";
 import { formatBytes } from "../../local/progress.ts";
 import { chunkBytes, copySparse, readFully } from "../disk/sparse-copy.ts";
 import { verityBytes } from "../disk/verity.ts";
-import { runTool } from "../tools-tree.ts";
+import { runTool } from "../../local/tree/tools-tree.ts";
 import { cpioEnd, cpioHeader, cpioPadding } from "./cpio.ts";
 import type { Making } from "./making.ts";
 

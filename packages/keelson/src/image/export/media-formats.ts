@@ -5,7 +5,7 @@ import { KeelError } from "../../base/errors.ts";
 import { CommandError } from "../../local/command.ts";
 import { layOutFat } from "../disk/fat.ts";
 import { copySparse, writeFully } from "../disk/sparse-copy.ts";
-import { runTool } from "../tools-tree.ts";
+import { runTool } from "../../local/tree/tools-tree.ts";
 import { identityOf } from "./vhd.ts";
 import { makeLive } from "./live.ts";
 import type { Make, Making } from "./making.ts";

@@ -6,7 +6,7 @@ import { statePaths } from "../../model/os-image.ts";
 import type { BuildDisk } from "../disk/build-disk.ts";
 import { tableSpace, writeTable } from "../disk/partition-table.ts";
 import { copySparse, writeFully } from "../disk/sparse-copy.ts";
-import { runTool } from "../tools-tree.ts";
+import { runTool } from "../../local/tree/tools-tree.ts";
 
 export interface StageOptions {
   readonly tools: string;

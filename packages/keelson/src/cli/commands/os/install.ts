@@ -60,7 +60,7 @@ async function sourceOf(keel: Invocation, { input }: Options, work: string): Pro
   if (repository === undefined)
     throw new KeelError("KEEL-104", "--input needs a checkout of Keelson: the tools come from it");
   const { findRaw, readBuildDisk } = await import("../../../image/disk/build-disk.ts");
-  const { toolsTree } = await import("../../../image/tools-tree.ts");
+  const { toolsTree } = await import("../../../local/tree/tools-tree.ts");
   const tools = await toolsTree({ repository, progress: keel.progress, signal: keel.signal });
   return buildSource(await readBuildDisk(await findRaw(resolve(keel.terminal.cwd, input))), tools, work);
 }
