@@ -147,15 +147,7 @@ export class TestMachine implements AsyncDisposable {
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding("utf8").on("data", (text: string) => void (words = (words + text).slice(-4000)));
     this.#child = child;
-    for (const end = performance.now() + 30_000; !existsSync(socket); await sleep(20)) {
-      if (!this.isOn || performance.now() > end) throw new Error(`QEMU did not start: ${words}`);
-    }
-    const onEvent = (event: ControlEvent): void => void this.#events.push(event);
-    try {
-      this.#control = await ControlSocket.open(socket, { onEvent, timeoutMs: 30_000 });
-    } catch (cause) {
-      throw new Error(`QEMU did not start: ${words}`, { cause });
-    }
+    this.#control = await this.#openControl(socket, () => words);
     this.#sshPort = await this.#forwardedPort();
   }
 
@@ -351,6 +343,19 @@ export class TestMachine implements AsyncDisposable {
       files.push(firmware.code);
     const folders = files.filter((file) => file !== undefined).map((file) => dirname(resolve(file)));
     return [...new Set([this.folder, ...folders, ...binds])];
+  }
+
+  /** QEMU makes the socket before it listens on it: tried until it does. */
+  async #openControl(socket: string, words: () => string): Promise<ControlSocket> {
+    const onEvent = (event: ControlEvent): void => void this.#events.push(event);
+    for (const end = performance.now() + 30_000; ; await sleep(20)) {
+      try {
+        return await ControlSocket.open(socket, { onEvent, timeoutMs: 30_000 });
+      } catch (cause) {
+        if (!this.isOn || performance.now() > end)
+          throw new Error(`QEMU did not start: ${words()}`, { cause });
+      }
+    }
   }
 
   /** The port that QEMU chose for SSH, from its table of forwarded connections. */

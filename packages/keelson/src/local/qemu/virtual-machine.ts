@@ -97,7 +97,9 @@ export function emulatorArguments(machine: VirtualMachine): string[] {
     ...(firmware === undefined ? [] : firmwareOptions(firmware)),
     ...(kernel === undefined ? [] : kernelOptions(kernel)),
     ...(kernelWords.length === 0 ? [] : [kernelWordsOption(kernelWords)]),
-    ...machine.disks.flatMap(diskOptions),
+    ...machine.disks.flatMap((disk, index) =>
+      diskOptions(disk, { index, order: index + (kernel === undefined ? 0 : 1) }),
+    ),
     ...machine.cables.flatMap(cableOptions),
     ["-device", "virtio-rng-pci"],
     ["-chardev", `file,id=console,path=${escape(machine.console)},append=on`],
@@ -136,7 +138,11 @@ function kernelWordsOption(words: readonly string[]): Option {
   return ["-smbios", `type=11,value=${escape(`io.systemd.stub.kernel-cmdline-extra=${words.join(" ")}`)}`];
 }
 
-function diskOptions(disk: Disk, index: number): Option[] {
+/** `order` is the place among all that firmware may start from: a kernel that is given takes the first itself. */
+function diskOptions(
+  disk: Disk,
+  { index, order }: { readonly index: number; readonly order: number },
+): Option[] {
   const { file, format, readOnly = false, serial, optical = false } = disk;
   const id = `disk${index}`;
   const access = readOnly || optical ? "readonly=on" : "discard=unmap,detect-zeroes=unmap";
@@ -144,7 +150,7 @@ function diskOptions(disk: Disk, index: number): Option[] {
   const named = serial === undefined ? "" : `,serial=${escape(serial)}`;
   return [
     ["-drive", `if=none,id=${id},format=${format},file=${escape(file)},${access}`],
-    ["-device", `${device},drive=${id},bootindex=${index}${named}`],
+    ["-device", `${device},drive=${id},bootindex=${order}${named}`],
   ];
 }
 

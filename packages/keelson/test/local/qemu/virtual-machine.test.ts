@@ -87,8 +87,9 @@ describe("QEMU's arguments", () => {
     });
     assert.deepEqual([...valuesOf(argv, "-kernel"), ...valuesOf(argv, "-initrd")], ["/k", "/i"]);
     const devices = valuesOf(argv, "-device");
-    assert.ok(devices.includes("ide-cd,drive=disk0,bootindex=0"));
-    assert.ok(devices.includes("virtio-blk-pci,drive=disk1,bootindex=1,serial=seed"));
+    // The kernel itself is the first that firmware tries.
+    assert.ok(devices.includes("ide-cd,drive=disk0,bootindex=1"));
+    assert.ok(devices.includes("virtio-blk-pci,drive=disk1,bootindex=2,serial=seed"));
     assert.equal(argv.filter((word) => word.includes("readonly=on,file=/ovmf")).length, 1);
   });
 
