@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildHelloImage } from "../../examples/hello/image.ts";
-import type { JobsView, RunView, TimersView } from "../../packages/keelson/src/api/wire.ts";
+import type { JobsView, RunView } from "../../packages/keelson/src/api/wire/job.ts";
+import type { TimersView } from "../../packages/keelson/src/api/wire/timer.ts";
 import { Cluster, DoubleWatch, processes, runningProbes, sleep } from "../support/cluster.ts";
 import { machineTree, whyNoMachines } from "../support/machines.ts";
 

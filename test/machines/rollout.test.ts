@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { buildHelloImage, helloImage } from "../../examples/hello/image.ts";
-import type { RolloutView, VersionView } from "../../packages/keelson/src/api/wire.ts";
+import type { RolloutView, VersionView } from "../../packages/keelson/src/api/wire/rollout.ts";
 import { Cluster, type KeelResult, processes, sleep } from "../support/cluster.ts";
 import { machineTree, whyNoMachines } from "../support/machines.ts";
 import { Watch } from "../support/watch.ts";

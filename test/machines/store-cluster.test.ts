@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { TestContext } from "node:test";
-import type { StoreStatusView } from "../../packages/keelson/src/api/wire.ts";
+import type { StoreStatusView } from "../../packages/keelson/src/api/wire/store.ts";
 import { Cluster, DoubleWatch, probeUnit, processes, runningProbes, sleep } from "../support/cluster.ts";
 import { whyNoMachines } from "../support/machines.ts";
 

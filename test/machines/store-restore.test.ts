@@ -6,7 +6,7 @@ import { cp, mkdtemp, rename, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { SnapshotView } from "../../packages/keelson/src/api/wire.ts";
+import type { SnapshotView } from "../../packages/keelson/src/api/wire/snapshot.ts";
 import { Cluster, DoubleWatch, probeUnit, processes, runningProbes, sleep } from "../support/cluster.ts";
 import { whyNoMachines } from "../support/machines.ts";
 

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { SystemView } from "../../packages/keelson/src/api/wire.ts";
+import type { SystemView } from "../../packages/keelson/src/api/wire/system-update.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 import { Cluster, processes, sleep } from "../support/cluster.ts";
 import { serveFolder } from "../support/folder-server.ts";

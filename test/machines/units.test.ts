@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { buildHelloImage } from "../../examples/hello/image.ts";
-import type { InstanceView } from "../../packages/keelson/src/api/wire.ts";
+import type { InstanceView } from "../../packages/keelson/src/api/wire/instance.ts";
 import { compareNames } from "../../packages/keelson/src/model/unit-name.ts";
 import { Cluster, sleep } from "../support/cluster.ts";
 import type { KeelResult } from "../support/cluster.ts";

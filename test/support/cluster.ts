@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { request } from "node:http";
 import { resolve } from "node:path";
-import type { SnapshotView } from "../../packages/keelson/src/api/wire.ts";
+import type { SnapshotView } from "../../packages/keelson/src/api/wire/snapshot.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
 
 const root = resolve(import.meta.dirname, "../..");

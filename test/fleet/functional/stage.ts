@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InstanceView, SnapshotView } from "../../../packages/keelson/src/api/wire.ts";
+import type { InstanceView } from "../../../packages/keelson/src/api/wire/instance.ts";
+import type { SnapshotView } from "../../../packages/keelson/src/api/wire/snapshot.ts";
 import { Cluster } from "../../support/cluster.ts";
 import type { KeelResult } from "../../support/cluster.ts";
 

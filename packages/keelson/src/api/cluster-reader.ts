@@ -14,7 +14,8 @@ import type { InstanceReasons } from "../scheduler/reasons/why.ts";
 import { placementFacts } from "./placement-facts.ts";
 import type { SchedulingFacts } from "./placement-facts.ts";
 import { ClusterProjection } from "./views/cluster-projection.ts";
-import type { SnapshotView, WhyMachineView } from "./wire.ts";
+import type { WhyMachineView } from "./wire/reasons.ts";
+import type { SnapshotView } from "./wire/snapshot.ts";
 
 export interface ReaderOptions {
   readonly cluster: string;

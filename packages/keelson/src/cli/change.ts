@@ -2,7 +2,8 @@
 import { userInfo } from "node:os";
 import { KeelError, exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
-import type { InstanceView, OperationView, PlanView, ProgressView } from "../api/wire.ts";
+import type { InstanceView } from "../api/wire/instance.ts";
+import type { OperationView, PlanView, ProgressView } from "../api/wire/operation.ts";
 import type { Confirmation, Intent } from "../model/operation.ts";
 import { harmless, plain } from "./colour.ts";
 import type { DaemonClient } from "./daemon-client.ts";

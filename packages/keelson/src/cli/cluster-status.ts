@@ -1,5 +1,6 @@
 // How the cluster is, on one screen: machines, units, alarms, what it could lose.
-import type { SnapshotView, SurvivabilityView } from "../api/wire.ts";
+import type { SurvivabilityView } from "../api/wire/foretelling.ts";
+import type { SnapshotView } from "../api/wire/snapshot.ts";
 import { exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
 import type { Paint } from "./colour.ts";

@@ -1,30 +1,18 @@
 // The form of every answer of the API, as far as `keel` relies on it. Fields that are not named here pass.
 import * as z from "zod/mini";
-import type {
-  EventView,
-  GrowthPlan,
-  HealthView,
-  HistoryStart,
-  ImageView,
-  JobsView,
-  MoveLine,
-  OperationSummary,
-  OperationView,
-  PlanView,
-  ProgressView,
-  RolloutView,
-  SettingsView,
-  SnapshotView,
-  TimersView,
-  StoreStatusView,
-  SurvivabilityView,
-  SystemView,
-  TimelineView,
-  VersionView,
-  WhatIfView,
-  WhyMachineView,
-  WhyView,
-} from "../api/wire.ts";
+import type { SurvivabilityView, WhatIfView } from "../api/wire/foretelling.ts";
+import type { HealthView } from "../api/wire/health.ts";
+import type { EventView, HistoryStart, TimelineView } from "../api/wire/history.ts";
+import type { ImageView } from "../api/wire/image.ts";
+import type { JobsView } from "../api/wire/job.ts";
+import type { OperationSummary, OperationView, PlanView, ProgressView } from "../api/wire/operation.ts";
+import type { WhyMachineView, WhyView } from "../api/wire/reasons.ts";
+import type { RolloutView, VersionView } from "../api/wire/rollout.ts";
+import type { SettingsView } from "../api/wire/settings.ts";
+import type { SnapshotView } from "../api/wire/snapshot.ts";
+import type { GrowthPlan, MoveLine, StoreStatusView } from "../api/wire/store.ts";
+import type { SystemView } from "../api/wire/system-update.ts";
+import type { TimersView } from "../api/wire/timer.ts";
 import { rolloutStates } from "../model/rollout.ts";
 import { updateStepNames } from "../model/system-update.ts";
 import type { RestorePlan } from "../model/backup.ts";

@@ -7,29 +7,19 @@ import { request as httpsRequest } from "node:https";
 import type { Clock } from "../base/clock.ts";
 import { KeelError, describeError } from "../base/errors.ts";
 import type { ErrorBody } from "../base/errors.ts";
-import type {
-  EventView,
-  HealthView,
-  HistoryStart,
-  ImageView,
-  JobsView,
-  OperationSummary,
-  OperationView,
-  PlanView,
-  ProgressView,
-  RolloutView,
-  SettingsView,
-  SnapshotView,
-  SurvivabilityView,
-  SystemView,
-  TimelineView,
-  TimersView,
-  VersionView,
-  WhatIfView,
-  WhyMachineView,
-  WhyView,
-} from "../api/wire.ts";
-import type { GrowthPlan, MoveLine, StoreStatusView } from "../api/wire.ts";
+import type { SurvivabilityView, WhatIfView } from "../api/wire/foretelling.ts";
+import type { HealthView } from "../api/wire/health.ts";
+import type { EventView, HistoryStart, TimelineView } from "../api/wire/history.ts";
+import type { ImageView } from "../api/wire/image.ts";
+import type { JobsView } from "../api/wire/job.ts";
+import type { OperationSummary, OperationView, PlanView, ProgressView } from "../api/wire/operation.ts";
+import type { WhyMachineView, WhyView } from "../api/wire/reasons.ts";
+import type { RolloutView, VersionView } from "../api/wire/rollout.ts";
+import type { SettingsView } from "../api/wire/settings.ts";
+import type { SnapshotView } from "../api/wire/snapshot.ts";
+import type { SystemView } from "../api/wire/system-update.ts";
+import type { TimersView } from "../api/wire/timer.ts";
+import type { GrowthPlan, MoveLine, StoreStatusView } from "../api/wire/store.ts";
 import type { RestorePlan } from "../model/backup.ts";
 import type { OperationRequest } from "../model/operation.ts";
 import { answers } from "./daemon-answers.ts";

@@ -1,5 +1,8 @@
 // What `keel status` says of what systemd knows nothing of: runs that are over, and timers that the leader fires.
-import type { InstanceView, JobView, RunView, SnapshotView, UnitView } from "../api/wire.ts";
+import type { InstanceView } from "../api/wire/instance.ts";
+import type { JobView, RunView } from "../api/wire/job.ts";
+import type { SnapshotView } from "../api/wire/snapshot.ts";
+import type { UnitView } from "../api/wire/unit.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import { formatAge, formatDuration, formatMoment } from "./duration.ts";
 

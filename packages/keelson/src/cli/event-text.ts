@@ -1,5 +1,5 @@
 // Events and timelines, for people.
-import type { EventView, HistoryStart, TimelineView } from "../api/wire.ts";
+import type { EventView, HistoryStart, TimelineView } from "../api/wire/history.ts";
 import { paintState } from "./colour.ts";
 import type { Paint } from "./colour.ts";
 import { formatDuration, formatMoment } from "./duration.ts";

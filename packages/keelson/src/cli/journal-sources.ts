@@ -3,7 +3,8 @@
 import { SystemdError, followJournal, readJournal } from "@keelson/systemd";
 import type { JournalEntry, JournalQuery } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
-import type { MachineView, SnapshotView } from "../api/wire.ts";
+import type { MachineView } from "../api/wire/machine.ts";
+import type { SnapshotView } from "../api/wire/snapshot.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import type { Invocation } from "./invocation.ts";
 import { placedInstances, serviceOf, sshSpawner } from "./machine-access.ts";

@@ -1,5 +1,5 @@
 // Whether a machine is in service, in one word.
-import type { MachineView } from "../api/wire.ts";
+import type { MachineView } from "../api/wire/machine.ts";
 
 /** `cordoned`; `draining` while units are on a machine that is to have none, then `drained`; undefined in service. */
 export function outOfServiceWord({

@@ -1,5 +1,6 @@
 // What a change came to: a line for each instance, and how to take it back.
-import type { InstanceView, ProgressView } from "../api/wire.ts";
+import type { InstanceView } from "../api/wire/instance.ts";
+import type { ProgressView } from "../api/wire/operation.ts";
 import type { MadeChange } from "./change.ts";
 import { count } from "./plan-text.ts";
 import { alignColumns } from "./table.ts";

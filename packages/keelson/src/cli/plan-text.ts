@@ -1,5 +1,5 @@
 // A plan, and what it would take, in words.
-import type { PlanView } from "../api/wire.ts";
+import type { PlanView } from "../api/wire/operation.ts";
 import type { Change } from "../model/operation.ts";
 import type { Paint } from "./colour.ts";
 import { forecastText } from "./forecast-text.ts";

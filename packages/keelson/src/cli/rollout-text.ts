@@ -1,5 +1,5 @@
 // A rollout in a few words, for progress, lists and outcomes.
-import type { ProgressView } from "../api/wire.ts";
+import type { ProgressView } from "../api/wire/operation.ts";
 
 export type RolloutProgress = ProgressView["rollouts"][number];
 

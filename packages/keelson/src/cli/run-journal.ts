@@ -3,7 +3,8 @@
 // the invocation, since journald looks the process up too late.
 import { type JournalQuery, readJournal, SystemdError } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
-import type { JobView, MachineView, RunView } from "../api/wire.ts";
+import type { JobView, RunView } from "../api/wire/job.ts";
+import type { MachineView } from "../api/wire/machine.ts";
 import type { DaemonClient } from "./daemon-client.ts";
 import type { Invocation } from "./invocation.ts";
 import type { PlacedEntry, Reach } from "./journal-sources.ts";

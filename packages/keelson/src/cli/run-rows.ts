@@ -1,5 +1,5 @@
 // Runs of units that run to their end, as rows of a table.
-import type { JobView, RunView } from "../api/wire.ts";
+import type { JobView, RunView } from "../api/wire/job.ts";
 import { formatAge, formatDuration } from "./duration.ts";
 import { type Column, shortHash, shortId } from "./table.ts";
 

@@ -1,6 +1,6 @@
 // Moves of the store, as every command shows them: asked for, followed step by step, told how it ended.
 import { KeelError } from "../base/errors.ts";
-import type { MoveLine } from "../api/wire.ts";
+import type { MoveLine } from "../api/wire/store.ts";
 import { formatDuration } from "./duration.ts";
 import type { Invocation } from "./invocation.ts";
 import { Interrupted, isErrorCode } from "./report-error.ts";

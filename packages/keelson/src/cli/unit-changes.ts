@@ -1,7 +1,7 @@
 // What `submit`, `load` and `start` share: files and names go in, units in a desired state come out.
 import { Option } from "commander";
 import type { Command } from "commander";
-import type { SnapshotView } from "../api/wire.ts";
+import type { SnapshotView } from "../api/wire/snapshot.ts";
 import { KeelError, exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
 import { templateName } from "../model/unit-name.ts";

@@ -1,5 +1,5 @@
 // What would happen, as one would tell it to a colleague: what moves, what has no place, how full each machine gets.
-import type { WhatIfView } from "../api/wire.ts";
+import type { WhatIfView } from "../api/wire/foretelling.ts";
 import type { Paint } from "./colour.ts";
 import { count } from "./plan-text.ts";
 import { alignColumns } from "./table.ts";

@@ -1,5 +1,5 @@
 // Why a unit is where it is, or nowhere, as one would tell it to a colleague.
-import type { WhyMachineView, WhyView } from "../api/wire.ts";
+import type { WhyMachineView, WhyView } from "../api/wire/reasons.ts";
 import type { Paint } from "./colour.ts";
 import { alignColumns } from "./table.ts";
 

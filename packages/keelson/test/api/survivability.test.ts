@@ -1,7 +1,7 @@
 // Whether any one machine may be lost, over HTTP.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { StoreMemberView, StoreStatusView } from "../../src/api/wire.ts";
+import type { StoreMemberView, StoreStatusView } from "../../src/api/wire/store.ts";
 import { survivabilityView } from "../../src/api/views/survivability-view.ts";
 import { eventually } from "../eventually.ts";
 import { machineId } from "../registry/records.ts";

@@ -5,7 +5,7 @@ import { pulledStream } from "../../src/api/events/pulled-stream.ts";
 import { changeBetween } from "../../src/api/views/change-event.ts";
 import { ClusterProjection } from "../../src/api/views/cluster-projection.ts";
 import type { PlacementFacts } from "../../src/api/views/cluster-projection.ts";
-import type { ChangeEvent, SnapshotView } from "../../src/api/wire.ts";
+import type { ChangeEvent, SnapshotView } from "../../src/api/wire/snapshot.ts";
 import { SimulatedClock } from "../../src/base/simulated-clock.ts";
 import { type ClusterSnapshot, emptyCluster } from "../../src/model/cluster.ts";
 import type { Machine, Member } from "../../src/model/machine.ts";

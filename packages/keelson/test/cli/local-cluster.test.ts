@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
-import type { HealthView, SnapshotView } from "../../src/api/wire.ts";
+import type { HealthView } from "../../src/api/wire/health.ts";
+import type { SnapshotView } from "../../src/api/wire/snapshot.ts";
 import { parseConfiguration } from "../../src/base/configuration.ts";
 import { KeelError } from "../../src/base/errors.ts";
 import {

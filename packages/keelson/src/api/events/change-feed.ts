@@ -4,7 +4,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { ClusterView } from "../../registry/cluster-view.ts";
 import type { ClusterReader } from "../cluster-reader.ts";
 import { changeBetween } from "../views/change-event.ts";
-import type { ChangeEvent, SnapshotView } from "../wire.ts";
+import type { ChangeEvent, SnapshotView } from "../wire/snapshot.ts";
 import { ChangeRing } from "./change-ring.ts";
 
 /** Changes of the store within this time are told as one; in a large cluster within so many times the time that telling takes. */

@@ -1,6 +1,6 @@
 // The latest changes, so that a reader who was away goes on where it was. Bounded: who was away for longer
 // starts afresh from a snapshot.
-import type { ChangeEvent } from "../wire.ts";
+import type { ChangeEvent } from "../wire/snapshot.ts";
 
 interface Entry {
   /** The revision that this change leads away from. */

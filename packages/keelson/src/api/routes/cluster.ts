@@ -3,7 +3,8 @@ import { KeelError } from "../../base/errors.ts";
 import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import type { SettingsView, SnapshotView } from "../wire.ts";
+import type { SettingsView } from "../wire/settings.ts";
+import type { SnapshotView } from "../wire/snapshot.ts";
 
 export function clusterRoutes(routes: ApiRoutes, context: ApiContext): void {
   const view = (): Promise<SnapshotView> =>

@@ -3,7 +3,7 @@
 import { KeelError } from "../../base/errors.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
 import { followingStream } from "../events/following-stream.ts";
-import type { ContactView } from "../wire.ts";
+import type { ContactView } from "../wire/health.ts";
 
 /** While the store is not heard, readers are told more often how long it has been. */
 const outageBeatMs = 2000;

@@ -2,7 +2,7 @@
 import { keys } from "../../model/keys.ts";
 import { jsonAnswer } from "../answer.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import type { ContactView, HealthView } from "../wire.ts";
+import type { ContactView, HealthView } from "../wire/health.ts";
 
 const probeMs = 1500;
 

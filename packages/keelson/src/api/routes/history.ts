@@ -7,7 +7,7 @@ import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
 import { pulledStream } from "../events/pulled-stream.ts";
-import type { HistoryStart, TimelineView } from "../wire.ts";
+import type { HistoryStart, TimelineView } from "../wire/history.ts";
 import { noSuchUnit } from "./cluster.ts";
 
 /** Events in one piece of the stream. */

@@ -3,7 +3,8 @@ import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
 import { jobView, timerView } from "../views/job-view.ts";
-import type { JobsView, TimersView } from "../wire.ts";
+import type { JobsView } from "../wire/job.ts";
+import type { TimersView } from "../wire/timer.ts";
 import { compareNames } from "../../model/unit-name.ts";
 
 export function jobRoutes(routes: ApiRoutes, context: ApiContext): void {

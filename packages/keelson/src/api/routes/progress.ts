@@ -6,7 +6,7 @@ import { progressOf } from "../../safeguards/progress.ts";
 import type { ApiContext } from "../context.ts";
 import { followingStream } from "../events/following-stream.ts";
 import type { Bindings } from "../listener.ts";
-import type { ProgressView } from "../wire.ts";
+import type { ProgressView } from "../wire/operation.ts";
 
 /** A line is repeated after this long without one, so that readers see that it goes on. */
 const repeatMs = 5000;

@@ -22,7 +22,7 @@ import {
   suppositionSchema,
   withBodies,
 } from "../supposition.ts";
-import type { WhatIfView } from "../wire.ts";
+import type { WhatIfView } from "../wire/foretelling.ts";
 
 /** So long is worked on one question, pauses for other requests included. */
 const patienceMs = 20_000;

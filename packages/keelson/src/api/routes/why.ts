@@ -4,7 +4,7 @@ import { instancesOf } from "../../model/instances.ts";
 import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import type { WhyView } from "../wire.ts";
+import type { WhyView } from "../wire/reasons.ts";
 import { noSuchUnit } from "./cluster.ts";
 
 export function whyRoutes(routes: ApiRoutes, context: ApiContext): void {

@@ -1,5 +1,5 @@
 // What differs between two views of the cluster.
-import type { ChangeEvent, SnapshotView } from "../wire.ts";
+import type { ChangeEvent, SnapshotView } from "../wire/snapshot.ts";
 
 /** The change from one view to a later one of the same projection; undefined when they show the same. */
 export function changeBetween(before: SnapshotView, after: SnapshotView): ChangeEvent | undefined {

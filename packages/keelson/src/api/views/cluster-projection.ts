@@ -3,15 +3,11 @@
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Operation } from "../../model/operation.ts";
 import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
-import type {
-  AmountsView,
-  InstanceView,
-  LeaderView,
-  MachineView,
-  OperationSummary,
-  SnapshotView,
-  UnitView,
-} from "../wire.ts";
+import type { AmountsView, MachineView } from "../wire/machine.ts";
+import type { InstanceView } from "../wire/instance.ts";
+import type { OperationSummary } from "../wire/operation.ts";
+import type { LeaderView, SnapshotView } from "../wire/snapshot.ts";
+import type { UnitView } from "../wire/unit.ts";
 import { instanceOn, instanceWaiting, unitOf } from "./instance-view.ts";
 import type { InstanceSources } from "./instance-view.ts";
 import { machineView } from "./machine-view.ts";

@@ -2,7 +2,7 @@
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { ScheduleEntry, UnitStatus } from "../../model/schedule.ts";
 import { templateName } from "../../model/unit-name.ts";
-import type { InstanceState, InstanceView } from "../wire.ts";
+import type { InstanceState, InstanceView } from "../wire/instance.ts";
 
 /** The unit that an instance comes from: its own record if there is one, else its template. */
 export function unitOf(name: string, snapshot: ClusterSnapshot): string {

@@ -1,7 +1,8 @@
 // Runs and timers as people see them: with the names of machines.
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { Job, JobRun, TimerRecord } from "../../model/job.ts";
-import type { JobView, RunView, TimerView } from "../wire.ts";
+import type { JobView, RunView } from "../wire/job.ts";
+import type { TimerView } from "../wire/timer.ts";
 
 type Machines = Pick<ClusterSnapshot, "machines" | "members">;
 

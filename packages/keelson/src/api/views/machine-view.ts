@@ -3,7 +3,7 @@ import type { Machine, Member } from "../../model/machine.ts";
 import { effectiveMetadata } from "../../model/machine-metadata.ts";
 import type { ClusterSettings, MachineSettings } from "../../model/machine-settings.ts";
 import { roomOf } from "../../scheduler/board/room.ts";
-import type { AmountsView, MachineView } from "../wire.ts";
+import type { AmountsView, MachineView } from "../wire/machine.ts";
 
 export interface MachineSources {
   readonly machine: Machine | undefined;

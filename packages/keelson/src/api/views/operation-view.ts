@@ -1,5 +1,5 @@
 import type { Operation } from "../../model/operation.ts";
-import type { OperationSummary, OperationView } from "../wire.ts";
+import type { OperationSummary, OperationView } from "../wire/operation.ts";
 
 export function operationSummary(operation: Operation): OperationSummary {
   const { id, summary, kind, who, via, at, expires, state, impact, changes, records, undoOf, undoneBy } =

@@ -5,7 +5,7 @@ import type { Rollout } from "../../model/rollout.ts";
 import type { Unit } from "../../model/unit.ts";
 import { numberOf, openRollout, unitOfInstance, versionList, versionsOf } from "../../model/version-of.ts";
 import { type ProgressFacts, progressOfRollout } from "../../safeguards/progress.ts";
-import type { RolloutView, VersionView } from "../wire.ts";
+import type { RolloutView, VersionView } from "../wire/rollout.ts";
 
 /** The latest rollout of each unit, the latest first. */
 export function rolloutViews(snapshot: ClusterSnapshot, facts: ProgressFacts): RolloutView[] {

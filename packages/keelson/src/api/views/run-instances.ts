@@ -2,7 +2,7 @@
 // timers of the cluster, which wait for their time on no machine.
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import { type Job, type JobRun, openRun, type TimerRecord } from "../../model/job.ts";
-import type { InstanceState, InstanceView } from "../wire.ts";
+import type { InstanceState, InstanceView } from "../wire/instance.ts";
 import { instanceWaiting } from "./instance-view.ts";
 
 export interface RunInstance {

@@ -2,7 +2,7 @@
 // survive.
 import type { StoreStatusView } from "../../store-cluster/status.ts";
 import type { Judgement } from "../survivability-watch.ts";
-import type { StoreRisk, SurvivabilityView } from "../wire.ts";
+import type { StoreRisk, SurvivabilityView } from "../wire/foretelling.ts";
 
 /** @param store undefined when nobody can tell how it is */
 export function survivabilityView(

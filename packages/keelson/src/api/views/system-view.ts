@@ -2,7 +2,7 @@
 import type { ClusterSnapshot } from "../../model/cluster.ts";
 import type { SystemReport, SystemUpdate } from "../../model/system-update.ts";
 import { compareNames } from "../../model/unit-name.ts";
-import type { MachineSystemView, SystemUpdateView, SystemView } from "../wire.ts";
+import type { MachineSystemView, SystemUpdateView, SystemView } from "../wire/system-update.ts";
 
 export function systemView(snapshot: ClusterSnapshot): SystemView {
   const { members, machines, systemReports, systemUpdate: update, revision } = snapshot;

@@ -2,7 +2,8 @@
 import type { Job, TimerRecord } from "../../model/job.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { Unit } from "../../model/unit.ts";
-import type { InstanceState, InstanceView, UnitState, UnitView } from "../wire.ts";
+import type { InstanceState, InstanceView } from "../wire/instance.ts";
+import type { UnitState, UnitView } from "../wire/unit.ts";
 import { isAsDesired } from "./instance-view.ts";
 
 /** The gravest first. */

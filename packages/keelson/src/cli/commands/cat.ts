@@ -1,6 +1,6 @@
 import { harmless } from "../colour.ts";
 import { exitCode } from "../../base/errors.ts";
-import type { SnapshotView } from "../../api/wire.ts";
+import type { SnapshotView } from "../../api/wire/snapshot.ts";
 import { templateName } from "../../model/unit-name.ts";
 import type { Register } from "../invocation.ts";
 import { resolveUnits } from "../unit-arguments.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { KeelError, exitCode } from "../../base/errors.ts";
-import type { VersionView } from "../../api/wire.ts";
+import type { VersionView } from "../../api/wire/rollout.ts";
 import { maxBodyBytes } from "../../model/unit.ts";
 import type { DaemonClient } from "../daemon-client.ts";
 import type { Invocation, Register } from "../invocation.ts";

@@ -1,5 +1,5 @@
 import { harmless } from "../colour.ts";
-import type { SnapshotView } from "../../api/wire.ts";
+import type { SnapshotView } from "../../api/wire/snapshot.ts";
 import { KeelError } from "../../base/errors.ts";
 import { parseDuration } from "../duration.ts";
 import { eventText, historyText } from "../event-text.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { exitCode, KeelError } from "../../base/errors.ts";
-import type { SnapshotView } from "../../api/wire.ts";
+import type { SnapshotView } from "../../api/wire/snapshot.ts";
 import { type Exported, exportUnits, type UnitToExport } from "../../interchange/export.ts";
 import { templateName } from "../../model/unit-name.ts";
 import type { DaemonClient } from "../daemon-client.ts";

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { KeelError } from "../../base/errors.ts";
-import type { ImageView } from "../../api/wire.ts";
+import type { ImageView } from "../../api/wire/image.ts";
 import { formatBytes } from "../../local/progress.ts";
 import { formatAge } from "../duration.ts";
 import type { Invocation, Register } from "../invocation.ts";

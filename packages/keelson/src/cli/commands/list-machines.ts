@@ -1,4 +1,4 @@
-import type { AmountsView, MachineView } from "../../api/wire.ts";
+import type { AmountsView, MachineView } from "../../api/wire/machine.ts";
 import { cpusInWords, memoryInWords } from "../../scheduler/board/room.ts";
 import { formatAge } from "../duration.ts";
 import { fleetMachineColumns, fleetMachineFields, readFleetMachines } from "../fleet-lists.ts";

@@ -1,4 +1,4 @@
-import type { UnitView } from "../../api/wire.ts";
+import type { UnitView } from "../../api/wire/unit.ts";
 import { formatAge } from "../duration.ts";
 import { optionsHash } from "../../api/fleet/options.ts";
 import type { DaemonClient } from "../daemon-client.ts";

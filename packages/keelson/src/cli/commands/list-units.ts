@@ -1,4 +1,4 @@
-import type { InstanceView } from "../../api/wire.ts";
+import type { InstanceView } from "../../api/wire/instance.ts";
 import { withNextTry } from "../../model/next-try.ts";
 import { formatAge } from "../duration.ts";
 import { fleetStateColumns, fleetStateFields, readFleetMachines, readFleetStates } from "../fleet-lists.ts";

@@ -1,4 +1,4 @@
-import type { OperationSummary } from "../../api/wire.ts";
+import type { OperationSummary } from "../../api/wire/operation.ts";
 import type { ChangeOptions } from "../change.ts";
 import { change } from "../change.ts";
 import { formatAge, formatDuration, formatMoment } from "../duration.ts";

@@ -1,5 +1,5 @@
 import { KeelError, exitCode } from "../../base/errors.ts";
-import type { InstanceView } from "../../api/wire.ts";
+import type { InstanceView } from "../../api/wire/instance.ts";
 import { makeChange, reportChange, change } from "../change.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { waits } from "../options.ts";

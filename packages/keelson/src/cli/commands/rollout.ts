@@ -1,5 +1,5 @@
 import { KeelError } from "../../base/errors.ts";
-import type { RolloutView } from "../../api/wire.ts";
+import type { RolloutView } from "../../api/wire/rollout.ts";
 import type { ChangeOptions } from "../change.ts";
 import { change, followChange } from "../change.ts";
 import { formatAge } from "../duration.ts";

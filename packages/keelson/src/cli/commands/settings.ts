@@ -1,4 +1,4 @@
-import type { SettingsView } from "../../api/wire.ts";
+import type { SettingsView } from "../../api/wire/settings.ts";
 import { KeelError } from "../../base/errors.ts";
 import type { Intent } from "../../model/operation.ts";
 import type { ChangeOptions } from "../change.ts";

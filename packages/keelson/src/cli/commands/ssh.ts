@@ -1,4 +1,5 @@
-import type { MachineView, SnapshotView } from "../../api/wire.ts";
+import type { MachineView } from "../../api/wire/machine.ts";
+import type { SnapshotView } from "../../api/wire/snapshot.ts";
 import { KeelError } from "../../base/errors.ts";
 import type { Register } from "../invocation.ts";
 import { findMachine, placedInstances, portOf, runOnMachine, withoutDashes } from "../machine-access.ts";

@@ -1,4 +1,4 @@
-import type { TimerView } from "../../api/wire.ts";
+import type { TimerView } from "../../api/wire/timer.ts";
 import { formatAge, formatDuration, formatMoment } from "../duration.ts";
 import type { Register } from "../invocation.ts";
 import { fieldList, withList } from "../options.ts";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { InstanceView } from "../../api/wire.ts";
+import type { InstanceView } from "../../api/wire/instance.ts";
 import { KeelError } from "../../base/errors.ts";
 import { LocalCluster } from "../../local/cluster.ts";
 import { releaseOf } from "../../local/tree-machine.ts";

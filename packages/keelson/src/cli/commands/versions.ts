@@ -1,4 +1,4 @@
-import type { VersionView } from "../../api/wire.ts";
+import type { VersionView } from "../../api/wire/rollout.ts";
 import { formatAge } from "../duration.ts";
 import type { Register } from "../invocation.ts";
 import { fieldList, withList } from "../options.ts";

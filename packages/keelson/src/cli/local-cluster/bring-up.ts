@@ -1,7 +1,7 @@
 // `keel up`: from whatever is there to a cluster that runs. Every step looks first and makes only what is
 // missing, so that an interrupted `up` is gone on with, and a second one repairs.
 import { KeelError } from "../../base/errors.ts";
-import type { MachineView } from "../../api/wire.ts";
+import type { MachineView } from "../../api/wire/machine.ts";
 import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineProvider, MachineStatus } from "../../local/machine-provider.ts";
 import type { MachineTree } from "../../local/tree/machine-tree.ts";

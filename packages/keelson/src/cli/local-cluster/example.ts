@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buildHelloImage, helloImage } from "../../../../../examples/hello/image.ts";
-import type { OperationView } from "../../api/wire.ts";
+import type { OperationView } from "../../api/wire/operation.ts";
 import type { DaemonClient } from "../daemon-client.ts";
 
 export const exampleUnit = "hello@.container";

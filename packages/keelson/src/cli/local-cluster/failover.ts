@@ -1,6 +1,7 @@
 // What happens after a plug was pulled, with the time of each step: lost, placed elsewhere, healthy again.
 import { KeelError } from "../../base/errors.ts";
-import type { InstanceView, SnapshotView } from "../../api/wire.ts";
+import type { InstanceView } from "../../api/wire/instance.ts";
+import type { SnapshotView } from "../../api/wire/snapshot.ts";
 import type { Invocation } from "../invocation.ts";
 import { count } from "../plan-text.ts";
 

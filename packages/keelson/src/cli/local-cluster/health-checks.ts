@@ -1,5 +1,6 @@
 // What `keel doctor` looks at in a cluster: pure, over a snapshot.
-import type { HealthView, SnapshotView } from "../../api/wire.ts";
+import type { HealthView } from "../../api/wire/health.ts";
+import type { SnapshotView } from "../../api/wire/snapshot.ts";
 import { count } from "../plan-text.ts";
 
 export type CheckState = "ok" | "warn" | "fail";

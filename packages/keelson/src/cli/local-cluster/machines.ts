@@ -1,7 +1,7 @@
 // Machines of a local cluster: made with the configuration that their keeld finds, and waited for.
 import { totalmem } from "node:os";
 import { KeelError } from "../../base/errors.ts";
-import type { MachineView } from "../../api/wire.ts";
+import type { MachineView } from "../../api/wire/machine.ts";
 import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineProvider } from "../../local/machine-provider.ts";
 import type { DaemonClient } from "../daemon-client.ts";

@@ -1,5 +1,6 @@
 // What `keel up` prints at its end: where everything is, and what to try next.
-import type { InstanceView, MachineView } from "../../api/wire.ts";
+import type { InstanceView } from "../../api/wire/instance.ts";
+import type { MachineView } from "../../api/wire/machine.ts";
 import type { Paint } from "../colour.ts";
 import { alignColumns } from "../table.ts";
 import { naturally } from "../unit-filter.ts";

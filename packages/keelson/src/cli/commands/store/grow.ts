@@ -1,6 +1,6 @@
 import { exitCode, KeelError } from "../../../base/errors.ts";
 import type { ExitCode } from "../../../base/errors.ts";
-import type { GrowthPlan } from "../../../api/wire.ts";
+import type { GrowthPlan } from "../../../api/wire/store.ts";
 import type { Invocation, Register } from "../../invocation.ts";
 import { confirmMove, movedText, moveStore } from "../../store-move.ts";
 

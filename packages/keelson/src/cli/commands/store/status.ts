@@ -1,4 +1,4 @@
-import type { StoreMemberView, StoreStatusView } from "../../../api/wire.ts";
+import type { StoreMemberView, StoreStatusView } from "../../../api/wire/store.ts";
 import { exitCode } from "../../../base/errors.ts";
 import { formatBytes } from "../../../local/progress.ts";
 import type { Register } from "../../invocation.ts";

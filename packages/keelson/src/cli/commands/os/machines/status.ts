@@ -1,6 +1,6 @@
 // The operating systems of the cluster's machines as a table, and how far the latest update is.
 import { KeelError } from "../../../../base/errors.ts";
-import type { MachineSystemView, SystemUpdateView, SystemView } from "../../../../api/wire.ts";
+import type { MachineSystemView, SystemUpdateView, SystemView } from "../../../../api/wire/system-update.ts";
 import { formatAge } from "../../../duration.ts";
 import type { Invocation } from "../../../invocation.ts";
 import { paintColumn, renderTable } from "../../../table.ts";
