@@ -185,9 +185,7 @@ async function apply({ options, state, gathered, config, findings }: Application
       source,
       instance,
       at: clock.wall(),
-      configuration: createHash("sha256")
-        .update(gathered.userData ?? "")
-        .digest("hex"),
+      configuration: fingerprint(gathered),
       applied: [...applied.values()],
       failures,
       waiting: [...planned.waiting],

@@ -112,7 +112,10 @@ describe("applying", () => {
       "create file /etc/a, 3 bytes, 0644",
     ]);
     await writeFile(join(root, "etc/a"), "edited");
+    lines = [];
     assert.deepEqual(steps(await apply(config)), []);
+    assert.equal(lines.length, 1, lines.join(""));
+    assert.match(lines[0] ?? "", /the configuration is the one that was applied/);
     await restart();
     assert.deepEqual(steps(await apply(config)), []);
     assert.equal(await text("etc/a"), "edited");

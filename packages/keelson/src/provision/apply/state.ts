@@ -43,7 +43,7 @@ const schema = z.strictObject({
   instance: z.optional(z.string()),
   /** When a configuration was last read and what it asked for was done. Unix milliseconds. */
   at: z.optional(z.number()),
-  /** SHA-256 of the user data. */
+  /** SHA-256 of what the source said, and of the program that read it. */
   configuration: z.optional(z.string()),
   applied: z.array(applied),
   failures: z.array(failure),
