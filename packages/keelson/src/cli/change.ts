@@ -6,8 +6,8 @@ import type { InstanceView } from "../api/wire/instance.ts";
 import type { OperationView, PlanView, ProgressView } from "../api/wire/operation.ts";
 import type { Confirmation, Intent } from "../model/operation.ts";
 import { harmless, plain } from "./colour.ts";
-import type { DaemonClient } from "./daemon-client.ts";
-import { answers } from "./daemon-answers.ts";
+import type { DaemonClient } from "./daemon/client.ts";
+import { planAnswer } from "./daemon/answers/operation.ts";
 import type { Invocation } from "./invocation.ts";
 import { timeoutOf } from "./invocation.ts";
 import { waits } from "./options.ts";
@@ -212,7 +212,7 @@ async function confirmRefused(
 }
 
 function planIn(error: KeelError): PlanView | undefined {
-  const result = answers.plan.safeParse(error.details?.plan);
+  const result = planAnswer.safeParse(error.details?.plan);
   return result.success ? result.data : undefined;
 }
 

@@ -4,7 +4,7 @@ import type { SnapshotView } from "../api/wire/snapshot.ts";
 import { exitCode } from "../base/errors.ts";
 import type { ExitCode } from "../base/errors.ts";
 import type { Paint } from "./colour.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import { formatAge } from "./duration.ts";
 import type { Invocation } from "./invocation.ts";
 import { outOfServiceWord } from "./machine-words.ts";

@@ -1,6 +1,6 @@
 // Candidates for the word being typed: commands, options, and the live names of units, machines, operations.
 import { commandTable } from "./command-table.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import { moveLeadingOptions } from "./leading-options.ts";
 import { findCommand } from "./program.ts";
 
@@ -134,7 +134,7 @@ async function liveNames(
       }));
     }
     if (operand === "image")
-      return (await client.images()).map((image) => ({ value: image.name, description: "" }));
+      return (await client.images.list()).map((image) => ({ value: image.name, description: "" }));
     const snapshot = await client.snapshot();
     const machines = snapshot.machines.map((machine) => ({
       value: machine.name,

@@ -3,7 +3,7 @@ import type { InstanceView } from "../api/wire/instance.ts";
 import type { JobView, RunView } from "../api/wire/job.ts";
 import type { SnapshotView } from "../api/wire/snapshot.ts";
 import type { UnitView } from "../api/wire/unit.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import { formatAge, formatDuration, formatMoment } from "./duration.ts";
 
 export interface StatusWords {

@@ -1,6 +1,6 @@
 // Lists as fleetctl prints them, from fleet's own API: its columns, its hashes, its three states.
 import * as z from "zod/mini";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import { shortId } from "./table.ts";
 import type { CellLook, Column } from "./table.ts";
 

@@ -8,7 +8,7 @@ import { paintFor } from "./colour.ts";
 import type { Paint } from "./colour.ts";
 import { readConnection } from "./connection.ts";
 import type { Connection, ConnectionOptions } from "./connection.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import { parseDuration } from "./duration.ts";
 import { createOutput, formats } from "./output.ts";
 import type { Format, Output } from "./output.ts";
@@ -95,7 +95,7 @@ export function createInvocation(
     command: (words) =>
       `${launcher(terminal.cwd)} ${words}${common.cluster === undefined ? "" : ` --cluster ${cluster}`}`,
     daemon() {
-      client ??= import("./daemon-connection.ts").then(({ connect }) =>
+      client ??= import("./daemon/connect.ts").then(({ connect }) =>
         connect({ cluster, named, connection, terminal, clock: systemClock, signal, closing }),
       );
       return client;

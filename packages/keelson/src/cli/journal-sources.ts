@@ -5,7 +5,7 @@ import type { JournalEntry, JournalQuery } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import type { MachineView } from "../api/wire/machine.ts";
 import type { SnapshotView } from "../api/wire/snapshot.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import type { Invocation } from "./invocation.ts";
 import { placedInstances, serviceOf, sshSpawner } from "./machine-access.ts";
 

@@ -8,7 +8,7 @@ import { KeelError } from "../base/errors.ts";
 import type { InstanceView } from "../api/wire/instance.ts";
 import type { MachineView } from "../api/wire/machine.ts";
 import type { SnapshotView } from "../api/wire/snapshot.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import type { Invocation } from "./invocation.ts";
 import { byPrefix } from "./prefix.ts";
 import { sshArgv, sshOptionsOf, throughHop } from "./ssh-command.ts";

@@ -1,4 +1,4 @@
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import { byPrefix } from "./prefix.ts";
 
 /** The whole identity of an operation from its beginning. Throws KEEL-506. */

@@ -1,6 +1,6 @@
 // Waiting for an operation: a line for each instance that is not there yet, until all are or time is up.
 import { KeelError } from "../base/errors.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import type { OperationView, ProgressView } from "../api/wire/operation.ts";
 import type { Invocation } from "./invocation.ts";
 import type { Progress, Step } from "./progress.ts";

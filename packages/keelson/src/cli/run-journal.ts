@@ -5,7 +5,7 @@ import { type JournalQuery, readJournal, SystemdError } from "@keelson/systemd";
 import { KeelError } from "../base/errors.ts";
 import type { JobView, RunView } from "../api/wire/job.ts";
 import type { MachineView } from "../api/wire/machine.ts";
-import type { DaemonClient } from "./daemon-client.ts";
+import type { DaemonClient } from "./daemon/client.ts";
 import type { Invocation } from "./invocation.ts";
 import type { PlacedEntry, Reach } from "./journal-sources.ts";
 import { serviceOf, sshSpawner } from "./machine-access.ts";

@@ -13,7 +13,7 @@ export async function moveStore(keel: Invocation, move: StoreMove): Promise<Move
     move.to === "etcd"
       ? `store on ${move.members} member${move.members === 1 ? "" : "s"}`
       : "store in one machine";
-  return followMove(keel, { what, lines: (await keel.daemon()).moveStore(move), noun: "move" });
+  return followMove(keel, { what, lines: (await keel.daemon()).store.move(move), noun: "move" });
 }
 
 /** Shows the steps of what the daemon does to the store; resolves with the last one. Throws the daemon's error. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildHelloImage } from "../../../../examples/hello/image.ts";
 import { candidatesFor } from "../../src/cli/completion.ts";
-import { DaemonClient } from "../../src/cli/daemon-client.ts";
+import { DaemonClient } from "../../src/cli/daemon/client.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { fill, runApi } from "../api/running-api.ts";
@@ -526,7 +526,7 @@ describe("commands against the API", () => {
   withApi("completion offers what is there", async () => {
     fill(running.store).machine(1);
     await submit("web.service");
-    const client = new DaemonClient({ socket: running.api.socket }, new AbortController().signal);
+    const client = DaemonClient.at({ socket: running.api.socket }, new AbortController().signal);
     const values = async (...words: string[]): Promise<string[]> =>
       (await candidatesFor(words, { daemon: () => Promise.resolve(client) })).map(({ value }) => value);
     assert.deepEqual(await values("stop", "w"), ["web.service"]);

@@ -1,5 +1,5 @@
 import { candidatesFor, clusterIn } from "../completion.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 import type { Register } from "../invocation.ts";
 
 export const register: Register = (program, act) => {
@@ -21,6 +21,7 @@ export const register: Register = (program, act) => {
 };
 
 async function daemonOf(cluster: string, signal: AbortSignal): Promise<DaemonClient> {
-  const { DaemonClient, endpointFor } = await import("../daemon-client.ts");
-  return new DaemonClient(endpointFor({ cluster, named: true, env: {} }), signal);
+  const { DaemonClient } = await import("../daemon/client.ts");
+  const { endpointFor } = await import("../daemon/endpoint.ts");
+  return DaemonClient.at(endpointFor({ cluster, named: true, env: {} }), signal);
 }

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { KeelError, exitCode } from "../../base/errors.ts";
 import type { VersionView } from "../../api/wire/rollout.ts";
 import { maxBodyBytes } from "../../model/unit.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { unifiedDiff } from "../unified-diff.ts";
 import type { DiffSide } from "../unified-diff.ts";

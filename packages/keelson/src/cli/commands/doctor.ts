@@ -1,7 +1,7 @@
 import { KeelError, exitCode } from "../../base/errors.ts";
 import { LocalCluster } from "../../local/cluster.ts";
 import { inspectHost } from "../../local/prepare-host.ts";
-import { describeEndpoint } from "../daemon-client.ts";
+import { describeEndpoint } from "../daemon/endpoint.ts";
 import type { Invocation, Register } from "../invocation.ts";
 import { repositoryFolder } from "../local-cluster/example.ts";
 import { balanceCheck, clusterChecks } from "../local-cluster/health-checks.ts";

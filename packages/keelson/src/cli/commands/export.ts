@@ -6,7 +6,7 @@ import { exitCode, KeelError } from "../../base/errors.ts";
 import type { SnapshotView } from "../../api/wire/snapshot.ts";
 import { type Exported, exportUnits, type UnitToExport } from "../../interchange/export.ts";
 import { templateName } from "../../model/unit-name.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 import type { Register } from "../invocation.ts";
 import { resolveUnits } from "../unit-arguments.ts";
 

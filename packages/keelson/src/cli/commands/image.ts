@@ -43,7 +43,7 @@ export const register: Register = (program, act) => {
     columns(0).map((column) => column.name),
   );
   act<ListOptions>(list, async (keel, _args, options) => {
-    const images = await (await keel.daemon()).images();
+    const images = await (await keel.daemon()).images.list();
     const chosen = chooseColumns(columns(keel.clock.wall()), fieldList(options), [
       "image",
       "id",
@@ -65,13 +65,13 @@ export const register: Register = (program, act) => {
     .description("Remove image archives from the cluster.");
   act<{ readonly confirm?: string }>(remove, async (keel, words, options) => {
     const client = await keel.daemon();
-    const images = await client.images();
+    const images = await client.images.list();
     const candidates = images.map((image) => ({
       names: [image.name, image.name.replace(/^localhost\//, ""), image.imageId],
       value: image.name,
     }));
     const names = words.map((word) => byPrefix(word, candidates, { code: "KEEL-508", what: "image" }));
-    for (const name of names) await client.removeImage(name, options.confirm);
+    for (const name of names) await client.images.remove(name, options.confirm);
     keel.output.document({ removed: names }, () =>
       names.map((name) => `${name} removed; \`keel image load FILE\` brings it back\n`).join(""),
     );
@@ -94,6 +94,6 @@ async function loadImage(keel: Invocation, path: string): Promise<ImageView> {
       step.update(`${formatBytes(sent)} of ${formatBytes(info.size)}`);
     });
     stream.pause();
-    return client.loadImage(stream, info.size);
+    return client.images.load(stream, info.size);
   });
 }

@@ -1,7 +1,7 @@
 import type { UnitView } from "../../api/wire/unit.ts";
 import { formatAge } from "../duration.ts";
 import { optionsHash } from "../../api/fleet/options.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 import { fleetUnitColumns, fleetUnitFields, readFleetMachines, readFleetUnits } from "../fleet-lists.ts";
 import type { FleetMachineRow, HashedUnit } from "../fleet-lists.ts";
 import type { Invocation, Register } from "../invocation.ts";

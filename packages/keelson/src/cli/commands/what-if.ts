@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { parseSize, SystemdError } from "@keelson/systemd";
 import { KeelError, exitCode } from "../../base/errors.ts";
-import type { AskedSupposition } from "../daemon-client.ts";
+import type { AskedSupposition } from "../daemon/client.ts";
 import type { Act, Invocation, Register } from "../invocation.ts";
 import { resolveUnits, resolveWithFiles } from "../unit-arguments.ts";
 import { intentsFor, parseReplicas } from "../unit-changes.ts";

@@ -8,7 +8,7 @@ import type { MachineTree } from "../../local/tree/machine-tree.ts";
 import { prepareMachineTree } from "../../local/tree/machine-tree.ts";
 import { toolsTree } from "../../local/tree/tools-tree.ts";
 import { whoAsks } from "../change.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 import type { Invocation } from "../invocation.ts";
 import { followOperation } from "../operation-progress.ts";
 import { moveStore } from "../store-move.ts";
@@ -110,7 +110,7 @@ export async function bringUp(
     });
     made.push(exampleUnit);
   }
-  if (options.store === "etcd" && (await client.store()).kind === "embedded") {
+  if (options.store === "etcd" && (await client.store.status()).kind === "embedded") {
     await moveStore(keel, { to: "etcd", members: Math.min(3, joined.length) });
     made.push("the store's cluster");
   }

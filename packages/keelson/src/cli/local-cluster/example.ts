@@ -5,15 +5,15 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buildHelloImage, helloImage } from "../../../../../examples/hello/image.ts";
 import type { OperationView } from "../../api/wire/operation.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 
 export const exampleUnit = "hello@.container";
 
 /** Builds the image and loads it, unless the cluster has it. */
 export async function loadExampleImage(client: DaemonClient, busybox: string): Promise<"loaded" | "there"> {
-  if ((await client.images()).some((image) => image.name === helloImage)) return "there";
+  if ((await client.images.list()).some((image) => image.name === helloImage)) return "there";
   const archive = await buildHelloImage(busybox);
-  await client.loadImage(Readable.from([archive]), archive.byteLength);
+  await client.images.load(Readable.from([archive]), archive.byteLength);
   return "loaded";
 }
 

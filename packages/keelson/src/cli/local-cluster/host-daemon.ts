@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { KeelError } from "../../base/errors.ts";
 import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineTree } from "../../local/tree/machine-tree.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 import { firstDashboardPort, hostConfiguration, parseFleetAddress } from "./configurations.ts";
 import { toKeelError } from "../report-error.ts";
 import { firstFreePort } from "./free-port.ts";

@@ -4,7 +4,7 @@ import { KeelError } from "../../base/errors.ts";
 import type { MachineView } from "../../api/wire/machine.ts";
 import type { LocalCluster } from "../../local/cluster.ts";
 import type { MachineProvider } from "../../local/machine-provider.ts";
-import type { DaemonClient } from "../daemon-client.ts";
+import type { DaemonClient } from "../daemon/client.ts";
 import type { Step } from "../progress.ts";
 import { machineConfiguration } from "./configurations.ts";
 
@@ -40,7 +40,7 @@ export async function createMachine(
 /** What a machine needs for a store that has moved; nothing while there is no daemon yet, since nothing has moved then. */
 async function storeCredentials(client: DaemonClient, machineId: string): Promise<unknown> {
   try {
-    return await client.newcomerCredentials(machineId);
+    return await client.store.newcomerCredentials(machineId);
   } catch (error) {
     if (error instanceof KeelError && error.code === "KEEL-601") return undefined;
     throw error;

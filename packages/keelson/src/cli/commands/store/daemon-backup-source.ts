@@ -1,8 +1,8 @@
 // The store as keeld hands it out.
 import { hashSchema, storeKindSchema } from "../../../model/backup.ts";
 import type { BackupManifest, BackupSource } from "../../../model/backup.ts";
-import type { Answer } from "../../daemon-answers.ts";
-import type { DaemonClient } from "../../daemon-client.ts";
+import type { Answer } from "../../daemon/answers/form.ts";
+import type { DaemonClient } from "../../daemon/client.ts";
 
 type Hash = Awaited<ReturnType<BackupSource["hashKv"]>>;
 

@@ -15,8 +15,8 @@ import type {
   StoredKey,
   StoreKeys,
 } from "../../../model/stored-key.ts";
-import type { Answer } from "../../daemon-answers.ts";
-import type { DaemonClient } from "../../daemon-client.ts";
+import type { Answer } from "../../daemon/answers/form.ts";
+import type { DaemonClient } from "../../daemon/client.ts";
 
 const page = keyPageSchema as unknown as Answer<KeyPageView>;
 const past = keyHistorySchema as unknown as Answer<KeyHistoryView>;

@@ -19,7 +19,7 @@ export const registerGrow: Register = (group, act) => {
     .description("Turn the embedded store into an etcd cluster on several machines, while everything runs.");
   act<Options>(grow, async (keel, _args, options) => {
     const members = memberCount(options.members);
-    const plan = await (await keel.daemon()).planGrowth(members);
+    const plan = await (await keel.daemon()).store.planGrowth(members);
     if (options.dryRun === true) return printPlan(keel, plan);
     refuse(plan);
     if (options.yes !== true) keel.terminal.err(planText(plan));

@@ -26,7 +26,7 @@ export const registerMigrate: Register = (group, act) => {
       throw new KeelError("KEEL-104", "say either --to etcd, --to embedded or --forget-old");
     if (forgetOld === true) {
       await confirmMove(keel, "Delete the former store's data?", { ...options, noun: "deletion" });
-      const forgotten = await (await keel.daemon()).forgetFormerStore();
+      const forgotten = await (await keel.daemon()).store.forgetFormer();
       const text =
         forgotten.length === 0
           ? "there is nothing left of a former store"
@@ -39,7 +39,7 @@ export const registerMigrate: Register = (group, act) => {
     const members = memberCount(options.members);
     if (options.dryRun === true) {
       if (to !== "etcd") throw new KeelError("KEEL-104", "--dry-run goes with --to etcd");
-      return printPlan(keel, await (await keel.daemon()).planGrowth(members));
+      return printPlan(keel, await (await keel.daemon()).store.planGrowth(members));
     }
     await confirmMove(
       keel,

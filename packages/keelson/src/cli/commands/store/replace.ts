@@ -19,7 +19,7 @@ export const registerReplace: Register = (group, act) => {
   act<Options>(replace, async (keel, [machine = ""], options) => {
     const timeoutMs = parseDuration(options.timeout ?? "3m", "--timeout");
     const client = await keel.daemon();
-    await client.replaceStoreMember(machine, { cancel: options.cancel === true });
+    await client.store.replaceMember(machine, { cancel: options.cancel === true });
     if (options.cancel === true) {
       keel.output.document({ machine, cancelled: true }, () => `${machine}'s member stays where it is\n`);
       return;
@@ -30,7 +30,7 @@ export const registerReplace: Register = (group, act) => {
     }
     const on = await keel.progress.run(`take the member off ${machine}`, async (step) => {
       for (const end = keel.clock.now() + timeoutMs; ;) {
-        const { members, size, words } = await client.store();
+        const { members, size, words } = await client.store.status();
         const voters = members.filter(({ role }) => role !== "learner");
         const isGone = !members.some(
           (member) => member.machineName === machine || member.machine === machine,

@@ -18,18 +18,18 @@ export async function restoreRunning(
   options: { readonly dryRun?: boolean; readonly yes?: boolean },
 ): Promise<number> {
   const client = await keel.daemon();
-  await client.checkRestorable();
+  await client.store.checkRestorable();
   const manifest = await checkFile(file);
   const { cluster } = await client.health();
   const { size } = await stat(file);
   const told = await keel.progress.run("proof of the backup", () =>
-    client.planRestore(createReadStream(file), size),
+    client.store.planRestore(createReadStream(file), size),
   );
   const facts = { file, takenAt: manifest?.takenAt ?? null, cluster: manifest?.cluster ?? null };
   const plan = { ...told, backup: { ...told.backup, ...facts } };
   const text = planText(plan, { manifest, cluster });
   if (options.dryRun === true) {
-    await client.dropRestore();
+    await client.store.dropRestore();
     keel.output.document({ plan }, () => text);
     return exitCode.done;
   }
@@ -37,10 +37,10 @@ export async function restoreRunning(
   try {
     await confirmMove(keel, "Restore the store?", { ...options, noun: "restore" });
   } catch (error) {
-    await client.dropRestore();
+    await client.store.dropRestore();
     throw error;
   }
-  const lines = client.restoreStore(plan.id);
+  const lines = client.store.restore(plan.id);
   const outcome = await followMove(keel, { what: "store restored", lines, noun: "restore" });
   keel.output.document({ plan, outcome, keptAs: plan.keptAs }, () => {
     const took = `it took ${formatDuration(outcome.ms)}`;

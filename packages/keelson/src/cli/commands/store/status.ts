@@ -30,7 +30,7 @@ export const registerStatus: Register = (group, act) => {
       "Say how the store is: members, health, lag, size, alarms. Ends with 1 when a member is missing or has an alarm.",
     );
   act(status, async (keel) => {
-    const store = await (await keel.daemon()).store();
+    const store = await (await keel.daemon()).store.status();
     keel.output.document({ ...store }, () => storeText(store, keel.paint));
     return isWell(store) ? exitCode.done : exitCode.failed;
   });

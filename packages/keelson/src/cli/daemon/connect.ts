@@ -1,10 +1,11 @@
 // The daemon that a command speaks to: found, and reached through a tunnel where one is asked for.
-import type { Clock } from "../base/clock.ts";
-import type { Connection } from "./connection.ts";
-import { DaemonClient, endpointFor, parseEndpoint } from "./daemon-client.ts";
-import type { Endpoint } from "./daemon-client.ts";
-import type { Terminal } from "./terminal.ts";
-import { Tunnel } from "./tunnel.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Connection } from "../connection.ts";
+import { DaemonClient } from "./client.ts";
+import { endpointFor, parseEndpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Terminal } from "../terminal.ts";
+import { Tunnel } from "../tunnel.ts";
 
 export interface Way {
   readonly cluster: string;
@@ -25,7 +26,7 @@ const remoteSocket = "/run/keelson/api.sock";
 export async function connect(way: Way): Promise<DaemonClient> {
   const { connection, terminal, signal, clock } = way;
   const endpoint = await through(way, endpointOf(way));
-  return new DaemonClient(endpoint, signal, {
+  return DaemonClient.at(endpoint, signal, {
     requestMs: connection.requestMs,
     tls: connection.tls,
     clock,
