@@ -19,7 +19,8 @@ import {
   whyNoMachines,
   withMachines,
 } from "../support/machines.ts";
-import { ping, providerSuite } from "../support/provider-suite.ts";
+import { ping, pingPatiently } from "../support/ping.ts";
+import { providerSuite } from "../support/provider-suite.ts";
 
 describe("a container", () => {
   providerSuite({
@@ -124,12 +125,12 @@ describe("a cluster", () => {
         const [other] = await right.machines.list();
         assert.notEqual(one?.address, other?.address);
         await right.machines.cut("m1");
-        assert.equal((await left.sh("m1", ping("host"))).trim(), "yes");
+        assert.equal((await left.sh("m1", pingPatiently("host"))).trim(), "yes");
         assert.equal((await right.sh("m1", ping("host"))).trim(), "no");
         assert.ok((await LocalCluster.list()).includes(left.cluster.name));
         await right.cluster.destroy();
         assert.deepEqual(await tracesOf(right.cluster), noTraces);
-        assert.equal((await left.sh("m1", ping("host"))).trim(), "yes");
+        assert.equal((await left.sh("m1", pingPatiently("host"))).trim(), "yes");
         assert.equal((await left.machines.list())[0]?.state, "running");
       }),
     ));

@@ -32,7 +32,7 @@ test("machines run as units where systemd is PID 1, and vanish as wholly", (t) =
       ];
       // In a unit of its own: a program that makes control groups must stand in systemd's tree itself.
       const unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", ...argv];
-      const { code, stdout, stderr } = await machines.exec("m1", unit, { timeoutMs: 180_000 });
+      const { code, stdout, stderr } = await machines.exec("m1", unit, { timeoutMs: 400_000 });
       assert.equal(code, 0, `${stdout}\n${stderr}`);
       assert.match(stdout, /^removed$/m);
     },
