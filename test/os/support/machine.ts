@@ -30,8 +30,10 @@ import { qemuCommand, runTool, toolsTree } from "../../../packages/keelson/src/l
 const repository = resolve(import.meta.dirname, "../../..");
 
 export interface BootOptions {
-  /** A raw image. The machine writes to an overlay of its own. None: the machine has only `disks`. */
+  /** The machine writes to an overlay of its own over it. None: the machine has only `disks`. */
   readonly image?: string;
+  /** As QEMU calls it; `raw` unless given. */
+  readonly imageFormat?: string;
   /** The first disk's size, at least the image's; larger, to see the state partition grow. */
   readonly diskBytes?: number;
   /** Disks behind the first, written to as they are. */
@@ -279,10 +281,17 @@ export class TestMachine implements AsyncDisposable {
   }
 
   async #makeFiles(): Promise<void> {
-    const { image, diskBytes, credentials = {}, firmwareFiles = {}, configured = true } = this.#options;
+    const {
+      image,
+      imageFormat: format,
+      diskBytes: bytes,
+      credentials = {},
+      firmwareFiles = {},
+      configured = true,
+    } = this.#options;
     await ensureKeyPair(join(this.folder, "id_ed25519"), "test");
     await writeFile(this.console, "");
-    if (image !== undefined) await makeOverlay(this.#tree, { image, overlay: this.disk, bytes: diskBytes });
+    if (image !== undefined) await makeOverlay(this.#tree, { image, format, overlay: this.disk, bytes });
     const firmware = await this.#firmware();
     if (firmware !== undefined) await copyFile(firmware.template, join(this.folder, "variables.fd"));
     const own = configured
@@ -370,10 +379,16 @@ export class TestMachine implements AsyncDisposable {
 /** A disk that holds only what differs from the image. */
 export async function makeOverlay(
   tree: string,
-  disk: { readonly image: string; readonly overlay: string; readonly bytes?: number | undefined },
+  disk: {
+    readonly image: string;
+    readonly format?: string | undefined;
+    readonly overlay: string;
+    readonly bytes?: number | undefined;
+  },
 ): Promise<void> {
   const image = resolve(disk.image);
-  const argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", image, disk.overlay];
+  const { format = "raw", overlay } = disk;
+  const argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", format, "-b", image, overlay];
   if (disk.bytes !== undefined) argv.push(String(disk.bytes));
   await runTool(tree, argv, { binds: [...new Set([dirname(image), dirname(disk.overlay)])] });
 }
