@@ -6,7 +6,7 @@ import { machineConfiguration } from "../../src/cli/local-cluster/configurations
 import { machineKind, slownessNote } from "../../src/cli/local-cluster/machine-kind.ts";
 import { timeoutOf } from "../../src/cli/invocation.ts";
 import type { ClusterRecord } from "../../src/local/cluster.ts";
-import type { QemuBase } from "../../src/local/qemu/qemu-provider.ts";
+import type { QemuBase } from "../../src/local/qemu/machine-disk.ts";
 
 const qemu: QemuBase = {
   image: "/cache/disk.raw",

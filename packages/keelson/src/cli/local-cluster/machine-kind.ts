@@ -6,7 +6,7 @@ import { KeelError } from "../../base/errors.ts";
 import type { ClusterRecord } from "../../local/cluster.ts";
 import { acceleratorNamed, chooseAccelerator } from "../../local/qemu/accelerator.ts";
 import { emulatorCommand, emulatorProgram, hostEmulatorServes } from "../../local/qemu/emulator.ts";
-import type { QemuBase } from "../../local/qemu/qemu-provider.ts";
+import type { QemuBase } from "../../local/qemu/machine-disk.ts";
 import { toolsTree } from "../../local/tree/tools-tree.ts";
 import type { Invocation } from "../invocation.ts";
 

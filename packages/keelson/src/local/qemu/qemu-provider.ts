@@ -1,12 +1,12 @@
 // Machines as virtual machines that boot the real OS image, on the same bridge as containers would be. Each has a
 // disk that holds only what differs from the image, and a second cable over which the host gives commands.
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KeelError } from "../../base/errors.ts";
 import { waitUntilEmpty } from "../cgroup.ts";
-import { CommandError, runCommand, tryCommand } from "../command.ts";
+import { tryCommand } from "../command.ts";
 import type { MachinePaths } from "../launch.ts";
 import { lastLines, LocalMachines } from "../local-machines.ts";
 import type { LocalMachinesOptions } from "../local-machines.ts";
@@ -14,34 +14,18 @@ import type { MachineIdentity, MachineRequest, ReadyOptions } from "../machine-p
 import type { MachineRecord } from "../machine-records.ts";
 import { containerName } from "../names.ts";
 import { acceleratorNamed } from "./accelerator.ts";
-import type { Accelerator } from "./accelerator.ts";
 import { ControlSocket, control } from "./control-socket.ts";
-import { emulatorCommand, emulatorProgram, firmwareFiles } from "./emulator.ts";
-import { greets, hostCablePort, loginCommand, loopbackAddress } from "./host-cable.ts";
-import { hardwareAddress, hostsFile, identityCredentials } from "./identity.ts";
-import { emulatorArguments } from "./virtual-machine.ts";
-
-/** The file in a machine's folder that names the image which its disk lies over. */
-export const imageNote = "image";
+import { greets, loginCommand } from "./host-cable.ts";
+import { hostsFile } from "./identity.ts";
+import { localMachineCommand } from "./machine-command.ts";
+import { handOver } from "./machine-credentials.ts";
+import { ensureDisk } from "./machine-disk.ts";
+import type { QemuBase } from "./machine-disk.ts";
 
 const defaultReadyMs = 90_000;
 const controlMs = 30_000;
 const greetingMs = 3000;
 const environment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
-
-/** What a cluster's virtual machines are made of. */
-export interface QemuBase {
-  /** The raw disk image; it must stay as it is while machines live. */
-  readonly image: string;
-  /** The tree with QEMU and its firmware; the host's own are used when undefined. */
-  readonly tools?: string;
-  readonly accelerator: Accelerator["name"];
-  /** Of a machine that asks for nothing else. */
-  readonly memoryBytes: number;
-  readonly processors: number;
-  /** The size that machines see their disk in; it takes room as it is used. */
-  readonly diskBytes: number;
-}
 
 export interface QemuOptions extends LocalMachinesOptions {
   readonly base: QemuBase;
@@ -123,12 +107,22 @@ export class QemuMachines extends LocalMachines {
     const paths = this.records.paths(name);
     await mkdir(this.#sockets, { recursive: true, mode: 0o700 });
     await this.#removeSockets(name);
-    const image = await this.#makeDisk(paths);
-    const credentials = await this.#writeCredentials(record, paths);
+    const { base, cluster, folder } = this.#options;
+    const image = await ensureDisk(base, paths);
+    const credentials = await handOver(record, paths, { cluster, folder });
     await writeFile(paths.console, "", { mode: 0o640 });
     await this.network.addPort(name);
     await this.scopes.start(this.scope(name), {
-      argv: this.#emulator(record, { paths, credentials, image }),
+      argv: localMachineCommand(record, {
+        base,
+        paths,
+        image,
+        credentials,
+        cluster,
+        port: this.network.port(name),
+        control: this.#socket(name, "control"),
+        slowness: this.slowness,
+      }),
       env: environment,
       logFile: emulatorLog(paths),
     });
@@ -190,98 +184,6 @@ export class QemuMachines extends LocalMachines {
     for (const kind of ["control", "ssh"] as const) await rm(this.#socket(name, kind), { force: true });
   }
 
-  /** The disk and the firmware's variables, made at the first start; the image that the disk lies over. */
-  async #makeDisk({ folder }: MachinePaths): Promise<string> {
-    const { image, tools, diskBytes } = this.#options.base;
-    const noted = join(folder, imageNote);
-    if (existsSync(join(folder, "disk.qcow2"))) return await readFile(noted, "utf8");
-    const template = join(tools ?? "/", firmwareFiles.variables);
-    await copyFile(template, join(folder, "variables.fd"));
-    const made = join(folder, "disk.qcow2.new");
-    const argv = [
-      "qemu-img",
-      "create",
-      "-q",
-      "-f",
-      "qcow2",
-      "-F",
-      "raw",
-      "-b",
-      image,
-      made,
-      String(diskBytes),
-    ];
-    try {
-      await runCommand(emulatorCommand(tools, argv, [dirname(image), folder]));
-    } catch (cause) {
-      if (!(cause instanceof CommandError)) throw cause;
-      throw new KeelError("KEEL-312", `a disk over ${image} could not be made: ${cause.message}`, { cause });
-    }
-    await writeFile(noted, image);
-    await rename(made, join(folder, "disk.qcow2"));
-    return image;
-  }
-
-  /** The credentials as they are handed over at this start: with the names that the cluster has now. */
-  async #writeCredentials(record: MachineRecord, paths: MachinePaths): Promise<readonly string[]> {
-    const { cluster, folder } = this.#options;
-    const target = handed(paths);
-    await rm(target, { recursive: true, force: true });
-    await mkdir(target, { mode: 0o700 });
-    const own = identityCredentials({
-      cluster,
-      name: record.name,
-      machineId: record.machineId,
-      hosts: await readFile(join(folder, "hosts"), "utf8"),
-      resolver: await readFile(join(folder, "resolv.conf"), "utf8"),
-    });
-    const given = await readdir(paths.credentials);
-    for (const name of new Set([...given, ...Object.keys(own)])) {
-      const first = given.includes(name) ? await readFile(join(paths.credentials, name)) : Buffer.alloc(0);
-      await writeFile(join(target, name), Buffer.concat([first, Buffer.from(own[name] ?? "")]), {
-        mode: 0o600,
-      });
-    }
-    return await readdir(target);
-  }
-
-  #emulator(
-    record: MachineRecord,
-    files: { readonly paths: MachinePaths; readonly credentials: readonly string[]; readonly image: string },
-  ): string[] {
-    const { paths, credentials, image } = files;
-    const { cluster, base, network } = this.#options;
-    const { name, address, machineId } = record;
-    const argv = emulatorArguments({
-      name: containerName(cluster, name),
-      uuid: machineId,
-      accelerator: base.accelerator,
-      memoryBytes: record.memoryBytes ?? base.memoryBytes,
-      processors: record.processors ?? base.processors,
-      firmware: { code: firmwareFiles.code, variables: join(paths.folder, "variables.fd") },
-      disks: [{ file: join(paths.folder, "disk.qcow2"), format: "qcow2" }],
-      cables: [
-        {
-          kind: "bridge",
-          port: network.port(name),
-          hardwareAddress: hardwareAddress(cluster, name, "bridge"),
-        },
-        {
-          kind: "host",
-          hardwareAddress: hardwareAddress(cluster, name, "host"),
-          from: `${loopbackAddress(address)}:${hostCablePort}`,
-          to: 22,
-        },
-      ],
-      kernelWords: patience(this.slowness),
-      credentials: credentials.map((file) => ({ name: file, path: join(handed(paths), file) })),
-      control: this.#socket(name, "control"),
-      console: paths.console,
-    });
-    const binds = [dirname(image), paths.folder, this.#sockets];
-    return emulatorCommand(base.tools, [emulatorProgram, ...argv], binds);
-  }
-
   /** Waits until QEMU runs the machine. */
   async #answers(name: string): Promise<void> {
     for (const end = performance.now() + controlMs; ; await sleep(20)) {
@@ -317,20 +219,9 @@ export class QemuMachines extends LocalMachines {
 // Nobody in the machine listens to a power button: logind is not there.
 const powerOff = "systemctl start --no-block --job-mode=replace-irreversibly poweroff.target".split(" ");
 
-/** Words by which systemd waits longer for units and devices where everything takes longer: 90 s is its default. */
-function patience(slowness: number): string[] {
-  const span = `${90 * slowness}s`;
-  return [`systemd.default_timeout_start_sec=${span}`, `systemd.default_device_timeout_sec=${span}`];
-}
-
 /** Where QEMU's own words are. */
 function emulatorLog({ folder }: MachinePaths): string {
   return join(folder, "emulator.log");
-}
-
-/** The folder of the credentials of the last start. */
-function handed({ folder }: MachinePaths): string {
-  return join(folder, "handed");
 }
 
 /** A machine that cannot answer right now is no failure. */
