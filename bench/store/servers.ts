@@ -13,7 +13,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { rolldown } from "rolldown";
 import { RangeRequestSchema } from "../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
 import { spawnBound } from "../../packages/etcd/test/bound-process.ts";
-import { etcd35, freePort } from "../../test/store/support/servers.ts";
+import { freePort } from "../../packages/etcd/test/free-port.ts";
+import { etcd35 } from "../../test/store/support/servers.ts";
 import type { Address } from "./connection.ts";
 import { load } from "./load.ts";
 

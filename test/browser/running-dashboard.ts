@@ -2,13 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { EtcdServer } from "@keelson/etcd/server";
 import { chromium } from "playwright-core";
 import type { Browser } from "playwright-core";
+import { freePort } from "../../packages/etcd/test/free-port.ts";
 import { startApi } from "../../packages/keelson/src/api/api.ts";
 import type { Api } from "../../packages/keelson/src/api/api.ts";
 import { systemClock } from "../../packages/keelson/src/base/clock.ts";
@@ -129,15 +128,4 @@ export class RunningDashboard implements AsyncDisposable {
     await this.stopStore();
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, reject) => {
-    const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 }

@@ -7,6 +7,7 @@ import { Fleetctl, FleetctlError } from "./fleetctl.ts";
 import type { FleetctlOptions } from "./fleetctl.ts";
 import { startSmallCluster } from "./small-cluster.ts";
 import type { SmallCluster } from "./small-cluster.ts";
+import { patiently } from "../support/patiently.ts";
 
 const service = (command: string, more = ""): string =>
   `[Unit]\nDescription=a test\n\n[Service]\nExecStart=${command}\n${more}`;
@@ -138,9 +139,7 @@ describe("fleetctl", () => {
       (await fleetctl.listUnits()).filter(
         ({ name, systemdActiveState }) => name === "everywhere.service" && systemdActiveState === "active",
       ).length;
-    for (let tries = 0; tries < 200 && (await states()) < 3; tries++)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(await states(), 3);
+    await patiently(async () => assert.equal(await states(), 3), 50);
     await fleetctl.stop("everywhere");
     await fleetctl.destroy("everywhere");
   });
@@ -164,9 +163,10 @@ describe("fleetctl", () => {
     const machine = (await fleetctl.listMachines())[0]?.id ?? "";
     const patch = [{ op: "add", path: `/${machine}/metadata/zone`, value: "z" }];
     assert.equal((await fleetctl.raw("PATCH", "machines", patch)).status, 204);
-    for (let tries = 0; tries < 200 && running("lonely.service") === 0; tries++)
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal((await fleetctl.unit("lonely.service"))?.machineID, machine, "metadata that was set counts");
+    const isThere = "metadata that was set counts";
+    await patiently(async () => {
+      assert.equal((await fleetctl.unit("lonely.service"))?.machineID, machine, isThere);
+    }, 50);
     await fleetctl.raw("PATCH", "machines", [{ op: "add", path: `/${machine}/metadata/zone`, value: "a" }]);
   });
 

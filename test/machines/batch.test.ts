@@ -10,6 +10,7 @@ import type { JobsView, RunView } from "../../packages/keelson/src/api/wire/job.
 import type { TimersView } from "../../packages/keelson/src/api/wire/timer.ts";
 import { Cluster, DoubleWatch, processes, runningProbes, sleep } from "../support/cluster.ts";
 import { machineTree, whyNoMachines } from "../support/machines.ts";
+import { patiently } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-batch`);
 const skip = whyNoMachines();
@@ -34,7 +35,7 @@ async function runs(instance: string): Promise<readonly RunView[]> {
   return job?.runs ?? [];
 }
 
-async function ended(instance: string, number: number, timeoutMs = 60_000): Promise<RunView> {
+async function ended(instance: string, number: number, timeoutMs = 120_000): Promise<RunView> {
   for (const deadline = Date.now() + timeoutMs; ; await sleep(200)) {
     const run = (await runs(instance)).find((one) => one.number === number);
     if (run?.state === "succeeded" || run?.state === "failed") return run;
@@ -66,10 +67,10 @@ async function killKeeld(machine: string): Promise<void> {
   const pid = keeld();
   assert.ok(pid !== undefined, `keeld runs on ${machine}`);
   process.kill(pid, "SIGKILL");
-  for (let tries = 0; keeld() === undefined || keeld() === pid; tries++) {
-    assert.ok(tries < 300, `keeld is started again on ${machine}`);
-    await sleep(100);
-  }
+  await patiently(() => {
+    const now = keeld();
+    assert.ok(now !== undefined && now !== pid, `keeld is started again on ${machine}`);
+  });
 }
 
 const allUp = (): Promise<unknown> =>
@@ -202,7 +203,7 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
       const { snapshot } = await cluster.until(
         `${unit} runs`,
         ({ instances }) => instances.some(({ name, state }) => name === unit && state === "running"),
-        10_000,
+        60_000,
         20,
       );
       const on = snapshot.instances.find(({ name }) => name === unit)?.machineName ?? "";
@@ -224,14 +225,13 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
     const text = "[Service]\nType=oneshot\nExecStart=@/usr/bin/sleep keelson-probe:%n 6\n";
     await cluster.keel(["start", "--no-wait", await file("long.service", text)]);
     const watch = new DoubleWatch(cluster.name);
-    let victim = "";
-    for (let tries = 0; victim === ""; tries++) {
-      victim = runningProbes(cluster.name)[0]?.machine ?? "";
-      assert.ok(tries < 100, "it runs");
-      await sleep(100);
-    }
+    const victim = await patiently(() => {
+      const [probe] = runningProbes(cluster.name);
+      assert.ok(probe, "it runs");
+      return probe.machine;
+    });
     await cluster.keel(["machine", "kill", victim]);
-    const run = await ended("long.service", 1, 60_000);
+    const run = await ended("long.service", 1);
     assert.deepEqual([run.state, run.attempt, run.losses], ["succeeded", 2, 1]);
     assert.notEqual(run.machineName, victim);
     await cluster.keel(["machine", "start", victim]);
@@ -248,13 +248,11 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
 
   test("nothing is left of what is destroyed", async () => {
     await cluster.keel(["destroy", "--all", "--confirm", cluster.name]);
-    await cluster.until("everything gone", ({ instances }) => instances.length === 0, 20_000);
-    for (let tries = 0; ; tries++) {
+    await cluster.until("everything gone", ({ instances }) => instances.length === 0);
+    await patiently(async () => {
       const { body } = await cluster.api("GET", "/v1/timers");
       const left = [...(await jobs()), ...(body as TimersView).timers].map(({ name }) => name);
-      if (left.length === 0) break;
-      assert.ok(tries < 50, `${left.join(", ")} is left`);
-      await sleep(200);
-    }
+      assert.deepEqual(left, []);
+    }, 200);
   });
 });

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { Cluster, DoubleWatch, probeUnit, processes, runningProbes, sleep } from "../support/cluster.ts";
 import { whyNoMachines } from "../support/machines.ts";
 import { RandomFaults } from "../support/random-faults.ts";
+import { patiently } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-faults`);
 const skip = whyNoMachines();
@@ -78,12 +79,11 @@ describe("faults", { skip, timeout: 600_000 }, () => {
         );
       const first = daemons();
       for (const pid of first) process.kill(pid, "SIGKILL");
-      let second: number[] = [];
-      for (let tries = 0; second.length < first.length; tries++) {
-        if (tries === 300) throw new Error("not every keeld is started again");
-        await sleep(100);
-        second = daemons().filter((pid) => !first.includes(pid));
-      }
+      const second = await patiently(() => {
+        const others = daemons().filter((pid) => !first.includes(pid));
+        if (others.length < first.length) throw new Error("not every keeld is started again");
+        return others;
+      });
       for (const pid of second) process.kill(pid, "SIGKILL");
       await sleep(takenOverMs);
       assert.deepEqual(running(), was);
@@ -153,23 +153,16 @@ describe("faults", { skip, timeout: 600_000 }, () => {
     const victim = await leaderName();
     const watch = new DoubleWatch(cluster.name);
     await cluster.keel(["machine", "kill", victim]);
-    await cluster.until(
-      "units healthy elsewhere",
-      ({ instances }) =>
-        names.every((name) =>
-          instances.some(
-            (instance) =>
-              instance.name === name && instance.state === "healthy" && instance.machineName !== victim,
-          ),
+    await cluster.until("units healthy elsewhere", ({ instances }) =>
+      names.every((name) =>
+        instances.some(
+          (instance) =>
+            instance.name === name && instance.state === "healthy" && instance.machineName !== victim,
         ),
-      30_000,
+      ),
     );
     await cluster.keel(["machine", "start", victim]);
-    await cluster.until(
-      "it is back",
-      ({ machines }) => machines.every((machine) => machine.state === "up"),
-      30_000,
-    );
+    await cluster.until("it is back", ({ machines }) => machines.every((machine) => machine.state === "up"));
     await watch.stop();
     assert.deepEqual(watch.doubles, []);
   });
@@ -179,11 +172,11 @@ describe("faults", { skip, timeout: 600_000 }, () => {
     const victims = ["m1", "m2", "m3"].filter((name) => name !== leader);
     const before = runningProbes(cluster.name).filter(({ machine }) => machine === leader);
     await Promise.all(victims.map((name) => cluster.keel(["machine", "kill", name])));
-    await cluster.until("the alarm", ({ alarms }) => Object.keys(alarms).includes("mass-failure"), 30_000);
+    await cluster.until("the alarm", ({ alarms }) => Object.keys(alarms).includes("mass-failure"));
     await sleep(3000);
     assert.deepEqual(runningProbes(cluster.name), before);
     for (const name of victims) await cluster.keel(["machine", "start", name]);
-    await cluster.until("the alarm is over", ({ alarms }) => Object.keys(alarms).length === 0, 30_000);
+    await cluster.until("the alarm is over", ({ alarms }) => Object.keys(alarms).length === 0);
     await allHealthy();
   });
 

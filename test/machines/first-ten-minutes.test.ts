@@ -9,8 +9,9 @@ import type { InstanceView } from "../../packages/keelson/src/api/wire/instance.
 import type { MachineView } from "../../packages/keelson/src/api/wire/machine.ts";
 import type { SnapshotView } from "../../packages/keelson/src/api/wire/snapshot.ts";
 import { LocalCluster } from "../../packages/keelson/src/local/cluster.ts";
-import { Cluster, sleep } from "../support/cluster.ts";
+import { Cluster } from "../support/cluster.ts";
 import { noTraces, tracesOf, whyNoMachines } from "../support/machines.ts";
+import { page as pageAt, patiently } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-first`);
 const skip = whyNoMachines();
@@ -36,16 +37,7 @@ async function json<T>(...args: string[]): Promise<T> {
 }
 
 /** The page at an address, as soon as it answers. */
-async function page(address: string): Promise<string> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await (await fetch(`http://${address}/`, { signal: AbortSignal.timeout(2000) })).text();
-    } catch (error) {
-      if (tries === 20) throw error;
-      await sleep(100);
-    }
-  }
-}
+const page = (address: string): Promise<string> => pageAt(`http://${address}/`);
 
 /** The first bytes that a server sends. */
 function greeting(host: string, port: number): Promise<string> {
@@ -62,12 +54,7 @@ function greeting(host: string, port: number): Promise<string> {
 
 /** Reads a journal until it tells of something. */
 async function told(args: readonly string[], what: RegExp): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    const { stdout } = await cluster.keel(["journal", ...args]);
-    if (what.test(stdout)) return;
-    assert.ok(tries < 40, stdout);
-    await sleep(250);
-  }
+  await patiently(async () => assert.match((await cluster.keel(["journal", ...args])).stdout, what), 250);
 }
 
 async function instancesOf(unit: string): Promise<readonly InstanceView[]> {

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { buildHelloImage } from "../../examples/hello/image.ts";
-import { Cluster, keel, sleep } from "../support/cluster.ts";
+import { Cluster, keel } from "../support/cluster.ts";
 import { machineTree, whyNoMachines } from "../support/machines.ts";
+import { page as pageAt } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-compose`);
 let folder = "";
@@ -34,17 +35,7 @@ volumes: { data: {} }
 const inside = (line: string): Promise<string> => cluster.inside("m1", line);
 
 /** The page of the site, as soon as it answers. */
-async function page(): Promise<string> {
-  for (let tries = 0; ; tries++) {
-    try {
-      const answer = await fetch(`http://${address}:8088/`, { signal: AbortSignal.timeout(2000) });
-      return await answer.text();
-    } catch (error) {
-      if (tries === 40) throw error;
-      await sleep(250);
-    }
-  }
-}
+const page = (): Promise<string> => pageAt(`http://${address}:8088/`);
 
 describe("Compose in, plain files out", { skip: whyNoMachines(), timeout: 600_000 }, () => {
   before(async () => {

@@ -19,6 +19,7 @@ import {
   whyNoMachines,
   withMachines,
 } from "../support/machines.ts";
+import { page } from "../support/patiently.ts";
 import { ping, pingPatiently } from "../support/ping.ts";
 import { providerSuite } from "../support/provider-suite.ts";
 
@@ -89,8 +90,8 @@ X
 systemctl daemon-reload && systemctl start quadlet.service docker-web.service`,
       );
       const { address } = (await machines.list())[0] ?? { address: "" };
-      assert.equal(await fetchText(`http://${address}:8081/`), "quadlet\n");
-      assert.equal(await fetchText(`http://${address}:8082/`), "docker\n");
+      assert.equal(await page(`http://${address}:8081/`), "quadlet\n");
+      assert.equal(await page(`http://${address}:8082/`), "docker\n");
       assert.match(await sh("m1", "systemctl show --property=MainPID quadlet.service"), /MainPID=\d+/);
 
       await machines.crash("m1");
@@ -104,18 +105,6 @@ systemctl daemon-reload && systemctl start quadlet.service docker-web.service`,
       );
     }));
 });
-
-async function fetchText(url: string): Promise<string> {
-  const end = performance.now() + 20_000;
-  for (;;) {
-    try {
-      return await (await fetch(url, { signal: AbortSignal.timeout(2000) })).text();
-    } catch (error) {
-      if (performance.now() > end) throw error;
-      await sleep(100);
-    }
-  }
-}
 
 describe("a cluster", () => {
   test("lives beside another without touching it", (t) =>

@@ -10,6 +10,7 @@ import type { RolloutView, VersionView } from "../../packages/keelson/src/api/wi
 import { Cluster, type KeelResult, processes, sleep } from "../support/cluster.ts";
 import { machineTree, whyNoMachines } from "../support/machines.ts";
 import { Watch } from "../support/watch.ts";
+import { PATIENCE_MS } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-rollout`);
 const skip = whyNoMachines();
@@ -51,7 +52,11 @@ async function versions(unit: string): Promise<readonly VersionView[]> {
   return (body as { versions: VersionView[] }).versions;
 }
 
-async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
+async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  ms = PATIENCE_MS,
+): Promise<void> {
   for (const end = performance.now() + ms; !(await condition()); await sleep(50)) {
     assert.ok(performance.now() < end, `not within ${ms} ms: ${what}`);
   }

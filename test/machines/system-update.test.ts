@@ -13,6 +13,7 @@ import type { FolderServer } from "../support/folder-server.ts";
 import { whyNoMachines } from "../support/machines.ts";
 import { Publisher } from "../support/tree-release.ts";
 import { Watch } from "../support/watch.ts";
+import { PATIENCE_MS } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-system`);
 const skip = whyNoMachines();
@@ -111,7 +112,7 @@ describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
     await cluster.keel(["os", "abort"]);
     const armed = async (): Promise<number> =>
       (await system()).machines.filter((one) => one.system?.next != null).length;
-    for (const end = performance.now() + 60_000; (await armed()) > 0; await sleep(100))
+    for (const end = performance.now() + PATIENCE_MS; (await armed()) > 0; await sleep(100))
       assert.ok(performance.now() < end, "what was written is not taken back");
     const again = await cluster.keel(update("1.2.0"), { expect: 8 });
     assert.match(again.stderr, /KEEL-874/);

@@ -16,6 +16,7 @@ import {
   UnitFile,
   type UnitState,
 } from "@keelson/systemd";
+import { PATIENCE_MS, patiently } from "../support/patiently.ts";
 
 const SOCKET = "/run/dbus/system_bus_socket";
 const UNITS = "run/systemd/system";
@@ -251,8 +252,7 @@ function managerTests(get: () => Bench): void {
     const slow = await get().service("slow", "Type=oneshot", "ExecStart=/bin/sleep 60");
     const start = manager.startUnit(slow);
     const twin = manager.startUnit(slow);
-    await pause(200);
-    assert.equal((await manager.unitState(slow)).active, "activating");
+    await patiently(async () => assert.equal((await manager.unitState(slow)).active, "activating"));
     assert.equal((await manager.stopUnit(slow)).result, "done");
     assert.deepEqual([(await start).result, (await twin).result], ["canceled", "canceled"]);
     await manager.resetFailed();
@@ -488,12 +488,11 @@ function journalTests(get: () => Bench): void {
   });
 
   async function untilWritten(read: () => Promise<JournalEntry[]>, last: string): Promise<JournalEntry[]> {
-    for (let attempt = 0; ; attempt += 1) {
+    return await patiently(async () => {
       const entries = await read();
       if (entries.some((entry) => messageOf(entry) === last)) return entries;
-      if (attempt === 50) throw new Error(`${last} is not in the journal after 5 s`);
-      await pause(100);
-    }
+      throw new Error(`${last} is not in the journal`);
+    });
   }
 
   test("following goes on behind journalctl's death without a gap or a double", async (t) => {
@@ -521,7 +520,7 @@ function journalTests(get: () => Bench): void {
     })();
     await pause(300);
     await manager.startUnit(name);
-    const timer = setTimeout(() => stop.abort(), 60_000);
+    const timer = setTimeout(() => stop.abort(), PATIENCE_MS);
     await following;
     clearTimeout(timer);
     assert.deepEqual(read, [...Array.from({ length: 600 }, (_, index) => `n${index}`), "end"]);

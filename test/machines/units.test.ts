@@ -9,9 +9,10 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { buildHelloImage } from "../../examples/hello/image.ts";
 import type { InstanceView } from "../../packages/keelson/src/api/wire/instance.ts";
 import { compareNames } from "../../packages/keelson/src/model/unit-name.ts";
-import { Cluster, sleep } from "../support/cluster.ts";
+import { Cluster } from "../support/cluster.ts";
 import type { KeelResult } from "../support/cluster.ts";
 import { machineTree, repository, whyNoMachines } from "../support/machines.ts";
+import { page as pageAt, patiently } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-units`);
 const skip = whyNoMachines();
@@ -46,12 +47,7 @@ async function sh(where: string, line: string): Promise<string> {
 
 /** Runs the line until its output matches. */
 async function shows(where: string, line: string, pattern: RegExp): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    const text = await sh(where, line);
-    if (pattern.test(text)) return;
-    assert.ok(tries < 20, `${where}: ${line} shows ${text}, not ${String(pattern)}`);
-    await sleep(200);
-  }
+  await patiently(async () => assert.match(await sh(where, line), pattern, `${where}: ${line}`), 200);
 }
 
 /** The machines that have one of these units, in order, once for each. */
@@ -69,16 +65,7 @@ async function instance(name: string): Promise<InstanceView> {
 const machineOf = async (name: string): Promise<string | null> => (await instance(name)).machineName;
 
 /** The page at an address, as soon as it answers. */
-async function page(address: string): Promise<string> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await (await fetch(`http://${address}/`, { signal: AbortSignal.timeout(2000) })).text();
-    } catch (error) {
-      if (tries === 20) throw error;
-      await sleep(100);
-    }
-  }
-}
+const page = (address: string): Promise<string> => pageAt(`http://${address}/`);
 
 /** The first bytes that a server sends. */
 function greeting(host: string, port: number): Promise<string> {

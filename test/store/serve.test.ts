@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
-import { etcd35, freePort } from "./support/servers.ts";
+import { freePort } from "../../packages/etcd/test/free-port.ts";
+import { etcd35 } from "./support/servers.ts";
 import { spawnStore } from "./support/spawned-store.ts";
 
 const run = promisify(execFile);

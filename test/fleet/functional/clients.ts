@@ -7,6 +7,7 @@ import { LocalCluster } from "../../../packages/keelson/src/local/cluster.ts";
 import { keel } from "../../support/cluster.ts";
 import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
 import { homesOf, machines, sleeper, type Stage } from "./stage.ts";
+import { patiently } from "../../support/patiently.ts";
 
 interface FleetMachine {
   readonly id: string;
@@ -119,10 +120,7 @@ function sshChecks(stage: Stage): void {
     agent = spawnBound(["ssh-agent", "-D", "-a", env["SSH_AUTH_SOCK"]], { stdio: "ignore" });
     const add = (): number | null =>
       spawnSync("ssh-add", ["-q", local.sshIdentity], { env: { ...process.env, ...env } }).status;
-    for (let tries = 0; add() !== 0; tries++) {
-      assert.ok(tries < 50, "the agent takes the key");
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    await patiently(() => assert.equal(add(), 0, "the agent takes the key"));
     const { machines: all } = await cluster.snapshot();
     host = all.find(({ name }) => name === "m1")?.address ?? "";
   });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { processes, runningProbes, probeUnit, sleep } from "../../support/cluster.ts";
 import { homesOf, machines, onMachine, sleeper, type Stage } from "./stage.ts";
+import { patiently } from "../../support/patiently.ts";
 
 export function machineChecks(stage: Stage): void {
   const { cluster } = stage;
@@ -133,12 +134,11 @@ export function machineChecks(stage: Stage): void {
       "m3",
       "systemctl reload keeld.service; systemctl kill --kill-whom=main -s USR1 keeld.service",
     );
-    for (let tries = 0; ; tries++) {
+    await patiently(async () => {
       const log = await stage.inside("m3", "journalctl -q -u keeld.service --no-pager -n 300");
-      if (/configuration was read again/.test(log) && /how things stand/.test(log)) break;
-      assert.ok(tries < 60, log);
-      await sleep(500);
-    }
+      assert.match(log, /configuration was read again/);
+      assert.match(log, /how things stand/);
+    }, 500);
     assert.deepEqual([await listeners(), await pid()], before);
     await state("m3", "up");
   });

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
-import { freePort } from "./servers.ts";
+import { freePort } from "../../../packages/etcd/test/free-port.ts";
 
 const MAIN = join(import.meta.dirname, "../../../packages/keelson/src/cli/main.ts");
 

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
-import { freePort, untilServing } from "./servers.ts";
+import { freePort } from "../../../packages/etcd/test/free-port.ts";
+import { untilServing } from "./servers.ts";
 
 export interface LoopbackCluster extends AsyncDisposable {
   readonly addresses: readonly string[];

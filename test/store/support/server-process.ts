@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
-import { freePort } from "./servers.ts";
+import { freePort } from "../../../packages/etcd/test/free-port.ts";
 
 const MAIN = join(import.meta.dirname, "server-main.ts");
 

@@ -1,8 +1,6 @@
 // The servers under test: the embedded one in this process, and etcd 3.5 of Debian trixie.
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChannelCredentials } from "@grpc/grpc-js";
@@ -11,6 +9,7 @@ import type { EtcdServerOptions } from "../../../packages/etcd/src/server/index.
 import { GRPC_STATUS } from "../../../packages/etcd/src/errors.ts";
 import { KV } from "../../../packages/etcd/src/proto/generated/etcdserverpb/kv_pb.ts";
 import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
+import { freePort } from "../../../packages/etcd/test/free-port.ts";
 import { trixieTools } from "../../support/trixie-tools.ts";
 import { RawClient } from "./raw-client.ts";
 
@@ -98,13 +97,4 @@ export async function untilServing(address: string, secure?: ChannelCredentials)
     if (performance.now() > deadline) throw new Error(`${address} does not serve: ${answer.refused.message}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

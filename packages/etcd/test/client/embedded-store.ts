@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { EtcdServerOptions, TlsOptions } from "../../src/server/index.ts";
 import { spawnBound } from "../bound-process.ts";
-import { accessTo, enableAuth, freePort, serving } from "./test-store.ts";
+import { freePort } from "../free-port.ts";
+import { accessTo, enableAuth, serving } from "./test-store.ts";
 import type { Access, StoreSettings, TestStore } from "./test-store.ts";
 
 const MAIN = path.join(import.meta.dirname, "embedded-main.ts");

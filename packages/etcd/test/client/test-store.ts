@@ -3,8 +3,6 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Connection } from "../../src/client/connection.ts";
@@ -16,6 +14,7 @@ import { surroundings } from "../../src/client/surroundings.ts";
 import { tlsSupply } from "../../src/client/tls.ts";
 import { Auth } from "../../src/proto/generated/etcdserverpb/auth_pb.ts";
 import { spawnBound } from "../bound-process.ts";
+import { freePort } from "../free-port.ts";
 import type { Certificate } from "../certificates.ts";
 import { PATIENCE_MS } from "./expect.ts";
 
@@ -38,16 +37,6 @@ export const REAL_ETCD = process.env["KEELSON_TEST_ETCD"] ?? "/usr/bin/etcd";
 export const noRealEtcd: string | false = existsSync(REAL_ETCD)
   ? false
   : `${REAL_ETCD} is not installed (Debian: apt-get install etcd-server)`;
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** Resolves when the store at `port` answers. */
 export async function serving(port: number, access: Access = {}): Promise<void> {

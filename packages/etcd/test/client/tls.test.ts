@@ -6,7 +6,8 @@ import type { ClientTls, EtcdClientOptions } from "../../src/client/index.ts";
 import { Authority, noOpenssl } from "../certificates.ts";
 import { failsWith, PATIENCE_MS } from "./expect.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
-import { freePort, noRealEtcd, RealEtcd } from "./test-store.ts";
+import { freePort } from "../free-port.ts";
+import { noRealEtcd, RealEtcd } from "./test-store.ts";
 
 describe("the client over TLS", { skip: noRealEtcd || noOpenssl, concurrency: true }, () => {
   let authority: Authority;

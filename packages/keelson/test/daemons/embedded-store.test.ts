@@ -3,24 +3,14 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { freePort } from "../../../etcd/test/free-port.ts";
 import { parseConfiguration } from "../../src/base/configuration.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { EmbeddedStore } from "../../src/daemons/embedded-store.ts";
 import { EtcdStore } from "../../src/registry/etcd-store.ts";
-
-function freePort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
-}
 
 test("the embedded store begins anew, is taken back, and is confirmed", async () => {
   const folder = await mkdtemp(join(tmpdir(), "keelson-embedded-"));

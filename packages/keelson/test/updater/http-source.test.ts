@@ -79,7 +79,8 @@ function sendFrom(response: ServerResponse, file: Uint8Array, from: number): voi
   response.end(file.subarray(from));
 }
 
-const sourceOf = ({ url }: Server): HttpSource => new HttpSource(url, { clock: testClock, patienceMs: 200 });
+const sourceOf = ({ url }: Server, patienceMs = 30_000): HttpSource =>
+  new HttpSource(url, { clock: testClock, patienceMs });
 
 async function installs(machine: MachineUnderTest, server: Server): Promise<HistoryEvent | undefined> {
   await machine.updater.update(sourceOf(server), wishes({ to: "2.1.0" }));
@@ -87,10 +88,15 @@ async function installs(machine: MachineUnderTest, server: Server): Promise<Hist
   return (await machine.records.history()).at(-1);
 }
 
-async function refuses(answer: (exchange: Exchange) => boolean, error: object): Promise<void> {
+async function refuses(
+  answer: (exchange: Exchange) => boolean,
+  error: object,
+  patienceMs?: number,
+): Promise<void> {
   await using machine = await machineUnderTest();
   await using server = await serve(answer);
-  await assert.rejects(machine.updater.update(sourceOf(server), wishes({ to: "2.1.0" })), error);
+  const source = sourceOf(server, patienceMs);
+  await assert.rejects(machine.updater.update(source, wishes({ to: "2.1.0" })), error);
   assert.equal((await machine.disk.start())?.version, running);
 }
 
@@ -289,6 +295,7 @@ describe("a hostile server", () => {
     refuses(
       ofRoot(({ response }) => response.writeHead(200).flushHeaders()),
       { code: "KEEL-806", message: /stopped sending|no answer/ },
+      200,
     ));
 
   test("that sends a web page", () =>

@@ -132,7 +132,7 @@ describe("access over HTTP", () => {
     assert.equal((await post(port, "/v3/kv/range", { key: "YQ==" })).status, 200);
     await assert.rejects(ask({ port: server.port, path: "/health" }));
     const calls = async (at: number): Promise<string> => {
-      await using client = new EtcdClient({ endpoints: [`http://127.0.0.1:${at}`], deadlineMs: 500 });
+      await using client = new EtcdClient({ endpoints: [`http://127.0.0.1:${at}`], deadlineMs: 30_000 });
       return await client.get("a").then(
         () => "answered",
         (error: EtcdError) => error.code,
