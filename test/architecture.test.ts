@@ -207,18 +207,23 @@ const places: readonly Place[] = [
     because: "rank 2, pure: what a release is, who may sign it, and what a machine believes",
   },
   {
+    folder: `${keelson}/secure-boot`,
+    may: pure,
+    because: "rank 2, pure: UEFI’s signatures, keys and variables, bytes in and bytes out",
+  },
+  {
     folder: `${keelson}/provision`,
     may: [...pure, ...of("host"), "@keelson/systemd", "yaml", "zod"],
     because: "rank 3: a machine's first configuration, from wherever its surroundings keep it",
   },
   {
     folder: `${keelson}/updater`,
-    may: [...pure, ...of("releases", "host"), "zod"],
+    may: [...pure, ...of("releases", "host", "secure-boot"), "zod"],
     because: "rank 3: puts releases into slots; works on a machine without any cluster around it",
   },
   {
     folder: `${keelson}/image`,
-    may: [...pure, ...of("local", "releases"), "zod"],
+    may: [...pure, ...of("local", "releases", "secure-boot"), "zod"],
     because: "rank 3: builds the image from the same recipe as the local machines' tree",
   },
   {
@@ -259,7 +264,7 @@ const places: readonly Place[] = [
     folder: `${keelson}/cli/commands/os`,
     may: [
       ...pure,
-      ...of("image", "updater", "provision", "releases", "local", "host", "api", "cli"),
+      ...of("image", "updater", "provision", "releases", "secure-boot", "local", "host", "api", "cli"),
       "commander",
       "zod",
     ],
@@ -294,6 +299,7 @@ const noInputOutput = [
   `${keelson}/safeguards`,
   `${keelson}/membership`,
   `${keelson}/releases`,
+  `${keelson}/secure-boot`,
 ];
 const impure = [
   /from 'node:(fs|net|http2?|https|child_process|dgram|os|timers|worker_threads)/,

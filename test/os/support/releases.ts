@@ -7,6 +7,7 @@ import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { buildImage } from "../../../packages/keelson/src/image/build-image.ts";
 import type { BuiltImage } from "../../../packages/keelson/src/image/build-image.ts";
+import type { SecureBoot } from "../../../packages/keelson/src/image/unified-kernel.ts";
 import { ContentCache } from "../../../packages/keelson/src/local/tree/content-cache.ts";
 import { defaultCacheDirectory } from "../../../packages/keelson/src/local/tree/machine-tree.ts";
 import { runTool } from "../../../packages/keelson/src/local/tree/tools-tree.ts";
@@ -52,7 +53,7 @@ export const testRoot: Root = {
 };
 
 /** An image of this checkout that believes {@link testRoot}. Its files lie in the cache: nothing may change there. */
-export async function testImage(version: string): Promise<BuiltImage> {
+export async function testImage(version: string, secureBoot?: SecureBoot): Promise<BuiltImage> {
   const cache = new ContentCache(defaultCacheDirectory);
   const signed = writeEnvelope(signEnvelope(rootEnvelope(testRoot), testKeys.root));
   const name = createHash("sha256").update(signed).digest("hex").slice(0, 16);
@@ -60,7 +61,14 @@ export async function testImage(version: string): Promise<BuiltImage> {
     writeFile(join(target, "root.json"), signed),
   );
   const progress = { step: () => ({ update() {}, done() {}, fail() {} }) };
-  return buildImage({ repository, variant: "vm", version, trust: join(folder, "root.json"), progress });
+  return buildImage({
+    repository,
+    variant: "vm",
+    version,
+    trust: join(folder, "root.json"),
+    progress,
+    ...(secureBoot === undefined ? {} : { secureBoot }),
+  });
 }
 
 export interface TestRelease {

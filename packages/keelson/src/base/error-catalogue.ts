@@ -164,6 +164,29 @@ const entries = {
     remedy: "The message names the first byte that differs. Please report it with both builds.",
     exit: "failed",
   },
+  "KEEL-341": {
+    title: "Secure Boot’s key or certificate cannot be used",
+    meaning:
+      "The key is not one that firmware knows (RSA, 2048 to 4096 bits), the certificate is missing or no PEM file, or it belongs to another key. Nothing was signed.",
+    remedy:
+      "Name a key and the certificate that was made with it: `keel os keys secure-boot FOLDER` makes db.key and db.pem.",
+    exit: "usage",
+  },
+  "KEEL-342": {
+    title: "These keys cannot be enrolled with the build",
+    meaning:
+      "The folder lacks PK.auth, KEK.auth or db.auth, one of them sets no certificate, or a machine with these keys would not start the build.",
+    remedy: "Name the folder that `keel os keys secure-boot` filled, and sign the build with its db.key.",
+    exit: "usage",
+  },
+  "KEEL-343": {
+    title: "The machine’s firmware would not start this version",
+    meaning:
+      "Secure Boot is on, and the version’s kernel image carries no signature by a key that the firmware knows. What starts next has not changed: a machine cannot come back by itself from a boot loader that is refused everything.",
+    remedy:
+      "Take a build that is signed for this machine (`keel os build --sign-key`), or enrol its certificate in the firmware first.",
+    exit: "refused",
+  },
   "KEEL-351": {
     title: "The image could not be exported",
     meaning:
@@ -733,7 +756,7 @@ const entries = {
   "KEEL-833": {
     title: "The key cannot be used",
     meaning:
-      "The file holds no Ed25519 private key, its passphrase is wrong or missing, or others may read it.",
+      "The file holds no private key of the kind that is needed, its passphrase is wrong or missing, or others may read it.",
     remedy:
       "`keel os keys show FILE` says what it is. Passphrases are read from --passphrase-file or asked for.",
     exit: "usage",

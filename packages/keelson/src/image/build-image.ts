@@ -25,7 +25,7 @@ import { readSources } from "./sources.ts";
 import type { ImageSources } from "./sources.ts";
 import { toolsTree } from "../local/tree/tools-tree.ts";
 import { bootLoader, commandLine, unifiedKernel } from "./unified-kernel.ts";
-import type { SecureBootKey } from "./unified-kernel.ts";
+import type { SecureBoot } from "./unified-kernel.ts";
 import { imageLayer, osRelease } from "./image-layer.ts";
 
 export const imageKind = "images";
@@ -39,7 +39,7 @@ export interface BuildOptions {
   readonly version: string;
   readonly cacheDirectory?: string;
   readonly mirror?: string;
-  readonly secureBoot?: SecureBootKey;
+  readonly secureBoot?: SecureBoot;
   /** The file of the signed root of trust that the machine believes; without one it takes no updates. */
   readonly trust?: string;
   /** Of the release: 0 unless given. */
@@ -120,9 +120,7 @@ async function build(
   const init = await firstProcess({ repository, tools, cache, progress });
   // Names of entries say what is in them, wherever the cache lies.
   const entries = [dirname(tools), base.hash, system, layer, dirname(init)].map((path) => basename(path));
-  const secureBoot =
-    options.secureBoot === undefined ? "" : await readFile(options.secureBoot.certificate, "utf8");
-  const parts = [builderVersion, entries, sources.commandLine, secureBoot];
+  const parts = [builderVersion, entries, sources.commandLine, secureBootParts(options)];
   const seed = createHash("sha256").update(JSON.stringify(parts)).digest("hex");
   const hash = hashPaths(repository, ["os/partitions"], [seed, options.version]);
   const layers = [layer, system, base.root];
@@ -130,6 +128,14 @@ async function build(
     assemble({ ...options, ...debian, layers, init, seed, target }),
   );
   return builtImage(folder);
+}
+
+/** Of the signer only what everybody may know: the bytes are the same whenever its key signs. */
+function secureBootParts({ secureBoot }: BuildOptions): unknown {
+  if (secureBoot === undefined) return "";
+  const { signer, enrolment = new Map<string, Uint8Array>() } = secureBoot;
+  const files = [...enrolment].map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]);
+  return [signer.certificate.toString(), ...files];
 }
 
 interface Assembly extends BuildOptions, DebianPart {
@@ -172,7 +178,8 @@ async function assemble(assembly: Assembly): Promise<void> {
     const loader = await bootLoader(tools, target, secureBoot);
     const { repository } = assembly;
     const entry = bootEntryName({ version });
-    await diskImage({ repository, tools, folder: target, kernel: efi, entry, loader, epoch });
+    const enrolment = secureBoot?.enrolment ?? new Map<string, Uint8Array>();
+    await diskImage({ repository, tools, folder: target, kernel: efi, entry, loader, enrolment, epoch });
   });
   await runCommand(["cp", base.packageList, join(target, "packages.txt")]);
   const { architecture } = sources;

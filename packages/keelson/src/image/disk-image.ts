@@ -9,6 +9,10 @@ import { runTool } from "../local/tree/tools-tree.ts";
 // A key that is held while the machine starts shows the menu.
 const loaderConfiguration = "timeout 0\neditor no\n";
 
+// systemd-boot(7): keys that lie here are enrolled by themselves in a virtual machine whose firmware has none, and
+// from the menu elsewhere.
+const enrolmentFolder = "loader/keys/auto";
+
 export interface DiskImageOptions {
   readonly repository: string;
   readonly tools: string;
@@ -19,6 +23,8 @@ export interface DiskImageOptions {
   readonly entry: string;
   /** systemd-boot, signed or not. */
   readonly loader: string;
+  /** The firmware's keys by file name, for the boot loader to enrol. */
+  readonly enrolment: ReadonlyMap<string, Uint8Array>;
   readonly epoch: number;
 }
 
@@ -34,6 +40,8 @@ export async function diskImage(options: DiskImageOptions): Promise<string> {
   await cp(options.loader, join(esp, "EFI/systemd/systemd-bootx64.efi"));
   await cp(options.kernel, join(esp, entryFolder, options.entry));
   await writeFile(join(esp, "loader/loader.conf"), loaderConfiguration);
+  if (options.enrolment.size > 0) await mkdir(join(esp, enrolmentFolder), { recursive: true });
+  for (const [name, bytes] of options.enrolment) await writeFile(join(esp, enrolmentFolder, name), bytes);
   await setTimes(esp, epoch);
   const definitions = join(folder, "partitions");
   await rm(definitions, { recursive: true, force: true });

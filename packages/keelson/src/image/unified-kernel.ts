@@ -1,15 +1,18 @@
 // The unified kernel image: kernel, initrd and command line in one file, which one signature covers.
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { kernelWords } from "../model/os-image.ts";
 import type { Variant } from "../model/os-image.ts";
 import type { RootImage } from "./root-image.ts";
 import { runTool } from "../local/tree/tools-tree.ts";
+import { signImage } from "../secure-boot/sign.ts";
+import type { Signer } from "../secure-boot/sign.ts";
 
-/** A key and its certificate for Secure Boot, PEM files. */
-export interface SecureBootKey {
-  readonly key: string;
-  readonly certificate: string;
+/** For machines with Secure Boot: who signs, and what makes firmware believe it. */
+export interface SecureBoot {
+  readonly signer: Signer;
+  /** Files by name, PK.auth, KEK.auth and db.auth, that the boot loader offers to firmware without keys. */
+  readonly enrolment?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface CommandLineFacts {
@@ -42,7 +45,7 @@ export interface UnifiedKernelOptions {
   /** The text of /etc/os-release: its name and version stand in the boot menu. */
   readonly osRelease: string;
   readonly epoch: number;
-  readonly secureBoot?: SecureBootKey;
+  readonly secureBoot?: SecureBoot;
 }
 
 /** Writes kernel.efi beside cmdline, initrd and os-release, and returns its path. */
@@ -66,15 +69,10 @@ export async function unifiedKernel(options: UnifiedKernelOptions): Promise<stri
       `--os-release=@${await part("os-release", options.osRelease)}`,
       `--uname=${release}`,
       `--output=${path}`,
-      ...(secureBoot === undefined
-        ? []
-        : [
-            `--secureboot-private-key=${secureBoot.key}`,
-            `--secureboot-certificate=${secureBoot.certificate}`,
-          ]),
     ],
-    { binds: [folder, ...(secureBoot === undefined ? [] : [secureBoot.key, secureBoot.certificate])] },
+    { binds: [folder] },
   );
+  if (secureBoot !== undefined) await writeFile(path, signImage(await readFile(path), secureBoot.signer));
   return path;
 }
 
@@ -82,14 +80,11 @@ export async function unifiedKernel(options: UnifiedKernelOptions): Promise<stri
 export async function bootLoader(
   tools: string,
   folder: string,
-  secureBoot: SecureBootKey | undefined,
+  secureBoot: SecureBoot | undefined,
 ): Promise<string> {
-  const plain = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
-  if (secureBoot === undefined) return join(tools, plain);
+  const plain = join(tools, "usr/lib/systemd/boot/efi/systemd-bootx64.efi");
+  if (secureBoot === undefined) return plain;
   const path = join(folder, "loader.efi");
-  const { key, certificate } = secureBoot;
-  await runTool(tools, ["sbsign", "--key", key, "--cert", certificate, "--output", path, plain], {
-    binds: [folder, key, certificate],
-  });
+  await writeFile(path, signImage(await readFile(plain), secureBoot.signer));
   return path;
 }

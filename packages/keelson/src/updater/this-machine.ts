@@ -11,6 +11,7 @@ import { runProgram } from "../host/run-program.ts";
 import { bootMarks, kernelWords } from "../model/os-image.ts";
 import { DiskSlots } from "./disk-slots/disk-slots.ts";
 import { kernelWord } from "./disk-slots/kernel-image.ts";
+import { firmwareKeys } from "./firmware-keys.ts";
 import { thisDisk } from "./this-disk.ts";
 import { FailedVersions } from "./failed-versions.ts";
 import { loadTrust, rememberRunning, trustFiles } from "./machine-trust.ts";
@@ -55,6 +56,7 @@ export async function openThisMachine(): Promise<ThisMachine> {
     trustFiles,
     variant: () => Promise.resolve(variant),
     failed: failedVersions,
+    firmwareKeys: () => firmwareKeys(),
     lock: () => takeUpdateLock(),
     busy: isBusy,
     clock: systemClock,

@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { KeelError, describeError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import type { ReleaseManifest } from "../releases/manifest.ts";
+import type { KeyRing } from "../secure-boot/verify.ts";
 import type { BootSlots } from "./boot-slots.ts";
 import { chooseRelease } from "./choose-release.ts";
 import type { About, Wish } from "./choose-release.ts";
@@ -28,6 +29,8 @@ export interface UpdaterParts {
   readonly variant: () => Promise<string>;
   /** Versions that did not hold here. */
   readonly failed: () => Promise<readonly { readonly version: string; readonly reason: string }[]>;
+  /** The keys of a machine that starts only what is signed by one of them. */
+  readonly firmwareKeys?: () => Promise<KeyRing | undefined>;
   readonly lock: () => Promise<AsyncDisposable>;
   readonly clock: Clock;
   readonly random: Random;
@@ -142,8 +145,9 @@ export class Updater {
       readonly progress: ProgressRecord;
     },
   ): Promise<Written> {
-    const { slots, partials, clock, random } = this.#parts;
+    const { slots, partials, clock, random, firmwareKeys } = this.#parts;
     const { manifest, plan, progress } = about;
+    const keys = await firmwareKeys?.();
     const { version } = manifest;
     const written = await writeRelease({
       manifest,
@@ -153,6 +157,7 @@ export class Updater {
       partials,
       clock,
       random,
+      ...(keys === undefined ? {} : { firmwareKeys: keys }),
       signal: options.signal,
       note: (text) => options.onNote?.(text),
       progress: (phase, done, total) => {

@@ -6,6 +6,8 @@ import { KeelError, describeError } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { kernelWords } from "../model/os-image.ts";
 import type { SlotName } from "../model/os-image.ts";
+import { whyRefused } from "../secure-boot/verify.ts";
+import type { KeyRing } from "../secure-boot/verify.ts";
 import { applyDelta } from "../releases/apply-delta.ts";
 import type { ReleaseManifest } from "../releases/manifest.ts";
 import type { BootSlots } from "./boot-slots.ts";
@@ -26,6 +28,8 @@ export interface Writing {
   readonly partials: PartialFiles;
   readonly clock: Clock;
   readonly random: Random;
+  /** Set where the firmware starts only what is signed by one of them. */
+  readonly firmwareKeys?: KeyRing;
   readonly signal: AbortSignal;
   /** Where it is; bytes of the phase. */
   readonly progress: (phase: Phase, done: number, total: number) => void;
@@ -100,6 +104,11 @@ async function fetchKernel(writing: Writing, fetched: Fetched): Promise<Uint8Arr
   };
   if (found.uuid !== root.uuid || found.verity !== root.verity || found.version !== version)
     throw new KeelError("KEEL-828", `${kernel.name} does not start the root image that the manifest names`);
+  const why = writing.firmwareKeys === undefined ? undefined : whyRefused(bytes, writing.firmwareKeys);
+  if (why !== undefined)
+    throw new KeelError("KEEL-343", `${kernel.name} would not start on this machine: ${why}`, {
+      hint: "Secure Boot is on here: take a build that is signed by a key of this machine’s",
+    });
   return bytes;
 }
 

@@ -12,6 +12,7 @@ import { formatBytes } from "../../local/progress.ts";
 import { chunkBytes, copySparse, readFully } from "../disk/sparse-copy.ts";
 import { verityBytes } from "../disk/verity.ts";
 import { runTool } from "../../local/tree/tools-tree.ts";
+import { signImage } from "../../secure-boot/sign.ts";
 import { cpioEnd, cpioHeader, cpioPadding } from "./cpio.ts";
 import type { Making } from "./making.ts";
 
@@ -69,12 +70,6 @@ async function unify(
   const commandLine = join(work, "cmdline");
   await writeFile(release, section(".osrel"));
   await writeFile(commandLine, textOf(section(".cmdline")));
-  const binds = [work];
-  const words: string[] = [];
-  if (signing !== undefined) {
-    words.push(`--secureboot-private-key=${signing.key}`, `--secureboot-certificate=${signing.certificate}`);
-    binds.push(...new Set([dirname(signing.key), dirname(signing.certificate)]));
-  }
   const argv = [
     "env",
     `SOURCE_DATE_EPOCH=${made}`,
@@ -85,15 +80,15 @@ async function unify(
     `--cmdline=@${commandLine}`,
     `--os-release=@${release}`,
     `--uname=${textOf(section(".uname"))}`,
-    ...words,
     `--output=${files.image}`,
   ];
   try {
-    await runTool(tools, argv, { binds });
+    await runTool(tools, argv, { binds: [work] });
   } catch (cause) {
     if (!(cause instanceof CommandError)) throw cause;
     throw new KeelError("KEEL-351", `the live kernel image could not be made: ${cause.message}`, { cause });
   }
+  if (signing !== undefined) await writeFile(files.image, signImage(await readFile(files.image), signing));
 }
 
 /** The archive, piece by piece. */

@@ -1,4 +1,5 @@
 import type { Step } from "../../local/progress.ts";
+import type { Signer } from "../../secure-boot/sign.ts";
 import type { BuildParts } from "../disk/build-disk.ts";
 
 /** What the makers of all formats are given. */
@@ -17,8 +18,8 @@ export interface Making {
   readonly cloudConfig?: Uint8Array;
   /** Of live media: the disk to install to without asking, or `auto`. */
   readonly installTo?: string;
-  /** Secure Boot: signs kernel images that are made here. Paths of PEM files. */
-  readonly signing?: { readonly key: string; readonly certificate: string };
+  /** Secure Boot: signs kernel images that are made here. */
+  readonly signing?: Signer;
   readonly step: Step;
   readonly signal?: AbortSignal;
 }

@@ -7,13 +7,14 @@ import { variants } from "../../../model/os-image.ts";
 import type { Variant } from "../../../model/os-image.ts";
 import type { Register } from "../../invocation.ts";
 import { repositoryFolder } from "../../local-cluster/example.ts";
+import { readEnrolment, readSigner } from "./release/secure-boot-file.ts";
+import type { SignerOptions } from "./release/secure-boot-file.ts";
 
-interface Options {
+interface Options extends SignerOptions {
   readonly variant: Variant;
   readonly releaseVersion?: string;
   readonly to?: string;
-  readonly signKey?: string;
-  readonly signCertificate?: string;
+  readonly enrol?: string;
   readonly quick?: boolean;
   readonly check?: boolean;
   readonly mirror?: string;
@@ -32,6 +33,8 @@ export const registerBuild: Register = (group, act) => {
     .option("--to <folder>", "where the release’s files and the disk go (keelson_VERSION_VARIANT_ARCH)")
     .option("--sign-key <file>", "the key of Secure Boot, PEM")
     .option("--sign-certificate <file>", "its certificate, PEM")
+    .option("--sign-passphrase-file <file>", "the passphrase of an encrypted key (else asked for)")
+    .option("--enrol <folder>", "PK.auth, KEK.auth and db.auth that the boot loader offers to empty firmware")
     .option("--quick", "compress less: seconds instead of minutes, a quarter more bytes")
     .option("--check", "build everything after the packages twice and compare every byte")
     .option("--trust <file>", "the signed root of trust (else one of this host’s, for development only)")
@@ -45,11 +48,14 @@ export const registerBuild: Register = (group, act) => {
     if (!/^\d{1,9}\.\d{1,9}\.\d{1,9}$/.test(version)) {
       throw new KeelError("KEEL-104", `--release-version ${version}: three numbers with dots, such as 1.4.0`);
     }
-    const { signKey, signCertificate } = options;
-    if ((signKey === undefined) !== (signCertificate === undefined)) {
-      throw new KeelError("KEEL-104", "--sign-key and --sign-certificate belong together");
-    }
     const path = (word: string): string => resolve(keel.terminal.cwd, word);
+    const signer = await readSigner(keel, options);
+    if (signer === undefined && options.enrol !== undefined)
+      throw new KeelError("KEEL-104", "--enrol is for a signed build", { hint: "--sign-key FILE" });
+    const enrolment =
+      signer === undefined || options.enrol === undefined
+        ? undefined
+        : await readEnrolment(path(options.enrol), signer);
     const mirror = options.mirror ?? keel.terminal.env.KEEL_MIRROR;
     const { developmentTrust } = await import("../../../image/development-trust.ts");
     const development =
@@ -66,9 +72,9 @@ export const registerBuild: Register = (group, act) => {
       progress: keel.progress,
       signal: keel.signal,
       ...(mirror === undefined || mirror === "" ? {} : { mirror }),
-      ...(signKey === undefined || signCertificate === undefined
+      ...(signer === undefined
         ? {}
-        : { secureBoot: { key: path(signKey), certificate: path(signCertificate) } }),
+        : { secureBoot: { signer, ...(enrolment === undefined ? {} : { enrolment }) } }),
     };
     const { buildImage } = await import("../../../image/build-image.ts");
     const { writeRelease } = await import("../../../image/release-files.ts");

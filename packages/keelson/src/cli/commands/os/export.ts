@@ -7,16 +7,16 @@ import type { ExportFormat } from "../../../image/export/formats.ts";
 import { formatBytes } from "../../../local/progress.ts";
 import { maxUserDataBytes, readUserData } from "../../../provision/user-data.ts";
 import type { Register } from "../../invocation.ts";
+import { readSigner } from "./release/secure-boot-file.ts";
+import type { SignerOptions } from "./release/secure-boot-file.ts";
 import { repositoryFolder } from "../../local-cluster/example.ts";
 
-interface Options {
+interface Options extends SignerOptions {
   readonly format: ExportFormat;
   readonly input: string;
   readonly to?: string;
   readonly cloudConfig?: string;
   readonly installTo?: string;
-  readonly signKey?: string;
-  readonly signCertificate?: string;
   readonly force?: boolean;
 }
 
@@ -36,6 +36,7 @@ export const registerExport: Register = (group, act) => {
     )
     .option("--sign-key <file>", "iso, pxe: the key of Secure Boot for their kernel image")
     .option("--sign-certificate <file>", "its certificate")
+    .option("--sign-passphrase-file <file>", "the passphrase of an encrypted key (else asked for)")
     .option("--force", "overwrite what is there")
     .description("Turn a build into what hypervisors, clouds and bare machines take.");
   act<Options>(command, async (keel, _args, options) => {
@@ -43,14 +44,13 @@ export const registerExport: Register = (group, act) => {
     if (repository === undefined)
       throw new KeelError("KEEL-104", "exports are made in a checkout of Keelson");
     const isLive = options.format === "iso" || options.format === "pxe";
-    const { installTo, signKey, signCertificate } = options;
+    const { installTo, signKey } = options;
     if (!isLive && (installTo ?? signKey) !== undefined)
       throw new KeelError(
         "KEEL-104",
         `--install-to and --sign-key are for iso and pxe, not ${options.format}`,
       );
-    if ((signKey === undefined) !== (signCertificate === undefined))
-      throw new KeelError("KEEL-104", "--sign-key and --sign-certificate belong together");
+    const signing = await readSigner(keel, options);
     if (installTo !== undefined && !/^(auto|\/dev\/[\w./:-]{1,200})$/.test(installTo))
       throw new KeelError("KEEL-104", `--install-to ${installTo}: neither a device nor auto`);
     const path = (word: string): string => resolve(keel.terminal.cwd, word);
@@ -67,14 +67,7 @@ export const registerExport: Register = (group, act) => {
       ...(options.cloudConfig === undefined
         ? {}
         : { cloudConfig: await readConfiguration(path(options.cloudConfig)) }),
-      ...(signKey === undefined || signCertificate === undefined
-        ? {}
-        : {
-            signing: {
-              key: path(signKey),
-              certificate: path(signCertificate),
-            },
-          }),
+      ...(signing === undefined ? {} : { signing }),
     });
     keel.output.document({ ...result }, () => {
       const { bytes, storedBytes, diskBytes } = result;

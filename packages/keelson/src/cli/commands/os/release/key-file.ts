@@ -40,11 +40,20 @@ export function withKeys(command: Command): Command {
 /** Makes a key. Throws KEEL-834 when the file is there. */
 export async function makeKey(file: string, passphrase: string | undefined): Promise<PublicKey> {
   const { privateKey } = generateKeyPairSync("ed25519");
-  const plain = String(privateKey.export({ type: "pkcs8", format: "pem" }));
-  await writeNew(file, passphrase === undefined ? plain : await lock(plain, passphrase), 0o600);
+  await writePrivateKey(file, privateKey, passphrase);
   const open_ = createPublicKey(privateKey).export({ type: "spki", format: "pem" });
   await writeNew(`${file}.pub`, String(open_), 0o644);
   return publicKeyOf(privateKey);
+}
+
+/** Writes a private key, encrypted when there is a passphrase. Throws KEEL-834 when the file is there. */
+export async function writePrivateKey(
+  file: string,
+  key: KeyObject,
+  passphrase: string | undefined,
+): Promise<void> {
+  const plain = String(key.export({ type: "pkcs8", format: "pem" }));
+  await writeNew(file, passphrase === undefined ? plain : await lock(plain, passphrase), 0o600);
 }
 
 /** The keys of `--key`, unlocked. Throws KEEL-833, and KEEL-104 when there is none. */
@@ -53,7 +62,9 @@ export async function signingKeys(keel: Invocation, options: KeyOptions): Promis
   if (files.length === 0) throw new KeelError("KEEL-104", "no key to sign with", { hint: "--key FILE" });
   const keys: KeyObject[] = [];
   for (const [i, word] of files.entries())
-    keys.push(await readKey(keel, resolve(keel.terminal.cwd, word), options.passphraseFile?.[i]));
+    keys.push(await readPrivateKey(keel, resolve(keel.terminal.cwd, word), options.passphraseFile?.[i]));
+  // Refuses what signs no releases.
+  for (const key of keys) publicKeyOf(key);
   return keys;
 }
 
@@ -106,7 +117,8 @@ export async function writeNew(file: string, content: string | Uint8Array, mode 
   await chmod(file, mode);
 }
 
-async function readKey(
+/** A private key of any kind, unlocked. Throws KEEL-833. */
+export async function readPrivateKey(
   keel: Invocation,
   file: string,
   passphraseFile: string | undefined,
@@ -121,15 +133,12 @@ async function readKey(
     : passphraseFile === undefined
       ? await askPassphrase(keel, `Passphrase of ${file}`)
       : await readPassphrase(resolve(keel.terminal.cwd, passphraseFile));
-  let key: KeyObject;
   try {
-    key = createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
+    return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
   } catch {
     // The cause may quote what was given.
     throw new KeelError("KEEL-833", `${file} holds no private key, or its passphrase is another one`);
   }
-  publicKeyOf(key);
-  return key;
 }
 
 const isLocked = (pem: string): boolean => pem.includes("-----BEGIN ENCRYPTED PRIVATE KEY-----");
@@ -140,7 +149,8 @@ async function readPem(file: string): Promise<string> {
   return pem;
 }
 
-async function readSmall(file: string): Promise<string> {
+/** The text of a small file. Throws KEEL-833. */
+export async function readSmall(file: string): Promise<string> {
   try {
     if ((await stat(file)).size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
     return await readFile(file, "utf8");
