@@ -6,6 +6,9 @@ import { hostCableAddress } from "./virtual-machine.ts";
 /** Where a machine keeps the names of its cluster; /etc/hosts is a link to it. */
 export const hostsFile = "/var/lib/keelson/hosts";
 
+/** Its name servers; /etc/resolv.conf is a link to it, and not to what the image says of the network. */
+export const resolverFile = "/var/lib/keelson/resolv.conf";
+
 /** The hardware address of a machine's cable, the same at every start: locally administered, from its names. */
 export function hardwareAddress(cluster: string, machine: string, cable: "bridge" | "host"): string {
   const bytes = createHash("sha256").update(`${cable} ${cluster} ${machine}`).digest().subarray(0, 5);
@@ -32,7 +35,8 @@ export function identityCredentials(facts: IdentityFacts): Readonly<Record<strin
     "system.machine_id": facts.machineId,
     "tmpfiles.extra": `L+ /etc/hosts - - - - ${hostsFile}
 f~ ${hostsFile} 0644 root root - ${base64(facts.hosts)}
-f+~ /etc/resolv.conf 0644 root root - ${base64(facts.resolver)}
+L+ /etc/resolv.conf - - - - ${resolverFile}
+f+~ ${resolverFile} 0644 root root - ${base64(facts.resolver)}
 `,
   };
 }
