@@ -1,12 +1,12 @@
 // Every source, with what it really answers and with garbage. The services are servers on loopback.
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { systemClock } from "../../src/base/clock.ts";
@@ -17,7 +17,13 @@ import { machineNumber, readFacts } from "../../src/provision/sources/facts.ts";
 import { findSource } from "../../src/provision/sources/find-source.ts";
 import { gce, googleKeys } from "../../src/provision/sources/gce.ts";
 import { fetchBounded } from "../../src/provision/sources/http.ts";
-import { configDrive, noCloud, readSimpleYaml } from "../../src/provision/sources/local-sources.ts";
+import {
+  configDrive,
+  firmwareNames,
+  labels,
+  noCloud,
+  readSimpleYaml,
+} from "../../src/provision/sources/local-sources.ts";
 import { diskAt } from "../../src/provision/sources/mounted-disk.ts";
 import { openStack, openStackMetadata } from "../../src/provision/sources/openstack.ts";
 import type { Asking, Facts } from "../../src/provision/sources/source.ts";
@@ -405,6 +411,19 @@ describe("which source there is", () => {
     assert.equal(await findSource(asking(), "network"), undefined);
     const cloud = { ...noFacts, dmi: { sys_vendor: "Amazon EC2" } };
     assert.equal(await findSource(asking({ facts: cloud }), "local"), undefined);
+  });
+
+  test("the unit that asks the local ones starts for each of them", async () => {
+    const path = "../../../../os/image/root/usr/lib/systemd/system/keelson-provision.service";
+    const unit = await readFile(resolve(import.meta.dirname, path), "utf8");
+    const conditions = [...unit.matchAll(/^ConditionPathExists=\|(.*)$/gm)].map(([, place]) => place);
+    const { seeds = [], firmwareFiles, diskLabels } = await readFacts({});
+    const places = [
+      ...firmwareNames.map((name) => join(firmwareFiles, name, "raw")),
+      ...Object.values(labels).flatMap((names) => names.map((name) => join(diskLabels, name))),
+      ...seeds,
+    ];
+    assert.deepEqual(new Set(conditions), new Set(places));
   });
 
   test("facts come from files, and a number that many machines have is none", async () => {

@@ -22,7 +22,7 @@ export const credential: Source = {
 };
 
 /** Keelson's own name, and the one under which Ignition's configuration is passed. */
-const firmwareNames = ["opt/org.keelson/cloud-config", "opt/com.coreos/config"] as const;
+export const firmwareNames = ["opt/org.keelson/cloud-config", "opt/com.coreos/config"] as const;
 
 export const firmwareFile: Source = {
   kind: "fw-cfg",
