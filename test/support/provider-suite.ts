@@ -132,9 +132,13 @@ export function providerSuite({ etc, withTwo }: ProviderPlace): void {
       assert.equal((await machines.list())[0]?.state, "paused");
       await assert.rejects(machines.exec("m1", ["true"]), code("KEEL-303"));
       await machines.pause("m1");
-      await sleep(1000);
+      await sleep(4000);
+      const now = Date.now();
       await machines.resume("m1");
       assert.match(await sh("m1", "cat /run/beat"), /^\d+$/m);
+      // Whole seconds, of two clocks.
+      const then = 1000 * Number(await sh("m1", "date +%s"));
+      assert.ok(then >= now - 2000, `its clock is ${now - then} ms behind`);
 
       await sh("m1", `echo kept >${etc}/kept; echo kept >/var/lib/kept; sync`);
       await machines.cut("m1", ["m2"]);

@@ -57,6 +57,7 @@ export class QemuMachines extends LocalMachines {
 
   override async resume(name: string): Promise<void> {
     await super.resume(name);
+    await this.#tell(await this.records.read(name), setClock);
     await this.#tellNames([name]);
   }
 
@@ -199,22 +200,31 @@ export class QemuMachines extends LocalMachines {
     }
   }
 
-  /** Gives the names of all machines to those that run, or to some of them. One that cannot take them does without. */
+  /** Gives the names of all machines to those that run, or to some of them. */
   async #tellNames(names?: readonly string[]): Promise<void> {
     const content = await readFile(join(this.#options.folder, "hosts"), "utf8");
     const machines = (await this.records.all()).filter(({ name }) => names?.includes(name) ?? true);
-    const line = `cat >${hostsFile}.new && mv ${hostsFile}.new ${hostsFile}`;
-    const options = { timeoutMs: greetingMs * this.slowness, input: content, group: true };
-    await Promise.all(
-      machines.map(async ({ name, address }) => {
-        const runs = (await this.folder(name)) !== undefined && !(await this.isPaused(name));
-        if (!runs || !(await greets(address, { timeoutMs: 1000 }))) return;
-        const argv = await this.execCommand(name, ["sh", "-c", line]).catch(ignoreUnable);
-        if (argv !== undefined) await tryCommand(argv, options);
-      }),
-    );
+    await Promise.all(machines.map((machine) => this.#tell(machine, takeNames, content)));
+  }
+
+  /** Runs a shell line on a machine. One that cannot take it does without. */
+  async #tell({ name, address }: MachineRecord, line: string, input?: string): Promise<void> {
+    const runs = (await this.folder(name)) !== undefined && !(await this.isPaused(name));
+    if (!runs || !(await greets(address, { timeoutMs: 1000 }))) return;
+    const argv = await this.execCommand(name, ["sh", "-c", line]).catch(ignoreUnable);
+    const options = {
+      timeoutMs: greetingMs * this.slowness,
+      group: true,
+      ...(input !== undefined && { input }),
+    };
+    if (argv !== undefined) await tryCommand(argv, options);
   }
 }
+
+const takeNames = `cat >${hostsFile}.new && mv ${hostsFile}.new ${hostsFile}`;
+
+/** The kernel's clock stood still with the machine; the firmware's is the host's, and went on. */
+const setClock = "date --set=@$(cat /sys/class/rtc/rtc0/since_epoch)";
 
 // Nobody in the machine listens to a power button: logind is not there.
 const powerOff = "systemctl start --no-block --job-mode=replace-irreversibly poweroff.target".split(" ");
