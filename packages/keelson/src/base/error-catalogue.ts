@@ -139,6 +139,14 @@ const entries = {
     remedy: "`keel os build` makes the image again; `df /var/lib/keelson` shows the room that is left.",
     exit: "failed",
   },
+  "KEEL-313": {
+    title: "The machines’ Node does not work",
+    meaning:
+      "Node was prepared for machines, without symbols and with English only, and then did not give the expected answer to a short program.",
+    remedy:
+      "Another version of Node may keep its language data in another form: `npm ci` brings the version of the lockfile.",
+    exit: "failed",
+  },
   "KEEL-331": {
     title: "The kernel could not be fetched",
     meaning: "Debian’s archive did not give the kernel’s packages, or they brought more than one kernel.",

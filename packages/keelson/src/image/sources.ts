@@ -49,7 +49,7 @@ export async function readSources(repository: string, variant: Variant): Promise
     modules: await both("modules"),
     initrdModules: {
       always: await list("modules-always.txt"),
-      devices: await list("modules-devices.txt"),
+      devices: await both("modules-devices"),
     },
     commandLine: await list("command-line.txt"),
   };

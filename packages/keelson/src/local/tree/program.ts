@@ -1,6 +1,6 @@
 // Keelson's own program for machines: one bundle of keeld and keel, its Node, the dashboard's files.
 import { existsSync } from "node:fs";
-import { chmod, copyFile, stat } from "node:fs/promises";
+import { chmod, copyFile, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { KeelError } from "../../base/errors.ts";
@@ -9,6 +9,7 @@ import { asStep, formatBytes } from "../progress.ts";
 import type { Progress } from "../progress.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { firstExisting, hashPaths } from "./file-hash.ts";
+import { keepEnglish } from "./node-locales.ts";
 
 const entries: Readonly<Record<string, string>> = {
   keeld: "packages/keelson/src/daemons/keeld.ts",
@@ -56,7 +57,7 @@ async function bundle(repository: string, folder: string): Promise<void> {
   }
 }
 
-/** The folder with `node`: the one of the lockfile, without its symbols. */
+/** The folder with `node`: the one of the lockfile, without its symbols and without other languages than English. */
 export function strippedNode({ repository, cache, progress }: ProgramOptions): Promise<string> {
   const architecture = process.arch;
   const package_ = `node_modules/node-linux-${architecture}`;
@@ -64,7 +65,7 @@ export function strippedNode({ repository, cache, progress }: ProgramOptions): P
   if (!existsSync(binary)) {
     throw new KeelError("KEEL-302", `${binary} is missing`, { hint: "run npm ci in the checkout" });
   }
-  const hash = hashPaths(repository, [`${package_}/package.json`], [architecture]);
+  const hash = hashPaths(repository, [`${package_}/package.json`], [architecture, "2"]);
   return cache.entry("nodes", hash, (folder) =>
     asStep(
       progress,
@@ -73,12 +74,30 @@ export function strippedNode({ repository, cache, progress }: ProgramOptions): P
         const target = join(folder, "node");
         await copyFile(binary, target);
         await runCommand(["strip", "--strip-all", target]);
+        const content = await readFile(target);
+        keepEnglish(content);
+        await writeFile(target, content);
         await chmod(target, 0o755);
+        await tryNode(target);
         return (await stat(target)).size;
       },
       formatBytes,
     ),
   );
+}
+
+/** What Keelson asks of Node's languages: sorting with numbers, time zones, UTF-8 and UTF-16. */
+const trial = `
+const { format } = new Intl.DateTimeFormat("en", { timeZone: "Europe/Berlin", dateStyle: "long", timeStyle: "short" });
+const names = ["a10", "a9"].sort(new Intl.Collator("en", { numeric: true }).compare);
+const text = new TextDecoder("utf-16le", { fatal: true }).decode(Uint8Array.of(0x4b, 0));
+console.log(names.join(), text, "\u00e9".normalize("NFD").length, format(0).replace(/\\s/g, " "));`;
+const trialAnswer = "a9,a10 K 2 January 1, 1970 at 1:00 AM";
+
+async function tryNode(node: string): Promise<void> {
+  const answer = await runCommand([node, "--eval", trial], { env: { LANG: "C.UTF-8" } });
+  if (answer.trim() !== trialAnswer)
+    throw new KeelError("KEEL-313", `the machines’ Node answers “${answer.trim()}”, not “${trialAnswer}”`);
 }
 
 /** The folder with the dashboard's files, empty while there is no dashboard to build. */
