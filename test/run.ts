@@ -4,9 +4,11 @@
 import { chmodSync, existsSync, globSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { spawnBound } from "../packages/etcd/test/bound-process.ts";
 import { ensureDebianPackages } from "./support/debian-packages.ts";
 import { removeAbandoned } from "./support/machines.ts";
 
@@ -14,6 +16,9 @@ const root = resolve(import.meta.dirname, "..");
 
 /** A test that takes longer hangs: it fails, and the others have their turn. */
 const LONGEST_TEST_MS = 600_000;
+
+/** Files that run beside each other. Those with machines mostly wait, and leave a processor to another. */
+const AT_ONCE = 2;
 
 interface Suite {
   readonly files: string;
@@ -102,30 +107,51 @@ async function removeLeft(): Promise<void> {
   }
 }
 
+/**
+ * The files of the suites, those with machines by turns with the others, so that one that waits runs beside one that
+ * computes. The first must find no other cluster on the host, and runs beside the longest without any.
+ */
+function inTurn(suiteNames: readonly (keyof typeof suites)[]): string[] {
+  const filesOf = (names: readonly (keyof typeof suites)[]): string[] =>
+    names.flatMap((name) => globSync(suites[name].files, { cwd: root }).toSorted());
+  const hasMachines = (name: keyof typeof suites): boolean => suites[name].packages === machinePackages;
+  const waiting = filesOf(suiteNames.filter((name) => hasMachines(name)));
+  const computing = filesOf(suiteNames.filter((name) => !hasMachines(name)));
+  const first = (file: string, files: string[]): string[] =>
+    files.includes(file) ? [file, ...files.filter((other) => other !== file)] : files;
+  const [one, other] = [
+    first("test/machines/provider.test.ts", waiting),
+    first("test/unit/packages.test.ts", computing),
+  ];
+  const turns = Math.max(one.length, other.length);
+  return Array.from({ length: turns }, (_, turn) =>
+    [one[turn], other[turn]].filter((it) => it !== undefined),
+  ).flat();
+}
+
 await removeLeft();
 const temporary = join(tmpdir(), `keelson-run-${process.pid}`);
 mkdirSync(temporary);
 // As every folder for temporary files: those whom apt and others act as look into it too.
 chmodSync(temporary, 0o1777);
 
-const files = chosen.flatMap((name) => globSync(suites[name].files, { cwd: root }).toSorted());
-const only = values.only === undefined ? [] : [`--test-name-pattern=${values.only}`];
-const leftOpen = pathToFileURL(resolve(root, "test/support/left-open.ts")).href;
-const runner = spawnBound(
-  [
-    process.execPath,
-    `--import=${leftOpen}`,
-    "--test",
-    "--test-concurrency=1",
-    `--test-timeout=${LONGEST_TEST_MS}`,
-    "--test-reporter=spec",
-    ...only,
-    ...files,
-  ],
-  { cwd: root, stdio: "inherit", env: { ...process.env, TMPDIR: temporary } },
-);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => runner.kill(signal));
-runner.on("exit", (code, signal) => {
-  rmSync(temporary, { recursive: true, force: true });
-  void removeLeft().finally(() => process.exit(signal === null ? (code ?? 1) : 1));
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
+process.env["TMPDIR"] = temporary;
+const results = run({
+  files: inTurn(chosen),
+  concurrency: chosen.some((name) => "onlyNamed" in suites[name]) ? 1 : AT_ONCE,
+  timeout: LONGEST_TEST_MS,
+  cwd: root,
+  execArgv: [`--import=${pathToFileURL(resolve(root, "test/support/left-open.ts")).href}`],
+  signal: stop.signal,
+  ...(values.only !== undefined && { testNamePatterns: [values.only] }),
 });
+let isWell = false;
+results.on("test:summary", ({ file, success }) => {
+  if (file === undefined) isWell = success && !stop.signal.aborted;
+});
+await pipeline(results, new spec(), process.stdout, { end: false });
+rmSync(temporary, { recursive: true, force: true });
+await removeLeft();
+process.exit(isWell ? 0 : 1);
