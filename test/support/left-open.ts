@@ -3,7 +3,7 @@
 // the file. A file whose runner is gone ends, and with it what it started.
 import { after } from "node:test";
 
-const GRACE_MS = 10_000;
+const GRACE_MS = 60_000;
 const LOOK_MS = 1000;
 
 const parent = process.ppid;

@@ -32,11 +32,25 @@ export function endOf({ outcome, state, ending, lastLine, needs, at }: EndEviden
   };
 }
 
+/** Why a unit was stopped when its machine was out of contact for too long. */
+export const lostStoreWords = "stopped: this machine lost the store, and others take over";
+
 /** The note of an attempt that the machine itself ended because it lost the store. */
-export function cutShort(run: RunNote | undefined, at: number, reason: string): { readonly run?: RunNote } {
+export function cutShort(run: RunNote | undefined, at: number): { readonly run?: RunNote } {
   if (run === undefined || run.ended !== undefined) return {};
-  return { run: { ...run, ended: { at, result: "failed", reason, givenUp: true } } };
+  return { run: { ...run, ended: givenUp(at) } };
 }
+
+/**
+ * The end of an attempt, knowing when the fence last acted, in Unix milliseconds: what ran then and came to no good end
+ * was stopped by it.
+ */
+export function endUnderFence(end: RunEnd, begun: number, fencedAt: number | undefined): RunEnd {
+  const wasFenced = fencedAt !== undefined && begun < fencedAt && end.at >= fencedAt;
+  return end.result === "failed" && wasFenced ? givenUp(end.at) : end;
+}
+
+const givenUp = (at: number): RunEnd => ({ at, result: "failed", reason: lostStoreWords, givenUp: true });
 
 const hasFailed = ({ active }: UnitState): boolean => active === "failed";
 

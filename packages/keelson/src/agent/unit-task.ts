@@ -7,7 +7,7 @@ import type { Host, JobOutcome, RunNote, UnitState, WrittenUnit } from "../host/
 import type { ScheduleEntry } from "../model/schedule.ts";
 import { longestPauseMs } from "./health/failure-log.ts";
 import { type Remedy, UnitHealth } from "./health/unit-health.ts";
-import { cutShort, endOf } from "./run-end.ts";
+import { cutShort, endOf, endUnderFence, lostStoreWords } from "./run-end.ts";
 import { attemptNote, isCarriedOut, isFenced, isRunning, noteOf, openNote, planSteps } from "./steps.ts";
 import type { Step } from "./steps.ts";
 import { readUnitFile } from "./unit-file-facts.ts";
@@ -107,10 +107,9 @@ export class UnitTask {
     const state = this.#state();
     const hasEnded = this.#report.endOf(state) < stopAt;
     if (this.#written === undefined || hasEnded) return;
-    this.#report.problem = "stopped: this machine lost the store, and others take over";
+    this.#report.problem = lostStoreWords;
     const { note } = this.#written;
-    const reason = this.#report.problem;
-    const run = cutShort(note.run, this.#around.clock.wall(), reason);
+    const run = cutShort(note.run, this.#around.clock.wall());
     // What may still seem to run when contact comes back at this moment is on its way out.
     await this.#note({ ...note, hash: "", restarts: -1, ...run });
     if (kill) await host.kill(this.name);
@@ -310,11 +309,19 @@ export class UnitTask {
     const reference = outcome?.done === false && outcome.stuck === true;
     const needs = reference ? await this.#failedReference(signal) : undefined;
     const lastLine = state.active === "failed" ? await host.lastLine(this.name) : "";
-    const ended = endOf({ outcome, state, ending, lastLine, needs, at: clock.wall() });
+    const seen = endOf({ outcome, state, ending, lastLine, needs, at: clock.wall() });
+    const ended = isFenced(order) ? endUnderFence(seen, run.begun, await this.#lastFenced()) : seen;
     const invocation = run.invocation || ending?.invocation || state.invocation;
     if (ended.result === "succeeded") this.#report.mark("active");
     await this.#note(attemptNote(order, { ...run, invocation, ended }));
     await this.#cover(order);
+  }
+
+  /** When the fence last acted, in Unix milliseconds. */
+  async #lastFenced(): Promise<number | undefined> {
+    const { host, clock } = this.#around;
+    const fenced = await host.lastFenced();
+    return fenced === undefined ? undefined : clock.wall() - (host.uptimeSeconds() - fenced) * 1000;
   }
 
   /** podman trips over what a killed container left, and cleans it up in doing so: the second try counts. */

@@ -21,8 +21,17 @@ export class FenceFiles {
   }
 
   /** Seconds of /proc/uptime; undefined when nothing is to be fenced. */
-  async deadline(): Promise<number | undefined> {
-    const seconds = Number.parseFloat((await readIfThere(join(this.#folder, "deadline"))) ?? "");
+  deadline(): Promise<number | undefined> {
+    return this.#seconds("deadline");
+  }
+
+  /** When the fence last began to stop units, in seconds of /proc/uptime; undefined when it never has. */
+  lastActed(): Promise<number | undefined> {
+    return this.#seconds("fenced");
+  }
+
+  async #seconds(file: string): Promise<number | undefined> {
+    const seconds = Number.parseFloat((await readIfThere(join(this.#folder, file))) ?? "");
     return Number.isFinite(seconds) ? seconds : undefined;
   }
 }

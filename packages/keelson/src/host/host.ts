@@ -195,6 +195,8 @@ export interface Host extends AsyncDisposable {
   /** Seconds since boot on the clock of /proc/uptime, which the fence reads too. */
   uptimeSeconds(): number;
   readFenceDeadline(): Promise<number | undefined>;
+  /** When the fence last began to stop units, on the same clock; undefined when it never has since the boot. */
+  lastFenced(): Promise<number | undefined>;
   writeFence(order: FenceOrder): Promise<void>;
   /** A small text that survives the daemon's restart but not the machine's. */
   readState(name: string): Promise<string | undefined>;

@@ -250,6 +250,10 @@ export class LinuxHost implements Host {
     return this.#fence.deadline();
   }
 
+  lastFenced(): Promise<number | undefined> {
+    return this.#fence.lastActed();
+  }
+
   writeFence({ deadline, units }: FenceOrder): Promise<void> {
     return this.#fence.write(
       deadline,

@@ -80,6 +80,7 @@ export class SimulatedHost implements Host {
   #invocations = 0;
   #fence: FenceOrder = { deadline: undefined, units: [] };
   #fenceTimer: Timer | undefined;
+  #fencedAt: number | undefined;
   /** What was done, in order: `start a.service`. */
   readonly actions: string[] = [];
 
@@ -237,6 +238,10 @@ export class SimulatedHost implements Host {
     return Promise.resolve(this.#fence.deadline);
   }
 
+  lastFenced(): Promise<number | undefined> {
+    return Promise.resolve(this.#fencedAt);
+  }
+
   /** As with the fence itself, only a deadline that has moved arms it again. */
   writeFence(order: FenceOrder): Promise<void> {
     const { deadline } = order;
@@ -336,6 +341,7 @@ export class SimulatedHost implements Host {
   /** The fence stops its units, and kills a second later what still runs. */
   #actAsFence(): void {
     const { clock } = this.#options;
+    this.#fencedAt = this.uptimeSeconds();
     const { units } = this.#fence;
     const stillUp = (): string[] => units.filter((name) => isUp(this.#stateOf(name)));
     for (const name of stillUp()) void this.act("stop", name, new AbortController().signal);

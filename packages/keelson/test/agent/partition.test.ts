@@ -107,6 +107,21 @@ describe("a machine out of contact", () => {
     assert.deepEqual(stage.host.running, ["a.service", "k.service"]);
   });
 
+  test("an attempt that the fence ended without the daemon has not failed: it was given up", async () => {
+    await using stage = new Stage({ behaviour: () => ({ startMs: 600_000, ends: true }) });
+    await stage.startDaemon();
+    stage.order("job.service", plainFile, { run: "r.0" });
+    await stage.pass(1000);
+    assert.deepEqual(stage.host.running, ["job.service"]);
+    await stage.stopDaemon();
+    await stage.pass(leaseMs);
+    assert.deepEqual(stage.host.running, []);
+    await stage.startDaemon();
+    await stage.pass(3000);
+    const ended = stage.status("job.service")?.ended;
+    assert.deepEqual([ended?.result, ended?.givenUp], ["failed", true]);
+  });
+
   test("never runs a singleton that another machine may run, whatever happens", async () => {
     const event = fc.constantFrom(
       "cut",

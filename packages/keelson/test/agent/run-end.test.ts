@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { cutShort, type EndEvidence, endOf } from "../../src/agent/run-end.ts";
+import { cutShort, type EndEvidence, endOf, endUnderFence } from "../../src/agent/run-end.ts";
 import { attemptNote, planSteps } from "../../src/agent/steps.ts";
 import type { RunNote, UnitState, WrittenUnit } from "../../src/host/host.ts";
 import type { ScheduleEntry } from "../../src/model/schedule.ts";
@@ -65,10 +65,24 @@ describe("how an attempt came out", () => {
 
   test("the fence ends an attempt once", () => {
     const run: RunNote = { id: "r.0", begun: 1, invocation: "" };
-    assert.equal(cutShort(run, 9, "lost").run?.ended?.reason, "lost");
+    assert.equal(cutShort(run, 9).run?.ended?.givenUp, true);
     const ended = { ...run, ended: { at: 2, result: "succeeded", reason: "" } } as const;
-    assert.deepEqual(cutShort(ended, 9, "lost"), {});
-    assert.deepEqual(cutShort(undefined, 9, "lost"), {});
+    assert.deepEqual(cutShort(ended, 9), {});
+    assert.deepEqual(cutShort(undefined, 9), {});
+  });
+
+  test("what ran when the fence acted, and came to no good end, was stopped by it", () => {
+    const end = { at: 20, result: "failed", reason: "killed by SIGTERM" } as const;
+    assert.equal(endUnderFence(end, 1, 15).givenUp, true);
+    assert.equal(endUnderFence(end, 1, 20).givenUp, true);
+    for (const [begun, fencedAt] of [
+      [1, undefined],
+      [1, 21],
+      [16, 15],
+    ] as const)
+      assert.equal(endUnderFence(end, begun, fencedAt), end);
+    const good = { at: 20, result: "succeeded", reason: "" } as const;
+    assert.equal(endUnderFence(good, 1, 15), good);
   });
 });
 

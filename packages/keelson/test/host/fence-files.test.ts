@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -17,6 +17,9 @@ test("the fence's orders: the deadline in seconds, the units one a line", async 
     await fence.write(undefined, []);
     assert.equal(await readFile(join(folder, "fence/deadline"), "utf8"), "none\n");
     assert.equal(await fence.deadline(), undefined);
+    assert.equal(await fence.lastActed(), undefined);
+    await writeFile(join(folder, "fence/fenced"), "99.5\n");
+    assert.equal(await fence.lastActed(), 99.5);
   } finally {
     await rm(folder, { recursive: true });
   }
