@@ -8,6 +8,8 @@ import type { Rollout } from "../../packages/keelson/src/model/rollout.ts";
 import { scheduleCodec, statusCodec } from "../../packages/keelson/src/model/schedule.ts";
 import type { UnitStatus } from "../../packages/keelson/src/model/schedule.ts";
 import { unitCodec } from "../../packages/keelson/src/model/unit.ts";
+import { systemReportCodec } from "../../packages/keelson/src/model/system-update.ts";
+import type { SystemReport } from "../../packages/keelson/src/model/system-update.ts";
 import type { Unit } from "../../packages/keelson/src/model/unit.ts";
 import { putBodies } from "../../packages/keelson/src/registry/bodies.ts";
 import { hashBody } from "../../packages/keelson/src/registry/body-cache.ts";
@@ -38,6 +40,16 @@ export class ClusterRecords {
       leaseSeconds: 6,
     };
     await this.#put(keys.machine(id), machineCodec.encode(machine));
+  }
+
+  /** What a machine with two slots says of its system. */
+  async system(
+    number: number,
+    report: Omit<SystemReport, "machine" | "bootId" | "variant" | "keepsStore">,
+  ): Promise<void> {
+    const machine = machineId(number);
+    const whole = { ...report, machine, bootId: `boot-${number}`, variant: "vm", keepsStore: true };
+    await this.#put(keys.systemReport(machine), systemReportCodec.encode(whole));
   }
 
   /** The machine's lease has run out. */

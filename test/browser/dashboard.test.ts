@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { ClusterRecords } from "./cluster-records.ts";
 import {
   RunningDashboard,
@@ -179,6 +179,27 @@ describe("dashboard", { skip: missing ?? false }, () => {
       .getByText("rollout paused, 1 of 3 updated: by ada")
       .waitFor();
     await axeFinds(it.page, "drained");
+    assert.deepEqual(it.complaints, []);
+  });
+
+  test("shows what machines with slots run, what starts next, and what failed there", async () => {
+    await using it = await visit({}, async (records) => {
+      await records.smallCluster();
+      await records.system(1, { version: "1.2.0", slot: "b", onTrial: false, other: "1.1.0", failed: [] });
+      await records.system(2, { version: "1.1.0", slot: "a", onTrial: true, next: "1.2.0", failed: [] });
+    });
+    const row = (name: string): Locator => it.page.locator(`[data-machine="${name}"]`);
+    await row("m1").getByText("1.2.0 in slot b, 1.1.0 in the other").waitFor();
+    await row("m2").getByText("1.1.0 in slot a, on trial").waitFor();
+    await row("m2").getByText("1.2.0 starts next").waitFor();
+    assert.doesNotMatch((await row("m3").textContent()) ?? "", /slot/);
+    const failed = [{ version: "1.2.0", reason: "keeld did not come up", at: Date.now() }];
+    await it.records.system(2, { version: "1.1.0", slot: "a", onTrial: false, failed });
+    await row("m2").getByText("1.2.0 failed here: keeld did not come up").waitFor();
+    await axeFinds(it.page, "slots");
+    await it.page.setViewportSize({ width: 360, height: 800 });
+    const overflow = await it.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${overflow} px wider than the window`);
     assert.deepEqual(it.complaints, []);
   });
 

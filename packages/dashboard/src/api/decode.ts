@@ -11,8 +11,10 @@ import type {
   Leader,
   Machine,
   MachineState,
+  MachineSystem,
   Operation,
   Survivability,
+  Systems,
   Unit,
   UnitState,
 } from "./records.ts";
@@ -262,6 +264,50 @@ export function decodeSurvivability(value: unknown): Survivability {
     at: nullable(number)(it.at, "at"),
     words: text(it.words, "words"),
   };
+}
+
+const machineSystem: Decode<MachineSystem> = (value, place) => {
+  const it = object(value, place);
+  const failed: Decode<NonNullable<MachineSystem["slots"]>["failed"][number]> = (one, place_) => {
+    const { version, reason, at } = object(one, place_);
+    return { version: text(version, place_), reason: text(reason, place_), at: number(at, place_) };
+  };
+  return {
+    machine: text(it.machine, `${place}.machine`),
+    slots: nullable((system, at) => {
+      const slots = object(system, at);
+      return {
+        version: text(slots.version, `${at}.version`),
+        slot: text(slots.slot, `${at}.slot`),
+        onTrial: flag(slots.onTrial, `${at}.onTrial`),
+        next: nullable(text)(slots.next, `${at}.next`),
+        other: nullable(text)(slots.other, `${at}.other`),
+        failed: list(failed)(slots.failed, `${at}.failed`),
+      };
+    })(it.system, `${place}.system`),
+    step: nullable((step, at) => {
+      const { name, reason, progress } = object(step, at);
+      return {
+        name: text(name, `${at}.name`),
+        reason: text(reason, `${at}.reason`),
+        progress: nullable((bytes, where) => {
+          const { done, total } = object(bytes, where);
+          return { done: number(done, where), total: number(total, where) };
+        })(progress, `${at}.progress`),
+      };
+    })(it.step, `${place}.step`),
+  };
+};
+
+/** @throws FormError */
+export function decodeSystems(value: unknown): Systems {
+  const it = object(value, "system");
+  const updateTo = nullable((update, at) => {
+    const { to, state } = object(update, at);
+    const ended = ["done", "aborted"].includes(text(state, `${at}.state`));
+    return ended ? null : text(to, `${at}.to`);
+  })(it.update, "system.update");
+  return { updateTo, machines: list(machineSystem)(it.machines, "system.machines") };
 }
 
 /** @throws FormError */

@@ -146,6 +146,33 @@ export interface Heartbeat {
   readonly silentMs: number | null;
 }
 
+/** The operating system of a machine that runs from one of two slots. */
+export interface MachineSystem {
+  readonly machine: string;
+  readonly slots: {
+    readonly version: string;
+    readonly slot: string;
+    readonly onTrial: boolean;
+    /** What the next start takes, when that is another version. */
+    readonly next: string | null;
+    readonly other: string | null;
+    readonly failed: readonly { readonly version: string; readonly reason: string; readonly at: number }[];
+  } | null;
+  /** Its part in the latest update; null for none. */
+  readonly step: {
+    readonly name: string;
+    readonly reason: string;
+    readonly progress: { readonly done: number; readonly total: number } | null;
+  } | null;
+}
+
+/** The operating systems of all machines. */
+export interface Systems {
+  /** The version that machines are being brought to; null when no update is under way. */
+  readonly updateTo: string | null;
+  readonly machines: readonly MachineSystem[];
+}
+
 /** Whether the cluster can lose any one machine. */
 export interface Survivability {
   readonly answer: string | null;

@@ -1,23 +1,46 @@
-import type { Machine } from "../api/records.ts";
+import { useMemo } from "react";
+import { decodeSystems } from "../api/decode.ts";
+import type { Machine, MachineSystem, Systems } from "../api/records.ts";
 import { Ago } from "../element/ago.tsx";
 import { Cell, DataTable, HeadCell } from "../element/data-table.tsx";
 import { StateMark } from "../element/state-mark.tsx";
+import { useAnswer } from "../live/use-answer.ts";
+import { slotLines } from "./slot-words.ts";
 import { machineLook } from "./machine-words.ts";
 import "./machine-table.css";
 
 const columns = ["Machine", "State", "Address", "System", "Units", "Since"];
 
+/** Between two questions about systems, where machines have slots: an update of them is no change of the cluster. */
+const askAgainMs = 5000;
+const haveSlots = ({ machines }: Systems): boolean => machines.some(({ slots }) => slots !== null);
+
 export function MachineTable({ machines }: { readonly machines: readonly Machine[] }) {
+  const version = useMemo(
+    () => machines.map(({ id, state, os, since }) => `${id}${state}${os?.version}${since}`).join(),
+    [machines],
+  );
+  const { value: systems } = useAnswer("/v1/system", decodeSystems, {
+    version,
+    everyMs: askAgainMs,
+    isOpen: haveSlots,
+  });
+  const systemOf = (id: string): MachineSystem | undefined =>
+    systems?.machines.find(({ machine }) => machine === id);
   return (
     <DataTable label="Machines" columns={columns}>
       {machines.map((machine) => (
-        <MachineRow key={machine.id} machine={machine} />
+        <MachineRow
+          key={machine.id}
+          machine={machine}
+          lines={slotLines(systemOf(machine.id), systems?.updateTo ?? null)}
+        />
       ))}
     </DataTable>
   );
 }
 
-function MachineRow({ machine }: { readonly machine: Machine }) {
+function MachineRow({ machine, lines }: { readonly machine: Machine; readonly lines: readonly string[] }) {
   const isUp = machine.state === "up";
   return (
     <tr role="row" data-machine={machine.name}>
@@ -37,12 +60,19 @@ function MachineRow({ machine }: { readonly machine: Machine }) {
         <span className="mono">{machine.address}</span>
       </Cell>
       <Cell label="System">
-        <span
-          title={
-            machine.os === null ? undefined : `Kernel ${machine.os.kernel}, keeld ${machine.keeldVersion}`
-          }
-        >
-          {systemWords(machine)}
+        <span className="unit-state">
+          <span
+            title={
+              machine.os === null ? undefined : `Kernel ${machine.os.kernel}, keeld ${machine.keeldVersion}`
+            }
+          >
+            {systemWords(machine)}
+          </span>
+          {lines.map((line) => (
+            <span className="reason" key={line}>
+              {line}
+            </span>
+          ))}
         </span>
       </Cell>
       <Cell label="Units">{machine.instances}</Cell>
