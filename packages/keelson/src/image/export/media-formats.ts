@@ -1,5 +1,5 @@
 // Formats that start a machine which has nothing on its disk: an ISO for drives and sticks, files for the network.
-import { copyFile, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { KeelError } from "../../base/errors.ts";
 import { CommandError } from "../../local/command.ts";
@@ -27,8 +27,10 @@ export const makeIso: Make = async (making, output) => {
   await writeEsp(making, { program: live.image, path: esp });
   const folder = join(making.work, "iso");
   await mkdir(folder);
-  await writeFile(join(folder, "README.TXT"), mediumText(making));
+  const text = join(folder, "README.TXT");
+  await writeFile(text, mediumText(making));
   const { tools, made } = making;
+  for (const path of [text, folder]) await utimes(path, made, made);
   const argv = [
     "env",
     `SOURCE_DATE_EPOCH=${made}`,
