@@ -33,6 +33,7 @@
 #define ROOT "/sysroot"
 #define LIVE "/live"
 #define DISK_WAIT_MS 60000
+#define STATE_WAIT_MS 2000
 #define POLL_MS 20
 #define TRIAL "/sys/firmware/efi/efivars/LoaderBootCountPath-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 
@@ -321,9 +322,13 @@ static int run_in_root(const char *program, const char *option, const char *argu
 /* Mounts the state partition on /var; 0 when that is not possible, with the reason set. */
 static int mount_state(const char *disk) {
     char *state = state_partition, device[160];
-    if (!find_partition("keelson-state", NULL, disk, state, sizeof state_partition)) {
-        rescue("this disk has no partition keelson-state");
-        return 0;
+    /* The kernel shows a disk's partitions one after the other: this one comes last. */
+    for (int waited = 0; !find_partition("keelson-state", NULL, disk, state, sizeof state_partition); waited += POLL_MS) {
+        if (waited >= STATE_WAIT_MS) {
+            rescue("this disk has no partition keelson-state");
+            return 0;
+        }
+        pause_ms(POLL_MS);
     }
     snprintf(device, sizeof device, "/dev/%s", state);
     int status = run_in_root("/usr/sbin/e2fsck", "-p", device);

@@ -55,7 +55,8 @@ describe("Secure Boot", { skip: whyNoMachines() }, () => {
   let keys: Awaited<ReturnType<typeof testKeys>>;
   let image: BuiltImage;
   let machine: TestMachine;
-  let server: ReleaseServer;
+  let signed: ReleaseServer;
+  let unsigned: ReleaseServer;
 
   before(
     async () => {
@@ -64,19 +65,23 @@ describe("Secure Boot", { skip: whyNoMachines() }, () => {
       image = await testImage("0.1.0", keys.secureBoot);
       await writeTestRelease(await testImage("0.2.0", keys.secureBoot), join(folder, "signed"));
       await writeTestRelease(await testImage("0.2.0"), join(folder, "unsigned"));
-      server = await serveReleases(folder);
+      signed = await serveReleases(join(folder, "signed"));
+      unsigned = await serveReleases(join(folder, "unsigned"));
       machine = await TestMachine.boot({
         image: image.disk,
         diskBytes: 5 * 2 ** 30,
         firmware,
         outward: true,
+        // Taken by a kernel image that nothing protects.
+        arguments: ["-smbios", "type=11,value=io.systemd.stub.kernel-cmdline-extra=keelson.state=tmpfs"],
       });
     },
     { timeout },
   );
   after(async () => {
     await machine?.[Symbol.asyncDispose]();
-    await server?.[Symbol.asyncDispose]();
+    await signed?.[Symbol.asyncDispose]();
+    await unsigned?.[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -107,4 +112,77 @@ describe("Secure Boot", { skip: whyNoMachines() }, () => {
       );
     },
   );
+
+  const update = (from: ReleaseServer): ReturnType<TestMachine["ssh"]> =>
+    machine.ssh(`keel os update --from ${from.url} --to 0.2.0 -o json`, { timeoutMs: 400_000 });
+  const version = async (): Promise<string> =>
+    (await machine.sh("sed -n s/^VERSION=//p /run/keelson/os", slow)).trim();
+  const onEsp = (line: string): Promise<string> =>
+    machine.sh(
+      `mkdir -p /run/esp && mount /dev/vda1 /run/esp && { ${line}; }; result=$?; umount /run/esp; exit $result`,
+      slow,
+    );
+
+  test("a version that is not signed is refused before the other slot is touched", { timeout }, async () => {
+    const head = "dd if=/dev/vda3 bs=1M count=8 iflag=direct status=none | sha256sum";
+    const slot = await machine.sh(head, slow);
+    const { code, stderr } = await update(unsigned);
+    assert.equal(code, 1, stderr);
+    const { error } = JSON.parse(stderr) as { readonly error: { readonly code: string; message: string } };
+    assert.equal(error.code, "KEEL-343");
+    assert.match(error.message, /not signed/);
+    assert.equal(await machine.sh(head, slow), slot);
+  });
+
+  test("a signed version is taken, starts on trial and is blessed", { timeout }, async () => {
+    const { code, stderr } = await update(signed);
+    assert.equal(code, 0, stderr);
+    const { restarts } = machine;
+    await machine.sh("systemctl start --no-block reboot.target", slow);
+    await machine.untilRestarts(restarts + 1, slow);
+    await machine.untilStarted(slow);
+    assert.equal(await version(), "0.2.0");
+    assert.equal(await variable("SecureBoot"), 1);
+    await machine.sh("for i in $(seq 200); do test -e /run/keelson/blessed && exit; sleep 2; done; exit 1", {
+      timeoutMs: 400_000,
+    });
+  });
+
+  test("words that the firmware gives the kernel are not taken", { timeout }, async () => {
+    assert.doesNotMatch(await machine.sh("cat /proc/cmdline", slow), /keelson\.state/);
+  });
+
+  test(
+    "a kernel image with one other bit is refused by the firmware, and has used up its try",
+    { timeout },
+    async () => {
+      await onEsp(
+        [
+          "cd /run/esp/EFI/Linux",
+          "cp keelson_0.2.0.efi keelson_0.3.0+1.efi",
+          "printf X | dd of=keelson_0.3.0+1.efi bs=1 seek=5000000 conv=notrunc status=none",
+          "cd /",
+          "sync",
+        ].join(" && "),
+      );
+      const { length } = await machine.consoleText();
+      await machine.reset();
+      await machine.untilConsole(/keelson_0\.3\.0[^\n]*(Access denied|Security violation)/i, {
+        ...slow,
+        from: length,
+      });
+      await machine.powerCut();
+      await machine.start();
+      await machine.untilStarted(slow);
+      assert.equal(await version(), "0.2.0");
+      assert.match(await onEsp("ls -1 /run/esp/EFI/Linux"), /^keelson_0\.3\.0\+0-1\.efi$/m);
+    },
+  );
+
+  test("a boot loader that is not signed is refused by the firmware", { timeout }, async () => {
+    await onEsp("printf X | dd of=/run/esp/EFI/BOOT/BOOTX64.EFI bs=1 seek=50000 conv=notrunc && sync");
+    const { length } = await machine.consoleText();
+    await machine.reset();
+    await machine.untilConsole(/(Access Denied|Security Violation)/i, { ...slow, from: length });
+  });
 });

@@ -24,9 +24,10 @@ export interface TwoVersions {
 export const stagedKernel = "staged.efi";
 
 /** Builds both, or takes them from the cache, and writes the disk into the folder. */
-export async function twoVersions(folder: string): Promise<TwoVersions> {
-  const build = (version: string): Promise<BuiltImage> =>
-    buildImage({ repository, variant: "vm", version, progress: silentProgress });
+export async function twoVersions(
+  folder: string,
+  build: (version: string) => Promise<BuiltImage> = plainImage,
+): Promise<TwoVersions> {
   const first = await build("0.1.0");
   const second = await build("0.2.0");
   const disk = join(folder, "disk.raw");
@@ -47,6 +48,9 @@ export async function twoVersions(folder: string): Promise<TwoVersions> {
   await runTool(await testTools(), ["mcopy", "-i", esp, kernel, "::/"], { binds: [folder] });
   return { disk, first, second, offsetOf: ({ root }, text) => onlyPlace(root.path, text) };
 }
+
+const plainImage = (version: string): Promise<BuiltImage> =>
+  buildImage({ repository, variant: "vm", version, progress: silentProgress });
 
 /** First bytes of the partitions by label, from the disk's GPT: entries of 128 bytes from sector 2 on. */
 async function partitionOffsets(disk: string): Promise<ReadonlyMap<string, number>> {
