@@ -1,3 +1,4 @@
+import { firmwareKeys } from "../../../updater/firmware-keys.ts";
 import { openThisMachine } from "../../../updater/this-machine.ts";
 import { readSystemStatus } from "../../../updater/system-status.ts";
 import type { SystemStatus } from "../../../updater/system-status.ts";
@@ -16,7 +17,13 @@ export const registerStatus: Register = (group, act) => {
   act<{ readonly all?: boolean }>(status, async (keel, [machine], { all = false }) => {
     if (all || machine !== undefined) return showClusterStatus(keel, all ? undefined : machine);
     const found = await readSystemStatus(await openThisMachine());
-    keel.output.document({ ...found }, () => statusText(found, keel.clock.wall()));
+    const secureBoot = (await firmwareKeys()) !== undefined;
+    keel.output.document({ ...found, secureBoot }, () =>
+      [
+        statusText(found, keel.clock.wall()),
+        ...(secureBoot ? [row("Secure Boot", "on: only signed versions start")] : []),
+      ].join(""),
+    );
   });
 };
 
@@ -41,8 +48,10 @@ export function statusText(status: SystemStatus, now: number): string {
       "failed",
       `${version}${at === undefined ? "" : `, ${formatAge(at * 1000, now)} ago`}: ${reason}`,
     ]);
-  return rows.map(([name = "", text = ""]) => `${name.padEnd(13)}${text}\n`).join("");
+  return rows.map(([name = "", text = ""]) => row(name, text)).join("");
 }
+
+const row = (name: string, text: string): string => `${name.padEnd(13)}${text}\n`;
 
 const reasons = {
   runs: "it runs now",
