@@ -15,7 +15,7 @@ import { removeAbandoned } from "./support/machines.ts";
 const root = resolve(import.meta.dirname, "..");
 
 /** A test that takes longer hangs: it fails, and the others have their turn. */
-const LONGEST_TEST_MS = 600_000;
+const LONGEST_TEST_MS = 1_200_000;
 
 /** Files that run beside each other. Those with machines mostly wait, and leave a processor to another. */
 const AT_ONCE = 2;

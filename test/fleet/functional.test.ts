@@ -10,7 +10,7 @@ import { unitActions } from "./functional/unit-actions.ts";
 
 const stage = new Stage(`t${process.pid}-fleet`);
 
-describe("fleet’s functional list", { skip: whyNoMachines(), timeout: 900_000 }, () => {
+describe("fleet’s functional list", { skip: whyNoMachines(), timeout: 1_200_000 }, () => {
   before(() => stage.open());
   afterEach(() => stage.clear());
   after(() => stage.close());

@@ -5,11 +5,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { buildHelloImage } from "../../examples/hello/image.ts";
 import type { JobsView, RunView } from "../../packages/keelson/src/api/wire/job.ts";
 import type { TimersView } from "../../packages/keelson/src/api/wire/timer.ts";
 import { Cluster, DoubleWatch, processes, runningProbes, sleep } from "../support/cluster.ts";
-import { machineTree, whyNoMachines } from "../support/machines.ts";
+import { loadHelloImage } from "../support/hello-image.ts";
+import { whyNoMachines } from "../support/machines.ts";
 import { patiently } from "../support/patiently.ts";
 
 const cluster = new Cluster(`t${process.pid}-batch`);
@@ -76,13 +76,11 @@ async function killKeeld(machine: string): Promise<void> {
 const allUp = (): Promise<unknown> =>
   cluster.until("all machines are up", (snapshot) => snapshot.machines.every(({ state }) => state === "up"));
 
-describe("batch work", { skip, timeout: 600_000 }, () => {
+describe("batch work", { skip, timeout: 1_200_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-batch-"));
-    const { busybox } = await machineTree({ keeld: true });
     await cluster.keel(["up", "--no-example"]);
-    await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
-    await cluster.keel(["image", "load", join(folder, "hello.tar")]);
+    await loadHelloImage(cluster, folder);
   });
   after(async () => {
     await cluster.down();
@@ -232,7 +230,8 @@ describe("batch work", { skip, timeout: 600_000 }, () => {
     });
     await cluster.keel(["machine", "kill", victim]);
     const run = await ended("long.service", 1);
-    assert.deepEqual([run.state, run.attempt, run.losses], ["succeeded", 2, 1]);
+    assert.deepEqual([run.state, run.attempt - run.losses], ["succeeded", 1]);
+    assert.ok(run.losses >= 1);
     assert.notEqual(run.machineName, victim);
     await cluster.keel(["machine", "start", victim]);
     await allUp();

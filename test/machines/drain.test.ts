@@ -47,7 +47,7 @@ const isReady = (count: number): Promise<unknown> =>
     return healthy.length === count && instances.length === count;
   });
 
-describe("a drain", { skip, timeout: 600_000 }, () => {
+describe("a drain", { skip, timeout: 1_200_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-drain-"));
     await cluster.keel(["up", "--no-example"]);

@@ -5,10 +5,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { buildHelloImage } from "../../examples/hello/image.ts";
 import type { InstanceView } from "../../packages/keelson/src/api/wire/instance.ts";
 import { Cluster } from "../support/cluster.ts";
-import { machineTree, whyNoMachines } from "../support/machines.ts";
+import { loadHelloImage } from "../support/hello-image.ts";
+import { whyNoMachines } from "../support/machines.ts";
 
 const cluster = new Cluster(`t${process.pid}-health`);
 const skip = whyNoMachines();
@@ -50,13 +50,11 @@ async function why(name: string): Promise<string> {
   return (await cluster.keel(["why", name])).stdout;
 }
 
-describe("health", { skip, timeout: 600_000 }, () => {
+describe("health", { skip, timeout: 1_200_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-health-"));
-    const { busybox } = await machineTree({ keeld: true });
     await cluster.keel(["up", "--no-example"]);
-    await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
-    await cluster.keel(["image", "load", join(folder, "hello.tar")]);
+    await loadHelloImage(cluster, folder);
   });
   afterEach(() => cluster.clear());
   after(async () => {

@@ -4,10 +4,10 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { buildHelloImage } from "../../examples/hello/image.ts";
 import { Cluster, keel } from "../support/cluster.ts";
-import { machineTree, whyNoMachines } from "../support/machines.ts";
-import { page as pageAt } from "../support/patiently.ts";
+import { loadHelloImage } from "../support/hello-image.ts";
+import { whyNoMachines } from "../support/machines.ts";
+import { page as pageAt } from "../support/served.ts";
 
 const cluster = new Cluster(`t${process.pid}-compose`);
 let folder = "";
@@ -37,13 +37,11 @@ const inside = (line: string): Promise<string> => cluster.inside("m1", line);
 /** The page of the site, as soon as it answers. */
 const page = (): Promise<string> => pageAt(`http://${address}:8088/`);
 
-describe("Compose in, plain files out", { skip: whyNoMachines(), timeout: 600_000 }, () => {
+describe("Compose in, plain files out", { skip: whyNoMachines(), timeout: 1_200_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-compose-"));
-    const { busybox } = await machineTree({ keeld: true });
     await cluster.keel(["up", "--no-example", "-n", "1"]);
-    await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
-    await cluster.keel(["image", "load", join(folder, "hello.tar")]);
+    await loadHelloImage(cluster, folder);
     await writeFile(join(folder, "compose.yaml"), compose);
     address = (await cluster.snapshot()).machines[0]?.address ?? "";
   });

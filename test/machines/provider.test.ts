@@ -19,7 +19,7 @@ import {
   whyNoMachines,
   withMachines,
 } from "../support/machines.ts";
-import { page } from "../support/patiently.ts";
+import { page } from "../support/served.ts";
 import { ping, pingPatiently } from "../support/ping.ts";
 import { providerSuite } from "../support/provider-suite.ts";
 

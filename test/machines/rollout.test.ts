@@ -5,10 +5,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { buildHelloImage, helloImage } from "../../examples/hello/image.ts";
+import { helloImage } from "../../examples/hello/image.ts";
 import type { RolloutView, VersionView } from "../../packages/keelson/src/api/wire/rollout.ts";
 import { Cluster, type KeelResult, processes, sleep } from "../support/cluster.ts";
-import { machineTree, whyNoMachines } from "../support/machines.ts";
+import { loadHelloImage } from "../support/hello-image.ts";
+import { whyNoMachines } from "../support/machines.ts";
 import { Watch } from "../support/watch.ts";
 import { PATIENCE_MS } from "../support/patiently.ts";
 
@@ -62,13 +63,11 @@ async function until(
   }
 }
 
-describe("rollouts", { skip, timeout: 600_000 }, () => {
+describe("rollouts", { skip, timeout: 1_200_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-rollout-"));
-    const { busybox } = await machineTree({ keeld: true });
     await cluster.keel(["up", "--no-example"]);
-    await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
-    await cluster.keel(["image", "load", join(folder, "hello.tar")]);
+    await loadHelloImage(cluster, folder);
   });
   afterEach(() => cluster.clear());
   after(async () => {

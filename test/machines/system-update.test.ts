@@ -43,7 +43,7 @@ async function inService(): Promise<void> {
   );
 }
 
-describe("updates of the machines' system", { skip, timeout: 900_000 }, () => {
+describe("updates of the machines' system", { skip, timeout: 1_200_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-releases-"));
     const publisher = new Publisher(folder);

@@ -2,17 +2,17 @@
 // references, obeys its placement, and says why when it cannot run.
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
-import { buildHelloImage } from "../../examples/hello/image.ts";
 import type { InstanceView } from "../../packages/keelson/src/api/wire/instance.ts";
 import { compareNames } from "../../packages/keelson/src/model/unit-name.ts";
 import { Cluster } from "../support/cluster.ts";
 import type { KeelResult } from "../support/cluster.ts";
-import { machineTree, repository, whyNoMachines } from "../support/machines.ts";
-import { page as pageAt, patiently } from "../support/patiently.ts";
+import { loadHelloImage } from "../support/hello-image.ts";
+import { repository, whyNoMachines } from "../support/machines.ts";
+import { patiently } from "../support/patiently.ts";
+import { greeting, page as pageAt } from "../support/served.ts";
 
 const cluster = new Cluster(`t${process.pid}-units`);
 const skip = whyNoMachines();
@@ -67,29 +67,14 @@ const machineOf = async (name: string): Promise<string | null> => (await instanc
 /** The page at an address, as soon as it answers. */
 const page = (address: string): Promise<string> => pageAt(`http://${address}/`);
 
-/** The first bytes that a server sends. */
-function greeting(host: string, port: number): Promise<string> {
-  return new Promise((done, fail) => {
-    const socket = connect({ host, port, timeout: 5000 });
-    socket.once("data", (bytes) => {
-      socket.destroy();
-      done(bytes.toString());
-    });
-    socket.once("timeout", () => socket.destroy(new Error("it sends nothing")));
-    socket.once("error", fail);
-  });
-}
-
 const hello = (more = ""): string => `[Container]\nImage=${image}\nStopTimeout=1\n${more}`;
 const sleeper = (more = ""): string => `[Service]\nExecStart=/usr/bin/sleep infinity\n${more}`;
 
-describe("units", { skip, timeout: 600_000 }, () => {
+describe("units", { skip, timeout: 1_200_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-kinds-"));
-    const { busybox } = await machineTree({ keeld: true });
     await cluster.keel(["up", "--no-example"]);
-    await writeFile(join(folder, "hello.tar"), await buildHelloImage(busybox));
-    await cluster.keel(["image", "load", join(folder, "hello.tar")]);
+    await loadHelloImage(cluster, folder);
   });
   afterEach(() => cluster.clear());
   after(async () => {

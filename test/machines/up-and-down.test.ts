@@ -31,7 +31,7 @@ async function interruptedUp(cluster: Cluster, when: RegExp, signal: "SIGINT" | 
 const states = async (cluster: Cluster): Promise<string[]> =>
   (await cluster.snapshot()).machines.map(({ name, state }) => `${name} ${state}`).toSorted();
 
-describe("up and down", { skip, timeout: 300_000 }, () => {
+describe("up and down", { skip, timeout: 1_200_000 }, () => {
   after(async () => {
     await one.down();
     await other.down();

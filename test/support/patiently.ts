@@ -17,8 +17,3 @@ export async function patiently<T>(look: () => T | Promise<T>, everyMs = 100): P
     }
   }
 }
-
-/** The page at a URL, as soon as one is there. */
-export function page(url: string): Promise<string> {
-  return patiently(async () => await (await fetch(url, { signal: AbortSignal.timeout(10_000) })).text());
-}
