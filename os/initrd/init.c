@@ -97,21 +97,23 @@ static ssize_t read_text(const char *path, char *text, size_t room) {
 
 static char command_line[4096];
 
-/* Copies the value of the last `name=value` on the kernel's command line. */
+/*
+ * Copies the value of the first `name=value` on the kernel's command line: what a hypervisor or a person adds comes
+ * behind what the signature of the kernel image covers.
+ */
 static int word(const char *name, char *value, size_t room) {
     size_t length = strlen(name);
-    int found = 0;
     for (const char *at = command_line; *at;) {
         size_t size = strcspn(at, " \n");
         if (size > length && !strncmp(at, name, length) && at[length] == '=' && size - length - 1 < room) {
             memcpy(value, at + length + 1, size - length - 1);
             value[size - length - 1] = 0;
-            found = 1;
+            return 1;
         }
         at += size;
         at += strspn(at, " \n");
     }
-    return found;
+    return 0;
 }
 
 /* Loads the modules of a list in order. One that is not for this machine is no error. */

@@ -19,7 +19,7 @@ export interface VirtualMachine {
   };
   readonly disks: readonly Disk[];
   readonly cables: readonly Cable[];
-  /** More words for the kernel's command line, taken by systemd's stub unless Secure Boot is on. */
+  /** More words for the kernel's command line, taken by systemd's stub, behind its own words. */
   readonly kernelWords?: readonly string[];
   /** systemd's credentials: files by name. */
   readonly credentials: readonly NamedFile[];

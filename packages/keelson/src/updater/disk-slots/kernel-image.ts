@@ -27,10 +27,10 @@ export async function readKernelCommandLine(read: ReadPart): Promise<string | un
   return undefined;
 }
 
-/** The value of a word such as `keelson.root=…`; of several the last, as the kernel takes it. */
+/** The value of a word such as `keelson.root=…`; of several the first, as the first process takes it. */
 export function kernelWord(commandLine: string, name: string): string | undefined {
-  const words = commandLine.split(/\s+/).filter((word) => word.startsWith(`${name}=`));
-  return words.at(-1)?.slice(name.length + 1);
+  const found = commandLine.split(/\s+/).find((word) => word.startsWith(`${name}=`));
+  return found?.slice(name.length + 1);
 }
 
 function bytesView(bytes: Uint8Array): DataView {
