@@ -42,6 +42,8 @@ export interface BootSlots {
   running(): Promise<{ readonly version: string; readonly uuid: string }>;
   /** What the boot loader would choose from. */
   entries(): Promise<readonly SlotEntry[]>;
+  /** The kernel that starts a version; undefined without an entry for it. */
+  kernel(version: string): Promise<Uint8Array | undefined>;
   /** How large a kernel may be: what is free, and what {@link openPassive} removes. */
   kernelRoom(): Promise<number>;
   /** Opens the passive slot for writing from its beginning. Entries that start from it are removed first. */

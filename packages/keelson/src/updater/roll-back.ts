@@ -2,6 +2,8 @@
 // waits for its restart, that is taken back.
 import { KeelError } from "../base/errors.ts";
 import type { Clock } from "../base/clock.ts";
+import { whyRefused } from "../secure-boot/verify.ts";
+import type { KeyRing } from "../secure-boot/verify.ts";
 import { nextEntry } from "./boot-order.ts";
 import type { BootSlots, SlotEntry } from "./boot-slots.ts";
 import type { HistoryEvent, Records, UpdaterState } from "./records.ts";
@@ -12,6 +14,8 @@ export interface RollbackParts {
   readonly failed: () => Promise<readonly { readonly version: string; readonly reason: string }[]>;
   readonly lock: () => Promise<AsyncDisposable>;
   readonly clock: Clock;
+  /** The keys of a machine that starts only what is signed by one of them. */
+  readonly firmwareKeys?: () => Promise<KeyRing | undefined>;
   /** Keeps that the running version was good, before it is left. */
   readonly rememberRunning?: () => Promise<void>;
 }
@@ -26,7 +30,7 @@ export interface RolledBack {
 
 /**
  * Throws KEEL-811 when the other slot holds nothing that starts, KEEL-804 when that failed before or already waits
- * for its restart.
+ * for its restart, KEEL-343 when the firmware would not start it.
  */
 export async function rollBack(
   parts: RollbackParts,
@@ -60,6 +64,7 @@ export async function rollBack(
       details: { reason: "failed", forcible: true, version: other.version },
       hint: "--force starts it nevertheless; it has three tries again",
     });
+  await refuseUnsigned(parts, other.version);
   const own = entries.find((entry) => entry.version === running);
   if (own !== undefined && own.tries === undefined) await parts.rememberRunning?.().catch(() => {});
   if (other.tries?.left === 0) await slots.retry(other.version);
@@ -77,6 +82,17 @@ async function told(
 ): Promise<void> {
   await records.append(event).catch(() => {});
   await records.setState({ schema: 1, ...state }).catch(() => {});
+}
+
+async function refuseUnsigned({ slots, firmwareKeys }: RollbackParts, version: string): Promise<void> {
+  const keys = await firmwareKeys?.();
+  const kernel = keys === undefined ? undefined : await slots.kernel(version);
+  if (keys === undefined || kernel === undefined) return;
+  const why = whyRefused(Buffer.from(kernel), keys);
+  if (why === undefined) return;
+  throw new KeelError("KEEL-343", `version ${version} would not start on this machine: ${why}`, {
+    hint: "Secure Boot is on here, and was not when that version was installed",
+  });
 }
 
 async function otherEntry(

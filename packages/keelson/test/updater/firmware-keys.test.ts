@@ -7,6 +7,8 @@ import { KeelError } from "../../src/base/errors.ts";
 import { writeSignatureList } from "../../src/secure-boot/signature-list.ts";
 import { variables } from "../../src/secure-boot/variables.ts";
 import { firmwareKeys } from "../../src/updater/firmware-keys.ts";
+import type { KeyRing } from "../../src/secure-boot/verify.ts";
+import { rollBack } from "../../src/updater/roll-back.ts";
 import { FolderSource } from "../../src/updater/sources/folder-source.ts";
 import { newSigner } from "../secure-boot/small-program.ts";
 import { machineUnderTest, publish, wishes, writeFolder } from "./machine-under-test.ts";
@@ -56,5 +58,22 @@ describe("an update on a machine that demands signatures", () => {
     );
     assert.deepEqual(await machine.slots.entries(), before_);
     assert.deepEqual(await machine.slots.slots(), slots);
+  });
+
+  test("does not go back to a version that would not start any more", async () => {
+    await using machine = await machineUnderTest();
+    const releases = join(machine.folder, "releases");
+    await writeFolder(releases, publish("2.1.0"));
+    await machine.updater.update(new FolderSource(releases), wishes({ to: "2.1.0" }));
+    const keys = { certificates: [], hashes: [] };
+    const firmwareKeys = async (): Promise<KeyRing> => ({ allowed: keys, forbidden: keys });
+    await machine.slots.bless("2.1.0");
+    await machine.slots.condemn("2.1.0");
+    const entries = await machine.slots.entries();
+    await assert.rejects(
+      rollBack({ ...machine.parts, firmwareKeys }, { force: true }),
+      (error) => error instanceof KeelError && error.code === "KEEL-343",
+    );
+    assert.deepEqual(await machine.slots.entries(), entries);
   });
 });

@@ -68,6 +68,13 @@ export class DiskSlots implements BootSlots {
     });
   }
 
+  async kernel(version: string): Promise<Uint8Array | undefined> {
+    return this.#disk.withEntries(async (folder) => {
+      const found = (await entryFiles(folder)).find(({ entry }) => entry.version === version);
+      return found === undefined ? undefined : folder.read(found.name, 0, found.bytes);
+    });
+  }
+
   async kernelRoom(): Promise<number> {
     const running = await this.running();
     return this.#disk.withEntries(async (folder) => {

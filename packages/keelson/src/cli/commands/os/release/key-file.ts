@@ -141,7 +141,9 @@ export async function readPrivateKey(
   }
 }
 
-const isLocked = (pem: string): boolean => pem.includes("-----BEGIN ENCRYPTED PRIVATE KEY-----");
+/** PKCS #8, or the older form of openssl's. */
+const isLocked = (pem: string): boolean =>
+  pem.includes("-----BEGIN ENCRYPTED PRIVATE KEY-----") || /^Proc-Type: 4,ENCRYPTED/m.test(pem);
 
 async function readPem(file: string): Promise<string> {
   const pem = await readSmall(file);
