@@ -10,12 +10,14 @@ import type { BuildOptions, BuiltImage } from "../../packages/keelson/src/image/
 import { overBudget, readBudget } from "../../packages/keelson/src/image/budget.ts";
 import { checkReproducible } from "../../packages/keelson/src/image/check-reproducible.ts";
 import { compareBuilds } from "../../packages/keelson/src/image/compare-builds.ts";
+import { overExposed, parseExposureLimits } from "../../packages/keelson/src/image/exposure.ts";
 import { inspectRoot } from "../../packages/keelson/src/image/inspect-root.ts";
 import { writeRelease } from "../../packages/keelson/src/image/release-files.ts";
 import type { ReleaseFolder } from "../../packages/keelson/src/image/release-files.ts";
 import { componentsOf, parseSbom } from "../../packages/keelson/src/image/sbom.ts";
 import { silentProgress } from "../../packages/keelson/src/local/progress.ts";
 import { releaseManifest } from "../../packages/keelson/src/releases/manifest.ts";
+import { exposuresIn } from "./support/exposures.ts";
 import { testImage } from "./support/image.ts";
 
 const repository = resolve(import.meta.dirname, "../..");
@@ -63,6 +65,13 @@ suite("the built image", () => {
   test("has no package manager, no compiler, no interpreter but the shell and Node, and no script that needs one", async () => {
     const { interpreters, orphans, setuid } = await inspectRoot((await baseOf(build)).root);
     assert.deepEqual({ interpreters, orphans, setuid }, { interpreters: [], orphans: [], setuid: [] });
+  });
+
+  test("no service can do more than what is written down for it", async () => {
+    const limits = parseExposureLimits(await readFile(join(repository, "os/exposure.json"), "utf8"));
+    const exposures = await exposuresIn((await baseOf(build)).root, Object.keys(limits));
+    assert.deepEqual([...exposures.keys()].toSorted(), Object.keys(limits).toSorted());
+    assert.deepEqual(overExposed(limits, exposures), []);
   });
 
   test("names its parts, Debian's, Node and those of the program", async () => {
