@@ -302,7 +302,7 @@ const noInputOutput = [
   `${keelson}/secure-boot`,
 ];
 const impure = [
-  /from 'node:(fs|net|http2?|https|child_process|dgram|os|timers|worker_threads)/,
+  /from "node:(fs|net|http2?|https|child_process|dgram|os|timers|worker_threads)/,
   /\bDate\.now\(/,
   /\bMath\.random\(/,
   /\bperformance\.now\(/,

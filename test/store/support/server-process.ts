@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { spawnBound } from "../../../packages/etcd/test/bound-process.ts";
+import { crash, spawnBound } from "../../../packages/etcd/test/bound-process.ts";
 import { freePort } from "../../../packages/etcd/test/free-port.ts";
 
 const MAIN = join(import.meta.dirname, "server-main.ts");
@@ -59,10 +59,7 @@ export class ServerProcess implements AsyncDisposable {
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const gone = once(running, "exit");
-    running.kill("SIGKILL");
-    await gone;
+    await crash(running);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,10 @@
 // The embedded server as a store to test against: in a process of its own, so that it can be killed.
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { EtcdServerOptions, TlsOptions } from "../../src/server/index.ts";
-import { spawnBound } from "../bound-process.ts";
+import { crash, spawnBound } from "../bound-process.ts";
 import { freePort } from "../free-port.ts";
 import { accessTo, enableAuth, serving } from "./test-store.ts";
 import type { Access, StoreSettings, TestStore } from "./test-store.ts";
@@ -57,10 +56,7 @@ export class EmbeddedStore implements TestStore {
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const gone = once(running, "exit");
-    running.kill("SIGKILL");
-    await gone;
+    await crash(running);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,5 @@
 // A store to test against, and the real etcd as one. The embedded server is the other.
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,7 +12,7 @@ import { rpc } from "../../src/client/rpc.ts";
 import { surroundings } from "../../src/client/surroundings.ts";
 import { tlsSupply } from "../../src/client/tls.ts";
 import { Auth } from "../../src/proto/generated/etcdserverpb/auth_pb.ts";
-import { spawnBound } from "../bound-process.ts";
+import { crash, spawnBound } from "../bound-process.ts";
 import { freePort } from "../free-port.ts";
 import type { Certificate } from "../certificates.ts";
 import { PATIENCE_MS } from "./expect.ts";
@@ -148,10 +147,7 @@ export class RealEtcd implements TestStore {
   async kill(): Promise<void> {
     const running = this.#process;
     this.#process = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const gone = once(running, "exit");
-    running.kill("SIGKILL");
-    await gone;
+    await crash(running);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 // Progress on stderr: lines that live and change on a terminal, plain lines elsewhere, nothing in JSON.
 import type { Clock, Timer } from "../base/clock.ts";
+import { asStep } from "../local/progress.ts";
 import { harmless, harmlessLine, paintFor } from "./colour.ts";
 import type { Paint } from "./colour.ts";
 import { formatDuration } from "./duration.ts";
@@ -45,15 +46,7 @@ abstract class BaseProgress implements Progress {
   abstract [Symbol.dispose](): void;
 
   async run<T>(name: string, task: (step: Step) => Promise<T>, summary?: (result: T) => string): Promise<T> {
-    const step = this.step(name);
-    try {
-      const result = await task(step);
-      step.done(summary?.(result));
-      return result;
-    } catch (error) {
-      step.fail();
-      throw error;
-    }
+    return await asStep(this, name, task, summary);
   }
 }
 

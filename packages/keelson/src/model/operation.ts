@@ -149,6 +149,15 @@ const impact = z.object({
 });
 export type Impact = z.infer<typeof impact>;
 
+/** Of what the leader does by itself, in a cluster of so many units: it takes no unit away. */
+export const leadersImpact = (total: number): Impact => ({
+  affected: 0,
+  total,
+  percent: 0,
+  instances: 0,
+  reversible: "for 72 hours",
+});
+
 /** `operations/<id>`. */
 export const operationCodec = recordCodec(
   "operation",

@@ -1,5 +1,5 @@
 import type { DeciderScene } from "../model/decision.ts";
-import { type Operation, undoMs } from "../model/operation.ts";
+import { type Operation, leadersImpact, undoMs } from "../model/operation.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Unit } from "../model/unit.ts";
 import { numberOf, versionList } from "../model/version-of.ts";
@@ -45,13 +45,7 @@ export function returnOperation(
       { kind: "rollout", name: unit.name, before: rollout, after: reverted },
       ...withOutcome(rollout, rollout.reason, snapshot),
     ],
-    impact: {
-      affected: 0,
-      total: snapshot.units.size,
-      percent: 0,
-      instances: 0,
-      reversible: "for 72 hours",
-    },
+    impact: leadersImpact(snapshot.units.size),
     at: wallMs,
     expires: wallMs + undoMs,
     state: "applied",

@@ -8,22 +8,14 @@ import { after, before, describe, test } from "node:test";
 import { buildHelloImage } from "../../../../examples/hello/image.ts";
 import { candidatesFor } from "../../src/cli/completion.ts";
 import { DaemonClient } from "../../src/cli/daemon/client.ts";
-import { run } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { fill, runApi } from "../api/running-api.ts";
 import type { RunningApi } from "../api/running-api.ts";
 import { keys } from "../../src/model/keys.ts";
 import { machineCodec } from "../../src/model/machine.ts";
 import { machineRecord } from "../registry/records.ts";
-import { recordingTerminal } from "./recording-terminal.ts";
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  /** stdout as JSON. */
-  readonly json: any;
-}
+import { runKeel } from "./run-keel.ts";
+import type { Ran } from "./run-keel.ts";
 
 describe("commands against the API", () => {
   let running: RunningApi;
@@ -35,16 +27,7 @@ describe("commands against the API", () => {
 
   const keelAt = async (argv: readonly string[], terminal: Partial<Terminal> = {}): Promise<Ran> => {
     const env = { KEEL_ENDPOINT: `unix:${running.api.socket}`, USER: "ada" };
-    const recording = recordingTerminal({ env, cwd: folder, ...terminal });
-    const code = await run(argv, recording);
-    return {
-      code,
-      stdout: recording.stdout(),
-      stderr: recording.stderr(),
-      get json() {
-        return JSON.parse(recording.stdout());
-      },
-    };
+    return await runKeel(argv, { env, cwd: folder, ...terminal });
   };
   const keel = (...argv: string[]): Promise<Ran> => keelAt(argv);
   const submit = async (...names: string[]): Promise<void> => {

@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
-import { run } from "../../src/cli/program.ts";
 import { verifyChannel } from "../../src/releases/channel.ts";
 import { writeEnvelope } from "../../src/releases/envelope.ts";
 import { emptyMemory } from "../../src/releases/machine.ts";
@@ -14,31 +13,15 @@ import { releaseEnvelope, verifyRelease } from "../../src/releases/release.ts";
 import { accepted } from "../../src/releases/refusal.ts";
 import { followRoots } from "../../src/releases/root.ts";
 import { day, makeManifest } from "../releases/ceremony.ts";
-import { recordingTerminal } from "./recording-terminal.ts";
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly json: any;
-}
+import { runKeel } from "./run-keel.ts";
+import type { Ran } from "./run-keel.ts";
 
 describe("releases on the command line", () => {
   let folder = "";
   const at = (...names: readonly string[]): string => join(folder, ...names);
   const nowSeconds = (): number => Math.floor(Date.now() / 1000);
 
-  async function keel(...args: readonly string[]): Promise<Ran> {
-    const terminal = recordingTerminal({ cwd: folder });
-    const code = await run(["os", ...args], terminal);
-    const stdout = terminal.stdout();
-    return {
-      code,
-      stdout,
-      stderr: terminal.stderr(),
-      json: stdout.startsWith("{") ? JSON.parse(stdout) : undefined,
-    };
-  }
+  const keel = (...args: readonly string[]): Promise<Ran> => runKeel(["os", ...args], { cwd: folder });
 
   async function done(...args: readonly string[]): Promise<Ran> {
     const ran = await keel(...args);

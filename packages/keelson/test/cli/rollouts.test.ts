@@ -6,16 +6,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { MadeChange } from "../../src/cli/change.ts";
 import { outcomeText } from "../../src/cli/outcome-text.ts";
-import { run } from "../../src/cli/program.ts";
 import { runApi } from "../api/running-api.ts";
 import type { RunningApi } from "../api/running-api.ts";
-import { recordingTerminal } from "./recording-terminal.ts";
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { runKeel } from "./run-keel.ts";
+import type { Ran } from "./run-keel.ts";
 
 const text = (version: number): string => `[Service]\nExecStart=/bin/server ${version}\n`;
 
@@ -29,9 +23,7 @@ describe("versions and rollouts on the command line", () => {
 
   const keel = async (...argv: string[]): Promise<Ran> => {
     const env = { KEEL_ENDPOINT: `unix:${running.api.socket}`, USER: "ada" };
-    const recording = recordingTerminal({ env, cwd: folder });
-    const code = await run(argv, recording);
-    return { code, stdout: recording.stdout(), stderr: recording.stderr() };
+    return await runKeel(argv, { env, cwd: folder });
   };
   const well = async (...argv: string[]): Promise<string> => {
     const { code, stdout, stderr } = await keel(...argv);

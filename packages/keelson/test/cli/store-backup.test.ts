@@ -7,19 +7,12 @@ import { after, before, describe, test } from "node:test";
 import { EtcdClient } from "@keelson/etcd/client";
 import { EtcdServer } from "@keelson/etcd/server";
 import { takeBackup } from "../../src/backup/take-backup.ts";
-import { run } from "../../src/cli/program.ts";
 import type { BackupSource } from "../../src/model/backup.ts";
 import { EtcdBackupSource } from "../../src/registry/backup-source.ts";
 import { runApi } from "../api/running-api.ts";
 import type { RunningApi } from "../api/running-api.ts";
-import { recordingTerminal } from "./recording-terminal.ts";
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly json: any;
-}
+import { runKeel } from "./run-keel.ts";
+import type { Ran } from "./run-keel.ts";
 
 describe("backups", () => {
   let folder = "";
@@ -52,16 +45,7 @@ describe("backups", () => {
 
   const keel = async (...argv: string[]): Promise<Ran> => {
     const env = { KEEL_ENDPOINT: `unix:${running.api.socket}` };
-    const recording = recordingTerminal({ env, cwd: folder });
-    const code = await run(["store", ...argv], recording);
-    return {
-      code,
-      stdout: recording.stdout(),
-      stderr: recording.stderr(),
-      get json() {
-        return JSON.parse(recording.stdout());
-      },
-    };
+    return await runKeel(["store", ...argv], { env, cwd: folder });
   };
   const directory = async (name: string): Promise<string> => {
     await mkdir(join(folder, name));

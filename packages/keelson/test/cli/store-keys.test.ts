@@ -6,19 +6,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { EtcdClient, op } from "@keelson/etcd/client";
 import { EtcdServer } from "@keelson/etcd/server";
-import { run } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { EtcdStoreKeys } from "../../src/registry/store-keys.ts";
 import { runApi } from "../api/running-api.ts";
 import type { RunningApi } from "../api/running-api.ts";
-import { recordingTerminal } from "./recording-terminal.ts";
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly json: any;
-}
+import { runKeel } from "./run-keel.ts";
+import type { Ran } from "./run-keel.ts";
 
 describe("commands for the store's keys", () => {
   let folder = "";
@@ -45,16 +38,7 @@ describe("commands for the store's keys", () => {
 
   const keelAt = async (argv: readonly string[], terminal: Partial<Terminal> = {}): Promise<Ran> => {
     const env = { KEEL_ENDPOINT: `unix:${running.api.socket}` };
-    const recording = recordingTerminal({ env, cwd: folder, ...terminal });
-    const code = await run(["store", ...argv], recording);
-    return {
-      code,
-      stdout: recording.stdout(),
-      stderr: recording.stderr(),
-      get json() {
-        return JSON.parse(recording.stdout());
-      },
-    };
+    return await runKeel(["store", ...argv], { env, cwd: folder, ...terminal });
   };
   const keel = (...argv: string[]): Promise<Ran> => keelAt(argv);
   const remove = async (prefix: string): Promise<void> => void (await client.delete({ prefix }));

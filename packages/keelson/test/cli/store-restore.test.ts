@@ -11,7 +11,6 @@ import { RunningRestore } from "../../src/backup/running-restore.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { run } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { keys } from "../../src/model/keys.ts";
 import { locationCodec } from "../../src/model/store.ts";
@@ -23,7 +22,8 @@ import { runApi } from "../api/running-api.ts";
 import type { RunningApi } from "../api/running-api.ts";
 import { eventually } from "../eventually.ts";
 import { machineId } from "../registry/records.ts";
-import { recordingTerminal } from "./recording-terminal.ts";
+import { runKeel } from "./run-keel.ts";
+import type { Ran } from "./run-keel.ts";
 
 /** The embedded store, on a port that it keeps. */
 class Place {
@@ -53,13 +53,6 @@ class Place {
     await this.server?.close();
     this.server = undefined;
   }
-}
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly json: any;
 }
 
 describe("keel store restore", () => {
@@ -121,16 +114,7 @@ describe("keel store restore", () => {
   };
   const keel = async (argv: readonly string[], terminal: Partial<Terminal> = {}): Promise<Ran> => {
     const env = { KEEL_ENDPOINT: `unix:${running.api.socket}` };
-    const recording = recordingTerminal({ env, cwd: folder, ...terminal });
-    const code = await run(["store", ...argv], recording);
-    return {
-      code,
-      stdout: recording.stdout(),
-      stderr: recording.stderr(),
-      get json() {
-        return JSON.parse(recording.stdout());
-      },
-    };
+    return await runKeel(["store", ...argv], { env, cwd: folder, ...terminal });
   };
   const scratch = (): boolean => existsSync(`${place.dataDir}.restore`);
 

@@ -17,6 +17,19 @@ export interface PulledStreamOptions {
   readonly signal: AbortSignal;
 }
 
+/** An answer of lines of JSON that goes on while there is something to tell. */
+export function lineStream(body: ReadableStream<Uint8Array>): Response {
+  return new Response(body, {
+    headers: {
+      "content-type": "application/x-ndjson",
+      "cache-control": "no-store",
+      // Said in so many words, the server sends each piece at once and does not gather them.
+      "transfer-encoding": "chunked",
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
 export function pulledStream(options: PulledStreamOptions): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const ending = new AbortController();

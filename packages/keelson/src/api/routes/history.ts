@@ -6,7 +6,7 @@ import { templateName } from "../../model/unit-name.ts";
 import { jsonAnswer } from "../answer.ts";
 import { withCluster } from "../context.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import { pulledStream } from "../events/pulled-stream.ts";
+import { lineStream, pulledStream } from "../events/pulled-stream.ts";
 import type { HistoryStart, TimelineView } from "../wire/history.ts";
 import { noSuchUnit } from "./cluster.ts";
 
@@ -55,14 +55,7 @@ export function historyRoutes(routes: ApiRoutes, context: ApiContext): void {
       ended: () => keep.dispose(),
       signal: context.signal,
     });
-    return new Response(body, {
-      headers: {
-        "content-type": "application/x-ndjson",
-        "cache-control": "no-store",
-        "transfer-encoding": "chunked",
-        "x-accel-buffering": "no",
-      },
-    });
+    return lineStream(body);
   });
 }
 

@@ -11,7 +11,7 @@ import {
 import { jsonAnswer } from "../answer.ts";
 import { readJson } from "../body.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import { pulledStream } from "../events/pulled-stream.ts";
+import { lineStream, pulledStream } from "../events/pulled-stream.ts";
 import type { Bindings } from "../listener.ts";
 
 /** Most keys in one answer. */
@@ -116,14 +116,7 @@ function watching(
     },
     signal: context.signal,
   });
-  return new Response(body, {
-    headers: {
-      "content-type": "application/x-ndjson",
-      "cache-control": "no-store",
-      "transfer-encoding": "chunked",
-      "x-accel-buffering": "no",
-    },
-  });
+  return lineStream(body);
 }
 
 function keysFor({ options }: ApiContext, { entrance }: Bindings): StoreKeys {

@@ -6,7 +6,7 @@ import type { StoreService } from "../../store-cluster/service.ts";
 import { jsonAnswer } from "../answer.ts";
 import { readJson } from "../body.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import { pulledStream } from "../events/pulled-stream.ts";
+import { lineStream, pulledStream } from "../events/pulled-stream.ts";
 import type { Bindings } from "../listener.ts";
 
 const growth = z.strictObject({ members: z._default(z.int(), 3) });
@@ -77,13 +77,5 @@ export function linesOf(context: ApiContext, { outgoing }: Bindings, run: MoveRu
     ended: () => slot[Symbol.dispose](),
     signal: context.signal,
   });
-  return new Response(stream, {
-    headers: {
-      "content-type": "application/x-ndjson",
-      "cache-control": "no-store",
-      // Said in so many words, the server sends each piece at once and does not gather them.
-      "transfer-encoding": "chunked",
-      "x-accel-buffering": "no",
-    },
-  });
+  return lineStream(stream);
 }

@@ -2,7 +2,7 @@
 // is well worth it, and never what was moved a short while ago. The moves are an operation like a person's.
 import type { Decider, DeciderScene, Decision } from "../../model/decision.ts";
 import { nothingToDo } from "../../model/decision.ts";
-import { undoMs } from "../../model/operation.ts";
+import { leadersImpact, undoMs } from "../../model/operation.ts";
 import { planRebalance } from "./rebalance.ts";
 
 const mostAtOnce = 4;
@@ -53,13 +53,7 @@ function decide({ snapshot, placements, nowMs, wallMs, newId }: DeciderScene): D
         changes: [],
         records: after.map((move) => ({ kind: "move", name: move.instance, after: move })),
         moves: after.map(({ instance, from, to }) => ({ instance, from, to })),
-        impact: {
-          affected: 0,
-          total: snapshot.units.size,
-          percent: 0,
-          instances: 0,
-          reversible: "for 72 hours",
-        },
+        impact: leadersImpact(snapshot.units.size),
         at: wallMs,
         expires: wallMs + undoMs,
         state: "applying",
