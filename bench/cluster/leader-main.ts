@@ -3,7 +3,6 @@ import { Metrics, type Gauge } from "../../packages/keelson/src/base/metrics.ts"
 import { systemClock } from "../../packages/keelson/src/base/clock.ts";
 import { createLog } from "../../packages/keelson/src/base/log.ts";
 import { systemRandom } from "../../packages/keelson/src/base/random.ts";
-import { runForSpeed } from "../../packages/keelson/src/daemons/leading-pace.ts";
 import { Leader } from "../../packages/keelson/src/leader/leader.ts";
 import { BodyCache } from "../../packages/keelson/src/registry/body-cache.ts";
 import { ClusterView } from "../../packages/keelson/src/registry/cluster-view.ts";
@@ -39,7 +38,7 @@ const leader = Leader.start({
   leaseSeconds,
   leaderLeaseSeconds: 4,
   metrics: new PassMetrics(),
-  duty: () => Promise.resolve(runForSpeed()),
+  duty: () => Promise.resolve(),
   ...common,
 });
 

@@ -30,7 +30,6 @@ import { unfinishedMove } from "../store-cluster/move-memory.ts";
 import { issue } from "../store-cluster/issuer.ts";
 import { StoreService } from "../store-cluster/service.ts";
 import { contactOf } from "./contact.ts";
-import { runForSpeed } from "./leading-pace.ts";
 import { openDiscovery } from "./discovery-place.ts";
 import { openStorePlace } from "./store-place.ts";
 import type { StorePlace } from "./store-place.ts";
@@ -258,15 +257,13 @@ export class Daemon implements AsyncDisposable {
       machines: this.#machines,
       leaseSeconds,
       leaderLeaseSeconds,
-      duty: (leadership) => {
-        runForSpeed();
-        return careForStore({
+      duty: (leadership) =>
+        careForStore({
           ...this.#aroundStore,
           leadership,
           machines: this.#machines,
           graceMs: (configuration.store.replaceAfterSeconds ?? 300) * 1000,
-        });
-      },
+        }),
       metrics: this.#metrics,
       log: log.with({ role: "leader" }),
       signal: this.#lifetime.signal,

@@ -21,6 +21,7 @@ import { asStep } from "../local/progress.ts";
 import type { Progress } from "../local/progress.ts";
 import type { ContentCache } from "../local/tree/content-cache.ts";
 import { debianTree } from "../local/tree/debian-tree.ts";
+import { copyFirmware } from "./firmware.ts";
 import type { KernelTree } from "./kernel-tree.ts";
 import { earlyModules, keptModules, moduleList, parseModulesDep } from "./modules.ts";
 import type { ImageSources } from "./sources.ts";
@@ -173,6 +174,8 @@ async function copyModules({
     await cp(join(from, name), join(to, name));
   }
   await runTool(tools, ["depmod", "--basedir", join(root, "usr"), kernel.release], { binds: [bind] });
+  const modules = [...kept].map((path) => join(to, path.replace(/\.xz$/, "")));
+  await copyFirmware({ from: kernel.root, root, modules, tools });
   const aliases = await readFile(join(to, "modules.alias"), "utf8");
   return {
     initrdModules: earlyPaths.map((path) => join(folder, path.replace(/\.xz$/, ""))),

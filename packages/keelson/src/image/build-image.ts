@@ -16,6 +16,7 @@ import type { ReleaseManifest } from "../releases/manifest.ts";
 import { baseTree } from "./base-tree.ts";
 import type { BaseTree } from "./base-tree.ts";
 import { diskImage } from "./disk-image.ts";
+import { microcode } from "./firmware.ts";
 import { firstProcess, initrd } from "./initrd.ts";
 import { kernelTree } from "./kernel-tree.ts";
 import type { KernelTree } from "./kernel-tree.ts";
@@ -157,6 +158,7 @@ async function assemble(assembly: Assembly): Promise<void> {
   const words = commandLine(sources.commandLine, { version, variant, root });
   const efi = await asStep(progress, "write the unified kernel image", async () => {
     await runCommand(["cp", kernel.vmlinuz, join(target, "vmlinuz")]);
+    const early = await microcode(kernel.root);
     return unifiedKernel({
       tools,
       folder: target,
@@ -168,6 +170,7 @@ async function assemble(assembly: Assembly): Promise<void> {
         modules: base.initrdModules,
         moduleList: base.moduleList,
       }),
+      ...(early === undefined ? {} : { microcode: early }),
       commandLine: words,
       osRelease: osRelease(version, variant, assembly.releaseEpoch),
       epoch,

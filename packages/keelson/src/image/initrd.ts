@@ -18,12 +18,18 @@ export interface ArchiveFile {
   readonly content: Uint8Array;
 }
 
-/** A cpio archive in the form that the kernel unpacks. Times and owners are zero: the same files, the same bytes. */
-export function cpioArchive(files: readonly ArchiveFile[]): Uint8Array {
+/**
+ * A cpio archive in the form that the kernel unpacks. Times and owners are zero: the same files, the same bytes.
+ * Contents begin at multiples of 4 bytes, or of a larger `alignment`; names get more zeros at their ends for that.
+ */
+export function cpioArchive(files: readonly ArchiveFile[], { alignment = 1 } = {}): Uint8Array {
   const parts: Uint8Array[] = [];
   const trailer: ArchiveFile = { path: "TRAILER!!!", mode: 0, content: new Uint8Array() };
+  let end = 0;
   for (const [index, { path, mode, content }] of [...files, trailer].entries()) {
-    const name = Buffer.from(`${path}\0`);
+    const before = end + headerBytes + path.length + 1;
+    const zeros = content.length === 0 ? 0 : (alignment - (before % alignment)) % alignment;
+    const name = Buffer.from(`${path}${"\0".repeat(1 + zeros)}`);
     const fields = [index + 1, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length, 0];
     const header = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
     parts.push(
@@ -33,9 +39,12 @@ export function cpioArchive(files: readonly ArchiveFile[]): Uint8Array {
       content,
       padding(content.length),
     );
+    end = parts.slice(-5).reduce((sum, part) => sum + part.length, end);
   }
   return Buffer.concat(parts);
 }
+
+const headerBytes = 110;
 
 function padding(length: number): Uint8Array {
   return new Uint8Array((4 - (length % 4)) % 4);

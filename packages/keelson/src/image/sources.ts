@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { debianArchitecture, treeHash } from "../local/tree/debian-tree.ts";
-import { parseList, readRecipe } from "../local/tree/recipe.ts";
+import { parseArchives, parseList, readRecipe } from "../local/tree/recipe.ts";
 import type { Recipe } from "../local/tree/recipe.ts";
 import type { Variant } from "../model/os-image.ts";
 
@@ -36,6 +36,8 @@ export async function readSources(repository: string, variant: Variant): Promise
     const special = `${name}-${variant}.txt`;
     return [...(await list(`${name}.txt`)), ...(present.has(special) ? await list(special) : [])];
   };
+  const more = `suite-${variant}.txt`;
+  const archives = present.has(more) ? parseArchives(await readFile(join(folder, more), "utf8")) : [];
   const architecture = debianArchitecture(process.arch);
   const recipe = await readRecipe(join(repository, "os"), await both("packages"));
   return {
@@ -44,7 +46,12 @@ export async function readSources(repository: string, variant: Variant): Promise
     architecture,
     recipe,
     recipeHash: treeHash(recipe, architecture),
-    kernel: { ...recipe, packages: await list(`kernel-${variant}.txt`), remove: [] },
+    kernel: {
+      ...recipe,
+      archives: [...recipe.archives, ...archives],
+      packages: await list(`kernel-${variant}.txt`),
+      remove: [],
+    },
     remove: await both("remove"),
     modules: await both("modules"),
     initrdModules: {

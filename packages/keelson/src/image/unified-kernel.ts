@@ -41,6 +41,8 @@ export interface UnifiedKernelOptions {
   /** What `uname -r` will say. */
   readonly release: string;
   readonly initrd: Uint8Array;
+  /** An archive of processors' microcode, not compressed. */
+  readonly microcode?: Uint8Array;
   readonly commandLine: string;
   /** The text of /etc/os-release: its name and version stand in the boot menu. */
   readonly osRelease: string;
@@ -68,6 +70,9 @@ export async function unifiedKernel(options: UnifiedKernelOptions): Promise<stri
       `--cmdline=@${await part("cmdline", options.commandLine)}`,
       `--os-release=@${await part("os-release", options.osRelease)}`,
       `--uname=${release}`,
+      ...(options.microcode === undefined
+        ? []
+        : [`--microcode=${await part("microcode.cpio", options.microcode)}`]),
       `--output=${path}`,
     ],
     { binds: [folder] },

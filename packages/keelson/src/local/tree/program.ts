@@ -9,6 +9,7 @@ import { asStep, formatBytes } from "../progress.ts";
 import type { Progress } from "../progress.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { firstExisting, hashPaths } from "./file-hash.ts";
+import { askForBuiltins } from "./node-builtins.ts";
 import { keepEnglish } from "./node-locales.ts";
 
 const entries: Readonly<Record<string, string>> = {
@@ -31,7 +32,7 @@ export interface ProgramOptions {
 
 /** The folder with keeld.js, keel.js and what they share. */
 export function programBundle({ repository, cache, progress }: ProgramOptions): Promise<string> {
-  const hash = hashPaths(repository, [...sources, "package-lock.json"], ["1"]);
+  const hash = hashPaths(repository, [...sources, "package-lock.json"], ["4"]);
   return cache.entry("bundles", hash, (folder) =>
     asStep(progress, "bundle keeld and keel", () => bundle(repository, folder)),
   );
@@ -46,8 +47,16 @@ async function bundle(repository: string, folder: string): Promise<void> {
   if (Object.keys(input).length === 0) return;
   const { rolldown } = await import("rolldown");
   try {
-    await using build = await rolldown({ input, cwd: repository, platform: "node", logLevel: "silent" });
+    await using build = await rolldown({
+      input,
+      cwd: repository,
+      platform: "node",
+      logLevel: "silent",
+      plugins: [askForBuiltins()],
+    });
     await build.write({ dir: folder, format: "esm", chunkFileNames: "part-[hash].js", comments: false });
+    // Without it Node would read every file twice, first as something else.
+    await writeFile(join(folder, "package.json"), '{"type":"module"}\n');
   } catch (cause) {
     const words = stripVTControlCharacters((cause as Error).message)
       .split("\n")
