@@ -44,7 +44,8 @@ export async function run({ rounds = 5 }: BenchOptions = {}): Promise<BenchResul
   const tools = await toolsTree({ repository, progress });
   const work = await mkdtemp(join(tmpdir(), "keelson-bench-os-"));
   try {
-    const stock = await stockServer(tools, progress);
+    const cached = await stockServer(tools, progress);
+    const stock = { ...cached, disk: await copyOf(cached.disk, join(work, "stock.raw")) };
     const own = await ownImage(tools, work);
     const systems = [
       { name: "own", system: own, credentials: { "keelson.config": keeld } },
@@ -52,7 +53,10 @@ export async function run({ rounds = 5 }: BenchOptions = {}): Promise<BenchResul
     ] as const;
     const counted = new Map<string, BootFigures>();
     const walls = new Map<string, BootFigures[]>();
-    const boot = async (index: 0 | 1, options: Pick<BootOptions, "counted">): Promise<BootFigures> => {
+    const boot = async (
+      index: 0 | 1,
+      options: Pick<BootOptions, "counted" | "keeps">,
+    ): Promise<BootFigures> => {
       const { name, system, credentials } = systems[index];
       const result = await bootOnce(system, { tools, credentials, ...options });
       console.error(
@@ -60,6 +64,8 @@ export async function run({ rounds = 5 }: BenchOptions = {}): Promise<BenchResul
       );
       return result;
     };
+    // The first boot of a disk makes keys, grows file systems and enables units; the boots that count come after it.
+    for (const index of [0, 1] as const) await boot(index, { counted: false, keeps: true });
     for (const index of [0, 1] as const)
       counted.set(systems[index].name, await boot(index, { counted: true }));
     for (let round = 0; round < rounds; round++) {
@@ -70,7 +76,7 @@ export async function run({ rounds = 5 }: BenchOptions = {}): Promise<BenchResul
     }
     return {
       name: "os",
-      how: `our image with keeld running beside Debian trixie’s standard system with Docker, kernel and initrd by QEMU, 1 GB; ${rounds} boots each in turns with 2 processors, one each with 1 processor and instructions counted`,
+      how: `our image with keeld running beside Debian trixie’s standard system with Docker, kernel and initrd by QEMU, 1 GB, the second boot of each disk; ${rounds} boots each in turns with 2 processors, one each with 1 processor and instructions counted`,
       rows: rows({
         counted,
         walls,
@@ -83,13 +89,16 @@ export async function run({ rounds = 5 }: BenchOptions = {}): Promise<BenchResul
   }
 }
 
-/** Builds are not booted where they are cached: the disk is copied. */
+/** What is cached is not booted: its disk is copied. */
+async function copyOf(disk: string, to: string): Promise<string> {
+  await runCommand(["cp", "--sparse=always", disk, to]);
+  return to;
+}
+
 async function ownImage(tools: string, work: string): Promise<Bootable> {
   const built = await buildImage({ repository, variant: "vm", version: "0.1.0", progress });
-  const disk = join(work, "disk.raw");
-  await runCommand(["cp", "--sparse=always", built.disk, disk]);
   return {
-    disk,
+    disk: await copyOf(built.disk, join(work, "own.raw")),
     kernel: join(built.folder, "vmlinuz"),
     initrd: join(built.folder, "initrd.zst"),
     commandLine: await readFile(join(built.folder, "cmdline"), "utf8"),
@@ -118,10 +127,7 @@ interface Measured {
 function rows({ ownBytes, stockBytes, counted, walls }: Measured): readonly BenchRow[] {
   const middle = (name: string, value: (figures: BootFigures) => number): number =>
     median((walls.get(name) ?? []).map(value));
-  const instructions = (name: string): number => {
-    const figures = counted.get(name);
-    return figures === undefined ? Number.NaN : figures.kernelSeconds + figures.userSeconds;
-  };
+  const instructions = (name: string): number => counted.get(name)?.workSeconds ?? Number.NaN;
   const row = (
     what: string,
     unit: string,
@@ -147,11 +153,11 @@ function rows({ ownBytes, stockBytes, counted, walls }: Measured): readonly Benc
       reach: "at most 100 MB",
       note: "stock: its files, zstd -9",
     }),
-    row("boot until everything is started", "billion instructions", {
+    row("boot until everything is started, keeld and its store ready", "billion instructions", {
       mine: instructions("own"),
       theirs: instructions("stock"),
       reach: "ratio at most 0.25",
-      note: `kernel ${counted.get("own")?.kernelSeconds.toFixed(2)}, stock ${counted.get("stock")?.kernelSeconds.toFixed(2)}`,
+      note: "what one processor worked, waiting left out",
     }),
     row("boot by the clock, median", "s", {
       mine: middle("own", ({ wallSeconds }) => wallSeconds),
