@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 
 const root = resolve(import.meta.dirname, "..");
 
-setPriority(5);
+setPriority(2);
 
 function run(script: string): void {
   const { status, stdout, stderr } = spawnSync("npm", ["run", "--silent", script], {

@@ -186,12 +186,12 @@ describe("faults", { skip, timeout: 1_200_000 }, () => {
     assert.equal(runningProbes(cluster.name).length, names.length);
   });
 
-  test(`all of it at random, for ${stormSeconds} s`, { timeout: (stormSeconds + 300) * 1000 }, async (t) => {
+  test(`all of it at random, for ${stormSeconds} s`, { timeout: (stormSeconds + 1200) * 1000 }, async (t) => {
     t.diagnostic(`KEELSON_SEED=${seed} KEELSON_FAULT_SECONDS=${stormSeconds} plays this again`);
     const faults = new RandomFaults(cluster, ["m1", "m2", "m3"], seed);
     await faults.rage(stormSeconds);
     const told = `seed ${seed}\n${faults.told.join("\n")}`;
-    await cluster.until("the machines are back", ({ machines, alarms }) => {
+    await cluster.until(`the machines are back\n${told}`, ({ machines, alarms }) => {
       return machines.every(({ state }) => state === "up") && Object.keys(alarms).length === 0;
     });
     await allHealthy();

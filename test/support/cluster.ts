@@ -85,7 +85,7 @@ export class Cluster {
   ): Promise<{ readonly status: number; readonly body: unknown }> {
     return new Promise((done, fail) => {
       const headers = { "content-type": "application/json" };
-      const call = request({ socketPath: this.socket, method, path, headers, timeout: 30_000 }, (answer) => {
+      const call = request({ socketPath: this.socket, method, path, headers, timeout: 60_000 }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
         answer.on("end", () => {
@@ -100,7 +100,7 @@ export class Cluster {
         });
       });
       call.on("error", fail);
-      call.on("timeout", () => call.destroy(new Error(`${method} ${path}: no answer within 30 s`)));
+      call.on("timeout", () => call.destroy(new Error(`${method} ${path}: no answer within 60 s`)));
       call.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
@@ -115,21 +115,23 @@ export class Cluster {
   async until(
     what: string,
     condition: (snapshot: SnapshotView) => boolean,
-    timeoutMs = 120_000,
+    timeoutMs = 240_000,
     everyMs = 50,
   ): Promise<{ readonly snapshot: SnapshotView; readonly ms: number }> {
     const started = performance.now();
     let last: SnapshotView | undefined;
+    let cause: unknown;
     while (performance.now() - started < timeoutMs) {
       try {
         last = await this.snapshot();
         if (condition(last)) return { snapshot: last, ms: performance.now() - started };
+        cause = undefined;
       } catch (error) {
-        if (performance.now() - started > timeoutMs - everyMs) throw error;
+        cause = error;
       }
       await sleep(everyMs);
     }
-    throw new Error(`not within ${timeoutMs} ms: ${what}\n${describe(last)}`);
+    throw new Error(`not within ${timeoutMs} ms: ${what}\n${describe(last)}`, { cause });
   }
 
   /** Submits unit files and asks for them to run, without waiting. */
@@ -166,7 +168,7 @@ export class Cluster {
    */
   async inside(machine: string, line: string): Promise<string> {
     const provider = await new LocalCluster(this.name).machines();
-    const { code, stdout, stderr } = await provider.exec(machine, ["sh", "-c", line], { timeoutMs: 60_000 });
+    const { code, stdout, stderr } = await provider.exec(machine, ["sh", "-c", line], { timeoutMs: 120_000 });
     if (code !== 0) throw new Error(`${machine}: ${line}\nended with ${code}\n${stdout}${stderr}`);
     return stdout;
   }

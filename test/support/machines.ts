@@ -68,7 +68,7 @@ export async function withMachines(
 }
 
 async function shell(machines: MachineProvider, name: string, line: string): Promise<string> {
-  const { code, stdout, stderr } = await machines.exec(name, ["sh", "-c", line], { timeoutMs: 60_000 });
+  const { code, stdout, stderr } = await machines.exec(name, ["sh", "-c", line], { timeoutMs: 120_000 });
   if (code !== 0) throw new Error(`${name}: ${line}\nended with ${code}\n${stdout}${stderr}`);
   return stdout;
 }

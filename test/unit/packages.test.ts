@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "../..");
 
-setPriority(5);
+setPriority(2);
 for (const file of globSync(["packages/*/test/**/*.test.ts", "test/scenarios/*.test.ts"], {
   cwd: root,
 }).toSorted())

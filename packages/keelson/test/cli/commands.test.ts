@@ -271,7 +271,7 @@ describe("commands against the API", () => {
 
   withApi("waiting for what does not come: exit 5, with the operation", async () => {
     await writeFile(join(folder, "a.service"), "[Service]\nExecStart=/bin/true\n");
-    const { code, stderr } = await keel("start", "a.service", "--timeout", "300ms");
+    const { code, stderr } = await keel("start", "a.service", "--timeout", "3s");
     assert.equal(code, 5, stderr);
     assert.match(stderr, /error: operation [0-9a-z]{16} is not finished yet: a\.service \(.+\)\n/);
     assert.match(stderr, /code: KEEL-602/);
