@@ -21,7 +21,7 @@ const names = ["m1", "m2", "m3"];
 const cluster = new Cluster(`t${process.pid}-rolling`);
 const application = "[Service]\nExecStart=/usr/bin/sleep infinity\n\n[X-Keelson]\nOnPartition=keep\n";
 
-const everywhere = "[Service]\nExecStart=/usr/bin/sleep infinity\n\n[X-Keelson]\nGlobal=true\n";
+const everywhere = "[Service]\nExecStart=/usr/bin/sleep infinity\n\n[X-Fleet]\nGlobal=true\n";
 
 /** Looks at the application, and notes which machines were drained until they were empty, before they restarted. */
 class Application {
