@@ -1,16 +1,18 @@
 // Deltas of root images: size, time to make, time and memory to apply. The result is compared byte by byte.
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, globSync, statSync } from "node:fs";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { BenchResult } from "./result.ts";
 
 const images = "/var/cache/keelson/images/*/root.img";
 
-/** KEEL_DELTA_OLD and KEEL_DELTA_NEW name two root images; else the two newest that were built here. */
+/** KEEL_DELTA_OLD and KEEL_DELTA_NEW name two root images; else the two newest of `vm` that were built here. */
 export async function run(): Promise<BenchResult> {
-  const built = globSync(images).toSorted((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs);
+  const built = globSync(images)
+    .filter((path) => variantOf(path) === "vm")
+    .toSorted((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs);
   const old = process.env["KEEL_DELTA_OLD"] ?? built.at(-2);
   const fresh = process.env["KEEL_DELTA_NEW"] ?? built.at(-1);
   if (old === undefined || fresh === undefined || !existsSync(old) || !existsSync(fresh))
@@ -53,6 +55,14 @@ export async function run(): Promise<BenchResult> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function variantOf(root: string): unknown {
+  const { variant } = JSON.parse(readFileSync(join(dirname(root), "image.json"), "utf8")) as Record<
+    string,
+    unknown
+  >;
+  return variant;
 }
 
 interface Step {

@@ -91,7 +91,10 @@ export async function copyDisk(from: string, to: string): Promise<void> {
   await rename(`${to}.new`, to);
 }
 
-async function compressedRoot(options: ReleaseFilesOptions): Promise<string> {
+/** The root as it travels: the path of the archive in the cache, made when it is not there. */
+export async function compressedRoot(
+  options: Pick<ReleaseFilesOptions, "repository" | "image" | "compression" | "cacheDirectory" | "progress">,
+): Promise<string> {
   const { image, compression, progress, repository } = options;
   const cacheDirectory = options.cacheDirectory ?? defaultCacheDirectory;
   const tools = await toolsTree({ repository, cacheDirectory, progress });
