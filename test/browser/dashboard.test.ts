@@ -14,6 +14,7 @@ import {
   missingBrowser,
   openBrowser,
 } from "./running-dashboard.ts";
+import { PATIENCE_MS } from "../support/patiently.ts";
 
 const missing = missingBrowser();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -46,6 +47,7 @@ describe("dashboard", { skip: missing ?? false }, () => {
       reducedMotion: "reduce",
       ...options,
     });
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on("console", (message) => void (message.type() === "error" && complaints.push(message.text())));
@@ -72,7 +74,7 @@ describe("dashboard", { skip: missing ?? false }, () => {
   const headline = (page: Page, text: string): Promise<void> =>
     page.getByRole("heading", { level: 1, name: text, exact: true }).waitFor();
   const badge = (page: Page, text: string | RegExp): Promise<void> =>
-    page.getByTestId("live-badge").filter({ hasText: text }).waitFor({ timeout: 25_000 });
+    page.getByTestId("live-badge").filter({ hasText: text }).waitFor();
 
   test("shows the cluster, and asks nobody else for anything", async () => {
     await using it = await visit();
