@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseSockets } from "../../packages/keelson/src/cli/commands/os/overhead/listening.ts";
 import { qemuCommand } from "../../packages/keelson/src/local/tree/tools-tree.ts";
 import type { Bootable } from "./stock.ts";
 
@@ -25,9 +26,14 @@ export interface BootFigures {
   /** From the kernel's start to systemd's, and from there until everything is started, by the machine's clock. */
   readonly kernelSeconds: number;
   readonly userSeconds: number;
+  readonly memoryTotal: number;
   readonly memoryAvailable: number;
   /** Of user space, without those that report. */
   readonly processes: readonly string[];
+  /** Active, of every kind. */
+  readonly units: readonly string[];
+  /** `tcp 22`: those that can be reached from outside. */
+  readonly ports: readonly string[];
   readonly state: string;
 }
 
@@ -43,7 +49,9 @@ ExecStart=/bin/sh -c '\\
 state=$$(systemctl is-system-running --wait); read -r uptime idle </proc/uptime; \\
 echo "BENCH-UP $$state IDLE=$$idle UPTIME=$$uptime" >/dev/ttyS0; sleep ${settleSeconds}; { \\
 systemctl show -p UserspaceTimestampMonotonic -p InitRDTimestampMonotonic -p FinishTimestampMonotonic; \\
-grep MemAvailable /proc/meminfo; echo "SELF=$$$$"; \\
+systemctl list-units --state=active --plain --no-legend --no-pager | sed "s/^/UNIT /"; \\
+grep -H . /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6; \\
+grep -E "MemAvailable|MemTotal" /proc/meminfo; echo "SELF=$$$$"; \\
 grep -H -E "^(Name|PPid|VmRSS):" /proc/[0-9]*/status 2>/dev/null; echo BENCH-END; } >/dev/ttyS0'
 `;
 
@@ -135,10 +143,18 @@ export function figures(text: string, wallSeconds: number): BootFigures {
     workSeconds: number(/UPTIME=([\d.]+)/) - number(/IDLE=([\d.]+)/),
     kernelSeconds: kernelEnd / 1e6,
     userSeconds: (finish - kernelEnd) / 1e6,
+    memoryTotal: number(/MemTotal:\s+(\d+) kB/) * 1024,
     memoryAvailable: number(/MemAvailable:\s+(\d+) kB/) * 1024,
     processes: processesOf(report),
+    units: [...report.matchAll(/^UNIT (\S+)/gm)].map(([, name = ""]) => name),
+    ports: [...new Set((["tcp", "udp"] as const).flatMap((protocol) => portsOf(report, protocol)))],
     state: /BENCH-UP (\S+)/.exec(report)?.[1] ?? "unknown",
   };
+}
+
+function portsOf(report: string, protocol: "tcp" | "udp"): readonly string[] {
+  const lines = [...report.matchAll(new RegExp(`^/proc/net/${protocol}6?:(.*)$`, "gm"))];
+  return parseSockets(lines.map(([, line = ""]) => line.trimEnd()).join("\n"), protocol);
 }
 
 /** Names of what has memory of its own, kernel threads have none; the reporter and its children are left out. */

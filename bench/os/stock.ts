@@ -36,8 +36,13 @@ export interface Bootable {
   readonly downloadBytes: () => Promise<number>;
 }
 
+/** The stock server as it is booted, and the archive of its files. */
+export interface StockServer extends Bootable {
+  readonly archive: string;
+}
+
 /** The stock server's disk, kernel and initrd, from the cache or made now: some minutes. Needs root. */
-export async function stockServer(tools: string, progress: Progress): Promise<Bootable> {
+export async function stockServer(tools: string, progress: Progress): Promise<StockServer> {
   const cache = new ContentCache(defaultCacheDirectory);
   const trees = hashPaths("/", [], ["stock 1", ...packages, ...archives]);
   const tree = await cache.entry("stock-trees", trees, (folder) =>
@@ -48,6 +53,7 @@ export async function stockServer(tools: string, progress: Progress): Promise<Bo
     asStep(progress, "make the stock server’s disk", () => makeDisk(tools, join(tree, "root.tar"), target)),
   );
   return {
+    archive: join(tree, "root.tar"),
     disk: join(folder, "disk.raw"),
     kernel: join(folder, "vmlinuz"),
     initrd: join(folder, "initrd"),

@@ -1,10 +1,12 @@
 // What happens inside the booted image, on one machine with two versions of it: the first boot, a version that
 // holds, versions that fail, hang and are tampered with, a block that was changed, a state partition that is lost.
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { overBudget, readBudget } from "../../packages/keelson/src/image/budget.ts";
+import { parseExposureLimits } from "../../packages/keelson/src/image/exposure.ts";
 import type { BootRecord } from "../../packages/keelson/src/updater/boot-records.ts";
 import { parseBootRecords } from "../../packages/keelson/src/updater/boot-records.ts";
 import type { FailedVersion } from "../../packages/keelson/src/updater/failed-versions.ts";
@@ -12,7 +14,21 @@ import { TestMachine } from "./support/machine.ts";
 import { stagedKernel, twoVersions } from "./support/two-versions.ts";
 import type { TwoVersions } from "./support/two-versions.ts";
 
+const repository = resolve(import.meta.dirname, "../..");
 const diskBytes = 6 * 2 ** 30;
+/** Takes the place of the tests' usual file: the machine finds its network by itself, as it does anywhere. */
+const noCable = { "network.network.50-cable": "[Match]\nName=none0\n" };
+/** A cluster of one machine, with its store inside of keeld. */
+const ownCluster = {
+  cluster: "test",
+  roles: ["agent", "leader", "api", "store"],
+  address: "127.0.0.1",
+  store: {
+    endpoints: ["http://127.0.0.1:2379"],
+    listen: [{ host: "127.0.0.1", port: 2379 }],
+    dataDir: "/var/lib/keelson/store",
+  },
+};
 const bootMs = 240_000;
 
 describe("the booted image", { timeout: 1_500_000 }, () => {
@@ -23,7 +39,7 @@ describe("the booted image", { timeout: 1_500_000 }, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "keelson-boot-test-"));
     versions = await twoVersions(folder);
-    machine = await TestMachine.boot({ image: versions.disk, diskBytes });
+    machine = await TestMachine.boot({ image: versions.disk, diskBytes, credentials: noCable });
     await machine.untilStarted({ timeoutMs: bootMs });
     // An emulated machine on a busy host is slow: only what hangs is to meet its deadline.
     await machine.sh("mkdir -p /run/keelson/etc/keelson");
@@ -96,6 +112,79 @@ describe("the booted image", { timeout: 1_500_000 }, () => {
     assert.notEqual((await machine.ssh("touch /etc/made")).code, 0);
     await machine.sh("echo by hand > /run/keelson/etc/made && grep -q hand /etc/made");
     assert.match(await machine.sh("keel os etc"), /^\/etc\/made +foreign/m);
+  });
+
+  test("name servers come from DHCP and from files of the network, to libc and to containers", async () => {
+    const resolver = (): Promise<string> => machine.sh("cat /etc/resolv.conf");
+    assert.match(await resolver(), /^nameserver 10\.0\.2\.3$/m);
+    await machine.sh(
+      "mkdir -p /run/systemd/network && cd /run/systemd/network && printf '[NetDev]\\nName=extra0\\nKind=dummy\\n' > 10-extra.netdev && cat > 10-extra.network && networkctl reload",
+      {
+        input:
+          "[Match]\nName=extra0\n[Network]\nAddress=192.0.2.1/24\nDNS=192.0.2.53\nDomains=example.test\nIPv6AcceptRA=no\n",
+      },
+    );
+    await machine.sh("until grep -q 192.0.2.53 /etc/resolv.conf; do sleep 1; done", { timeoutMs: 30_000 });
+    assert.match(await resolver(), /^nameserver 10\.0\.2\.3$[^]*^search example\.test$/m);
+    const inside = await machine.sh("podman run --rm --network=host --rootfs /:O cat /etc/resolv.conf", {
+      timeoutMs: 120_000,
+    });
+    assert.match(inside, /^nameserver 192\.0\.2\.53$/m);
+  });
+
+  test("the kernel is set up as the page on security says", async () => {
+    const page = await readFile(join(repository, "docs/security-of-the-image.md"), "utf8");
+    const settings = [...page.matchAll(/^\| `((?:kernel|fs|dev|net)\.[\w.]+)`[^|]*\| (\d+) \|/gm)];
+    assert.ok(settings.length >= 12);
+    const names = settings.map(([, name = ""]) => name);
+    const found = (await machine.sh(`sysctl -n ${names.join(" ")}`)).trim().split("\n");
+    assert.deepEqual(
+      names.map((name, i) => [name, found[i]]),
+      settings.map(([, name, value]) => [name, value]),
+    );
+  });
+
+  test("every service that has run is among those whose exposure is held", async () => {
+    const limits = parseExposureLimits(await readFile(join(repository, "os/exposure.json"), "utf8"));
+    const shown = await machine.sh(
+      "systemctl show --property=Id,ExecMainStartTimestampMonotonic --value '*.service'",
+    );
+    const ran = shown
+      .trim()
+      .split("\n\n")
+      .map((pair) => pair.split("\n").toSorted())
+      .flatMap(([began, id = ""]) => (Number(began) > 0 ? [id] : []));
+    assert.ok(ran.includes("systemd-networkd.service"), shown);
+    const unknown = ran
+      .map((name) => name.replace(/@.*\.service$/, "@x.service"))
+      .filter((name) => !(name in limits));
+    assert.deepEqual(unknown, [], "os/exposure.json has no figure for them");
+  });
+
+  test("it costs no more than its budget, with keeld and its store running", async (t) => {
+    await machine.sh(
+      "mkdir -p /run/keelson/etc/credstore && cd /run/keelson/etc/credstore && umask 077 && cat > keelson.config && systemctl start keelson-fence.service keeld.service && sleep 15",
+      { input: JSON.stringify(ownCluster), timeoutMs: 180_000 },
+    );
+    const text = await machine.sh("keel overhead -o json", { timeoutMs: 120_000 });
+    const { figures } = JSON.parse(text) as {
+      readonly figures: Readonly<Record<string, { readonly value?: number; readonly missing?: string }>>;
+    };
+    for (const [name, { value }] of Object.entries(figures)) t.diagnostic(`${name} ${value}`);
+    const missing = Object.entries(figures).filter(([, { value }]) => value === undefined);
+    assert.deepEqual(
+      missing.map(([name]) => name),
+      ["downloadBytes"],
+      text,
+    );
+    const measured = Object.fromEntries(
+      Object.entries(figures).map(([name, { value = 0 }]) => [name, value]),
+    );
+    assert.deepEqual(overBudget(await readBudget(repository), measured), [], text);
+    assert.match(await machine.sh("keel overhead", { timeoutMs: 120_000 }), /memory used.* % of stock/);
+    await machine.sh(
+      "systemctl stop keeld.service keelson-fence.service && rm -r /run/keelson/etc/credstore/keelson.config /var/lib/keelson/store",
+    );
   });
 
   test("the gate finds the boot good, without blessing or restarting anything", async () => {

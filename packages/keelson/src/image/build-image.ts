@@ -117,7 +117,7 @@ async function build(
   const debian = await debianPart(options, packages, cache);
   const { sources, tools, base } = debian;
   const system = await systemLayer({ repository, cache, progress });
-  const layer = await imageLayer({ ...options, cache });
+  const layer = await imageLayer({ ...options, cache, packageList: base.packageList });
   const init = await firstProcess({ repository, tools, cache, progress });
   // Names of entries say what is in them, wherever the cache lies.
   const entries = [dirname(tools), base.hash, system, layer, dirname(init)].map((path) => basename(path));

@@ -16,16 +16,6 @@ export function parseExposureLimits(text: string): ExposureLimits {
   return z.parse(shape, JSON.parse(text));
 }
 
-/** The figure of each service, from `systemd-analyze security --json=short`; what cannot be read is left out. */
-export function parseExposures(text: string): ReadonlyMap<string, number> {
-  const rows = z.parse(
-    z.array(z.object({ unit: z.string(), exposure: z.union([z.string(), z.number()]) })),
-    JSON.parse(text),
-  );
-  const found = rows.map(({ unit, exposure }) => [unit, Number(exposure)] as const);
-  return new Map(found.filter(([, exposure]) => Number.isFinite(exposure)));
-}
-
 /** One sentence for each service that is above its limit, or has none. */
 export function overExposed(limits: ExposureLimits, exposures: ReadonlyMap<string, number>): string[] {
   return [...exposures].flatMap(([unit, exposure]) => {

@@ -5,6 +5,7 @@ import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContentCache } from "../local/tree/content-cache.ts";
 import { hashPaths } from "../local/tree/file-hash.ts";
+import { costFiles } from "../model/os-image.ts";
 import type { Variant } from "../model/os-image.ts";
 
 export interface ImageLayerOptions {
@@ -16,6 +17,8 @@ export interface ImageLayerOptions {
   readonly trust?: string;
   /** Of the release: releases/manifest.ts. 0 unless given. */
   readonly releaseEpoch?: number;
+  /** The file of the packages' list, which the machine counts. */
+  readonly packageList: string;
 }
 
 /** The folder of the layer, made when it is not cached. */
@@ -23,12 +26,17 @@ export async function imageLayer(options: ImageLayerOptions): Promise<string> {
   const { repository, cache, version, variant, releaseEpoch = 0 } = options;
   const trust = options.trust === undefined ? undefined : await readFile(options.trust);
   const believes = trust?.toString("base64") ?? "";
-  const facts = ["2", version, variant, String(releaseEpoch), believes];
-  const hash = hashPaths(repository, ["os/image/root"], facts);
+  const packages = await readFile(options.packageList);
+  const facts = ["3", version, variant, String(releaseEpoch), believes, packages.toString()];
+  const hash = hashPaths(repository, ["os/image/root", "os/budget.json", "os/stock.json"], facts);
   return cache.entry("image-layers", hash, async (folder) => {
     await cp(join(repository, "os/image/root"), folder, { recursive: true, verbatimSymlinks: true });
     await mkdir(join(folder, "usr/lib"), { recursive: true });
     await writeFile(join(folder, "usr/lib/os-release"), osRelease(version, variant, releaseEpoch));
+    await mkdir(join(folder, "usr/lib/keelson"), { recursive: true });
+    await cp(join(repository, "os/budget.json"), join(folder, costFiles.budget));
+    await cp(join(repository, "os/stock.json"), join(folder, costFiles.stock));
+    await writeFile(join(folder, costFiles.packages), packages);
     if (trust !== undefined) {
       await mkdir(join(folder, "usr/lib/keelson/trust"), { recursive: true });
       await writeFile(join(folder, "usr/lib/keelson/trust/root.json"), trust);

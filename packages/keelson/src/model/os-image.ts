@@ -91,6 +91,13 @@ export const treeDisk = {
   active: "slot",
 } as const;
 
+/** What an image says of its own cost: os/budget.json and os/stock.json of its checkout, and its packages, one a line. */
+export const costFiles = {
+  budget: "/usr/lib/keelson/budget.json",
+  stock: "/usr/lib/keelson/stock.json",
+  packages: "/usr/lib/keelson/packages.txt",
+} as const;
+
 /** /etc as it may be written, with /etc's own modes: /etc itself is mounted read-only. */
 export const writableEtc = "/run/keelson/etc";
 

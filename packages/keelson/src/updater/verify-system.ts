@@ -26,6 +26,16 @@ export function parseVerity(word: string): VerityFacts {
   return { rootHash, salt: salt === "-" ? "" : salt, dataBlocks: Number(blocks) };
 }
 
+/** A slot's image: its data, and the tree of hashes behind it. */
+export function imageBytes({ dataBlocks }: VerityFacts): number {
+  let blocks = dataBlocks;
+  for (let level = dataBlocks; level > 1;) {
+    level = Math.ceil(level / digestsPerBlock);
+    blocks += level;
+  }
+  return blocks * blockBytes;
+}
+
 /** False when a block differs. `progress` is told bytes. */
 export async function verifySlot(
   slots: BootSlots,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { suite, test } from "node:test";
-import { overExposed, parseExposureLimits, parseExposures } from "../../src/image/exposure.ts";
+import { overExposed, parseExposureLimits } from "../../src/image/exposure.ts";
 import { exposurePage, exposureTable, readLimits, withTable } from "./exposure-page.ts";
 
 suite("exposure of the image's services", () => {
@@ -31,19 +31,6 @@ suite("exposure of the image's services", () => {
         "new.service has an exposure of 1, and os/exposure.json has no limit for it",
       ],
     );
-  });
-
-  test("systemd-analyze's answer is read, whatever else is in it", () => {
-    const answer =
-      '[{"unit":"a.service","exposure":"9.4","predicate":"UNSAFE","happy":"x"},{"unit":"b.service","exposure":1.5},{"unit":"c","exposure":"-"}]';
-    assert.deepEqual(
-      [...parseExposures(answer)],
-      [
-        ["a.service", 9.4],
-        ["b.service", 1.5],
-      ],
-    );
-    for (const garbage of ["", "{}", "[1]", '[{"unit":1}]']) assert.throws(() => parseExposures(garbage));
   });
 
   test("limits without reasons, of things that are no services, and beyond ten are refused", () => {

@@ -10,6 +10,7 @@ import type { MachineUsage, Usage } from "../local-cluster/overhead.ts";
 import { takeDown } from "../local-cluster/take-down.ts";
 import { serviceOf } from "../machine-access.ts";
 import { alignColumns } from "../table.ts";
+import { showOwnOverhead } from "./os/overhead/own-overhead.ts";
 
 interface OverheadOptions {
   readonly for?: string;
@@ -25,9 +26,11 @@ export const register: Register = (program, act) => {
     .option("--for <span>", "how long to measure processor time (10s)")
     .option("--no-plain", "do not start a machine without Keelson to compare with")
     .description(
-      "Measure what Keelson costs on this host: memory, processor time, processes and boot time of its machines, beside one without it.",
+      "Measure what Keelson costs. On an installed machine: its image, boot, memory, processes and ports, beside the image’s budget and a stock system. On a host of a local cluster (the options are for that): memory, processor time, processes and boot time of its machines, beside one without Keelson.",
     );
   act<OverheadOptions>(command, async (keel, _args, options) => {
+    const isOfCluster = options.for !== undefined || options.plain === false;
+    if (!isOfCluster && (await showOwnOverhead(keel))) return;
     const sampleMs = options.for === undefined ? 10_000 : parseDuration(options.for, "--for");
     const cluster = new LocalCluster(keel.cluster);
     if ((await cluster.record()) === undefined) {
