@@ -99,14 +99,14 @@ export async function bringUp(
   const joined = await progress.run(
     "machines join the cluster",
     (step) =>
-      machinesJoined(machines.expected, client, { timeoutMs: 60_000 * provider.slowness, signal, step }),
+      machinesJoined(machines.expected, client, { timeoutMs: 180_000 * provider.slowness, signal, step }),
     (up) => up.map(({ name }) => name).join(", "),
   );
   if (options.withExample && record.notes.example === undefined) {
     await bringUpExample(keel, cluster, client, {
       busybox: tree.busybox,
       ...options,
-      timeoutMs: options.exampleTimeoutMs ?? 60_000 * provider.slowness,
+      timeoutMs: options.exampleTimeoutMs ?? 180_000 * provider.slowness,
     });
     made.push(exampleUnit);
   }
