@@ -891,6 +891,14 @@ const entries = {
       "`keel os status --all` says why. `keel os resume` gives machines that failed another turn, `keel os abort` ends the update, `keel os rollback --all` takes back what was updated.",
     exit: "partly",
   },
+  "KEEL-876": {
+    title: "The output could not be written",
+    meaning:
+      "What stdout leads to takes no more: the disk is full, or a device refuses. The command itself may have done what it was asked to.",
+    remedy:
+      "Make room, or write elsewhere. Before a change is repeated: `keel op list` says whether it was made.",
+    exit: "failed",
+  },
   "KEEL-900": {
     title: "Internal error",
     meaning: "Something that should not be possible happened.",

@@ -1,5 +1,7 @@
 // What a command may know and touch of the place it runs in. Passed in, so that tests bring their own.
 import { createInterface } from "node:readline/promises";
+import { describeError, exitCode, KeelError } from "../base/errors.ts";
+import { reportError } from "./report-error.ts";
 
 export interface Terminal {
   /** Data. */
@@ -23,9 +25,15 @@ export function processTerminal(): Terminal {
   // A reader that closes early (`keel list-units | head -1`) is no error.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    const lost = new KeelError("KEEL-876", `the output could not be written: ${describeError(error)}`, {
+      cause: error,
+      hint: "what the command was asked to do may have been done",
+    });
+    process.exit(reportError(terminal, "text", lost));
   });
-  return {
+  // Nobody is left to be told.
+  process.stderr.on("error", () => process.exit(exitCode.failed));
+  const terminal: Terminal = {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     outIsTTY: process.stdout.isTTY === true,
@@ -44,4 +52,5 @@ export function processTerminal(): Terminal {
       }
     },
   };
+  return terminal;
 }
