@@ -37,7 +37,7 @@ export async function run({ rounds = 3 }: BenchOptions): Promise<BenchResult> {
   };
   const stock: Stock = {
     what: "Debian 13 (trixie), the standard system with its kernel, OpenSSH and Docker",
-    how: `its files packed with zstd -9 for the download; the rest from the median of ${rounds} boots under QEMU 10 without KVM, 1 GiB of memory and 2 processors, kernel and initrd given directly, 15 s after everything was started.`,
+    how: `its files packed with zstd -9 for the download; the rest from ${rounds === 1 ? "one boot" : `the median of ${rounds} boots`} under QEMU 10 without KVM, 1 GiB of memory and 2 processors, kernel and initrd given directly, 15 s after everything was started.`,
     date: new Date().toISOString().slice(0, 10),
     figures,
   };
