@@ -40,6 +40,8 @@ export class Fencer {
   #timer: Timer | undefined;
   #seeking = false;
   #writing: Promise<void> = Promise.resolve();
+  /** When the fence acted last, as far as this daemon knows. */
+  #fencedAt: number | undefined;
 
   constructor(options: FencerOptions, lifetime: Lifetime) {
     this.#options = options;
@@ -55,6 +57,7 @@ export class Fencer {
   async start(units: Iterable<string>): Promise<boolean> {
     const { host, clock } = this.#options;
     for (const unit of units) this.#units.add(unit);
+    this.#fencedAt = await host.lastFenced();
     const deadline = await host.readFenceDeadline();
     if (deadline === undefined) return false;
     const leftMs = (deadline - host.uptimeSeconds()) * 1000;
@@ -89,6 +92,23 @@ export class Fencer {
     void this.#write();
     this.#evaluate();
     if (wasClosed && this.#action === "none") this.#options.onRelease();
+    this.#lifetime.run("fence", () => this.#notice(wasClosed));
+  }
+
+  /**
+   * On a busy machine the fence may come first, and contact be back before this daemon would have acted: what was
+   * stopped then is to start again, and nobody else knows of it.
+   */
+  async #notice(hasActedItself: boolean): Promise<void> {
+    const { host, clock, log, onFence, onRelease } = this.#options;
+    const fencedAt = await host.lastFenced();
+    if (fencedAt === undefined || fencedAt === this.#fencedAt) return;
+    this.#fencedAt = fencedAt;
+    if (hasActedItself) return;
+    log.warn("the fence acted before this daemon did", { units: this.#units.size });
+    const stopAt = clock.now() - (host.uptimeSeconds() - fencedAt) * 1000;
+    onFence([...this.#units], { kill: false, stopAt });
+    onRelease();
   }
 
   #decide(): FenceDecision | undefined {

@@ -107,6 +107,15 @@ describe("a machine out of contact", () => {
     assert.deepEqual(stage.host.running, ["a.service", "k.service"]);
   });
 
+  test("what the fence stopped while the daemon was too slow to see it starts again", async () => {
+    await using stage = await singleton();
+    const before = stage.host.states(["k.service"]).get("k.service")?.invocation;
+    await stage.host.writeFence({ deadline: stage.host.uptimeSeconds(), units: ["a.service"] });
+    await stage.pass(leaseMs);
+    assert.deepEqual(stage.host.running, ["a.service", "k.service"]);
+    assert.equal(stage.host.states(["k.service"]).get("k.service")?.invocation, before);
+  });
+
   test("an attempt that the fence ended without the daemon has not failed: it was given up", async () => {
     await using stage = new Stage({ behaviour: () => ({ startMs: 600_000, ends: true }) });
     await stage.startDaemon();
