@@ -30,6 +30,9 @@ export const thisMachine: RescueMachine = {
   run: (argv) => runProgram(argv, { timeoutMs: longestMs }),
 };
 
+/** The highest answer of e2fsck that means a sound file system: 1 is mended, 2 is mended and a restart wanted. */
+const mended = 2;
+
 /** Where the partitions are described that the machine may make anew. */
 const definitions = "/usr/lib/keelson/repart.d";
 
@@ -52,9 +55,13 @@ export async function repairState(machine: RescueMachine = thisMachine): Promise
       hint: "keel os rescue --reformat --yes makes it anew, empty",
     });
   }
-  const { status, stdout, stderr } = await machine.run(["e2fsck", "-f", "-y", device]);
-  // 1: mended, 2: mended, restart wanted. Source: e2fsck(8).
-  if (status <= 2) return stdout.trim();
+  const fsck = () => machine.run(["e2fsck", "-f", "-y", device]);
+  let outcome = await fsck();
+  // Where a backup of the superblock was used and the journal replayed, e2fsck puts the superblock back and gives up:
+  // it goes on when it is asked once more.
+  if (outcome.status > mended) outcome = await fsck();
+  const { status, stdout, stderr } = outcome;
+  if (status <= mended) return stdout.trim();
   throw new KeelError("KEEL-863", `${device} cannot be repaired: ${lastLines(stderr || stdout)}`, {
     hint: "what can be saved is read with debugfs; keel os rescue --reformat --yes makes it anew, empty",
   });

@@ -6,14 +6,24 @@ import type { RescueMachine } from "../../src/updater/rescue.ts";
 
 const facts: OsFacts = { version: "1.0.0", variant: "vm", disk: "/dev/vda", stateDevice: "/dev/vda4" };
 
-function machine(given: { mark?: string; facts?: OsFacts; status?: number; stderr?: string }) {
+function machine(given: {
+  mark?: string;
+  facts?: OsFacts;
+  status?: number;
+  statuses?: number[];
+  stderr?: string;
+}) {
   const ran: string[] = [];
   const here: RescueMachine = {
     readMark: () => Promise.resolve(given.mark),
     readFacts: () => Promise.resolve(given.facts ?? facts),
     run: (argv) => {
       ran.push(argv.join(" "));
-      return Promise.resolve({ status: given.status ?? 0, stdout: "checked\n", stderr: given.stderr ?? "" });
+      return Promise.resolve({
+        status: given.statuses?.shift() ?? given.status ?? 0,
+        stdout: "checked\n",
+        stderr: given.stderr ?? "",
+      });
     },
   };
   return { here, ran };
@@ -39,6 +49,9 @@ test("repair: what e2fsck mended counts as mended, what it leaves is told", asyn
     assert.equal(await repairState(here), "checked");
     assert.deepEqual(ran, ["e2fsck -f -y /dev/vda4"]);
   }
+  const twice = machine({ mark: "damaged", statuses: [12, 1] });
+  assert.equal(await repairState(twice.here), "checked", "with the superblock back it goes on");
+  assert.equal(twice.ran.length, 2);
   const { here } = machine({ mark: "damaged", status: 8, stderr: "bad superblock\n" });
   await assert.rejects(repairState(here), { code: "KEEL-863", message: /bad superblock/ });
 });
