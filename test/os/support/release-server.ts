@@ -7,6 +7,8 @@ import { join } from "node:path";
 export interface ReleaseServer extends AsyncDisposable {
   /** As the machine reaches it. */
   readonly url: string;
+  /** As a process of this host does. */
+  readonly localUrl: string;
   /** Bytes of root images that were sent. */
   sent: number;
   /** First bytes that were asked for, of root images. */
@@ -33,8 +35,10 @@ export async function serveReleases(folder: string): Promise<ReleaseServer> {
     response.on("close", () => stream.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
   const found: ReleaseServer = {
-    url: `http://10.0.2.2:${(server.address() as AddressInfo).port}/`,
+    url: `http://10.0.2.2:${port}/`,
+    localUrl: `http://127.0.0.1:${port}/`,
     sent: 0,
     offsets: [],
     spoiled: undefined,

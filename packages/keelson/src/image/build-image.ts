@@ -199,7 +199,7 @@ async function assemble(assembly: Assembly): Promise<void> {
 }
 
 /** What lies in a folder that a build has filled. */
-async function builtImage(folder: string): Promise<BuiltImage> {
+export async function builtImage(folder: string): Promise<BuiltImage> {
   const facts = JSON.parse(await readFile(join(folder, "image.json"), "utf8")) as BuiltImage;
   return {
     ...facts,

@@ -23,6 +23,8 @@ export interface RootWriter extends AsyncDisposable {
   write(chunk: Uint8Array): Promise<void>;
   /** Everything written is on the disk, past its caches. */
   sync(): Promise<void>;
+  /** Resolves when the first bytes, so many, are on the disk, which happens in parts; rejects when they will not be. */
+  untilSynced(bytes: number): Promise<void>;
 }
 
 /** A slot's bytes at any place. */
@@ -48,8 +50,8 @@ export interface BootSlots {
   kernelRoom(): Promise<number>;
   /** Opens the passive slot for writing from its beginning. Entries that start from it are removed first. */
   openPassive(): Promise<RootWriter>;
-  /** Reads a slot's first bytes back, past caches. */
-  read(slot: SlotName, length: number): AsyncIterable<Uint8Array>;
+  /** Reads a slot's first bytes back, past caches. What ends at `end` is read once `until(end)` has resolved. */
+  read(slot: SlotName, length: number, until?: (end: number) => Promise<void>): AsyncIterable<Uint8Array>;
   /** Opens a slot for reading here and there, past caches. */
   openReader(slot: SlotName): Promise<SlotReader>;
   /**

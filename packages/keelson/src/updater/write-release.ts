@@ -123,8 +123,7 @@ async function writeRoot(writing: Writing, fetched: Fetched): Promise<Written["h
         if (await writeDelta(writing, fetched)) return "delta";
         break;
       case "root":
-        await fillSlot(writing, fullImage(writing, fetched));
-        if (!(await holds(writing, plan.slot))) {
+        if (!(await fillSlot(writing, (write) => writeFull(writing, fetched, write)))) {
           note(`slot ${plan.slot} does not hold what was written`);
           throw new KeelError(
             "KEEL-808",
@@ -143,7 +142,7 @@ async function writeRoot(writing: Writing, fetched: Fetched): Promise<Written["h
 
 /** False when a full image must follow. */
 async function writeDelta(writing: Writing, fetched: Fetched): Promise<boolean> {
-  const { manifest, slots, note, signal, plan } = writing;
+  const { manifest, slots, note, signal } = writing;
   const running = await slots.running();
   const delta = manifest.deltas?.find(({ from }) => from === running.version);
   const active = (await slots.slots()).find((slot) => slot.active);
@@ -151,16 +150,16 @@ async function writeDelta(writing: Writing, fetched: Fetched): Promise<boolean> 
   try {
     const { size, sha256 } = manifest.root.unpacked ?? manifest.root;
     await using base = await slots.openReader(active.name);
-    await using writer = await slots.openPassive();
-    await applyDelta({
-      base,
-      delta: fetchFile(delta, fetchOptions(writing, { phase: "delta", file: delta, fetched })),
-      expected: { base: delta.base, result: { size, sha256 } },
-      write: (chunk) => writer.write(chunk),
-      signal,
-    });
-    await writer.sync();
-    if (await holds(writing, plan.slot)) return true;
+    const isRight = await fillSlot(writing, (write) =>
+      applyDelta({
+        base,
+        delta: fetchFile(delta, fetchOptions(writing, { phase: "delta", file: delta, fetched })),
+        expected: { base: delta.base, result: { size, sha256 } },
+        write,
+        signal,
+      }),
+    );
+    if (isRight) return true;
     note("the delta made another image than the manifest says; fetching the whole one");
   } catch (error) {
     if (signal.aborted || isDiskProblem(error)) throw error;
@@ -180,25 +179,54 @@ function fullImage(writing: Writing, fetched: Fetched): AsyncIterable<Uint8Array
   return unpackZstd(packed, { name: root.name, size: root.unpacked.size });
 }
 
-async function fillSlot({ slots, plan, signal }: Writing, image: AsyncIterable<Uint8Array>): Promise<void> {
-  await using writer = await slots.openPassive();
+type Write = (chunk: Uint8Array) => Promise<void>;
+
+async function writeFull(writing: Writing, fetched: Fetched, write: Write): Promise<void> {
+  const { plan, signal } = writing;
   let bytes = 0;
-  for await (const chunk of image) {
+  for await (const chunk of fullImage(writing, fetched)) {
     signal.throwIfAborted();
     bytes += chunk.byteLength;
     if (bytes > plan.rootBytes)
       throw new KeelError("KEEL-807", `the image has more than the ${plan.rootBytes} bytes that were signed`);
-    await writer.write(chunk);
+    await write(chunk);
   }
+}
+
+/** Whether the passive slot reads back as the manifest says: each part is read once it is on the disk. */
+async function fillSlot(writing: Writing, fill: (write: Write) => Promise<void>): Promise<boolean> {
+  const { slots, plan, progress } = writing;
+  await using writer = await slots.openPassive();
+  let isWritten = false;
+  const check = holds(
+    {
+      ...writing,
+      // A person is told of one thing after the other.
+      progress: (...event) => {
+        if (isWritten) progress(...event);
+      },
+    },
+    plan.slot,
+    (end) => writer.untilSynced(end),
+  );
+  // When filling fails, so does this, and that is not what matters then.
+  check.catch(() => {});
+  await fill((chunk) => writer.write(chunk));
+  isWritten = true;
   await writer.sync();
+  return check;
 }
 
 /** Reads the slot back from the disk. */
-async function holds({ slots, plan, manifest, progress, signal }: Writing, slot: SlotName): Promise<boolean> {
+async function holds(
+  { slots, plan, manifest, progress, signal }: Writing,
+  slot: SlotName,
+  until?: (end: number) => Promise<void>,
+): Promise<boolean> {
   const { sha256 } = manifest.root.unpacked ?? manifest.root;
   const hash = createHash("sha256");
   let done = 0;
-  for await (const chunk of slots.read(slot, plan.rootBytes)) {
+  for await (const chunk of slots.read(slot, plan.rootBytes, until)) {
     signal.throwIfAborted();
     hash.update(chunk);
     done += chunk.byteLength;

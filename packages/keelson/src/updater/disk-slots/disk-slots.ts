@@ -93,11 +93,15 @@ export class DiskSlots implements BootSlots {
     return new SlotWriter(await this.#disk.openSlot(active === "a" ? "b" : "a", "write"));
   }
 
-  async *read(slot: SlotName, length: number): AsyncIterable<Uint8Array> {
+  async *read(
+    slot: SlotName,
+    length: number,
+    until: (end: number) => Promise<void> = async () => {},
+  ): AsyncIterable<Uint8Array> {
     await using device = await this.#disk.openSlot(slot, "read");
     if (length > device.bytes)
       throw new KeelError("KEEL-802", `slot ${slot} has ${device.bytes} bytes, ${length} were to be read`);
-    yield* readAhead(device, length);
+    yield* readAhead(device, length, until);
   }
 
   async openReader(slot: SlotName): Promise<SlotReader> {
@@ -239,13 +243,19 @@ async function deviceUuid(device: SlotDevice): Promise<string | undefined> {
 }
 
 /** Reads the next part while the one before is looked at. */
-async function* readAhead(device: SlotDevice, length: number): AsyncIterable<Uint8Array> {
+async function* readAhead(
+  device: SlotDevice,
+  length: number,
+  until: (end: number) => Promise<void>,
+): AsyncIterable<Uint8Array> {
   const buffers = [alignedBuffer(readBytes), alignedBuffer(readBytes)] as const;
-  const start = (position: number): Promise<Uint8Array> => {
+  const start = async (position: number): Promise<Uint8Array> => {
     const bytes = Math.min(readBytes, length - position);
     const buffer = buffers[(position / readBytes) % 2 === 0 ? 0 : 1];
     const whole = buffer.subarray(0, Math.min(Math.ceil(bytes / 4096) * 4096, device.bytes - position));
-    return device.read(whole, position).then(() => whole.subarray(0, bytes));
+    await until(position + bytes);
+    await device.read(whole, position);
+    return whole.subarray(0, bytes);
   };
   let next = length > 0 ? start(0) : undefined;
   for (let position = readBytes; next !== undefined; position += readBytes) {

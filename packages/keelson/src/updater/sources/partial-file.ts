@@ -11,6 +11,10 @@ import { readIfThere, removeIfThere } from "../../host/atomic-file.ts";
 /** What must stay free for others. */
 const spareBytes = 64 << 20;
 const readBytes = 1 << 20;
+/** Small pieces are written together. */
+const writeBytes = 1 << 20;
+/** How far writing may be behind what arrives. */
+const mostSentBytes = 8 << 20;
 /** How much a power cut may cost. */
 const syncBytes = 8 << 20;
 
@@ -65,6 +69,10 @@ export class PartialFile implements AsyncDisposable {
   #bytes: number;
   #synced: number;
   #keeping = true;
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
+  #sentBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor({ path, boot, file, bytes, synced }: Kept) {
     this.#path = path;
@@ -89,13 +97,33 @@ export class PartialFile implements AsyncDisposable {
     }
   }
 
-  /** What cannot be kept is not: the file then ends where it did. */
+  /** Keeps a chunk, which must not change any more, a little later. What cannot be kept is not: the file ends before. */
   async append(chunk: Uint8Array): Promise<void> {
+    if (!this.#keeping) return;
+    this.#gathered.push(chunk);
+    this.#gatheredBytes += chunk.byteLength;
+    if (this.#gatheredBytes < writeBytes) return;
+    this.#send();
+    while (this.#sentBytes > mostSentBytes) await this.#writing;
+  }
+
+  #send(): void {
+    const bytes = Buffer.concat(this.#gathered, this.#gatheredBytes);
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    this.#sentBytes += bytes.byteLength;
+    this.#writing = this.#writing.then(async () => {
+      await this.#write(bytes);
+      this.#sentBytes -= bytes.byteLength;
+    });
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
     if (!this.#keeping) return;
     try {
       let done = 0;
-      while (done < chunk.byteLength) done += (await this.#file.write(chunk, done)).bytesWritten;
-      this.#bytes += chunk.byteLength;
+      while (done < bytes.byteLength) done += (await this.#file.write(bytes, done)).bytesWritten;
+      this.#bytes += bytes.byteLength;
       if (this.#bytes - this.#synced >= syncBytes) await this.#sync();
     } catch {
       this.#keeping = false;
@@ -112,12 +140,15 @@ export class PartialFile implements AsyncDisposable {
   /** It was not what was signed. */
   async discard(): Promise<void> {
     this.#keeping = false;
+    await this.#writing;
     await removeIfThere(this.#path);
     await removeIfThere(noteOf(this.#path));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#file.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#gatheredBytes > 0) this.#send();
+    await this.#writing;
+    await this.#file.close();
   }
 }
 
