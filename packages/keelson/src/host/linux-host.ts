@@ -106,6 +106,7 @@ export class LinuxHost implements Host {
     const host = new LinuxHost(options, manager, files);
     await manager.watchUnits({
       match: watchedTypes,
+      isDetailed: (service) => host.#isOurs(service),
       coalesceMs: 10,
       onChange: (changes) => host.#take(changes),
     });
@@ -302,6 +303,11 @@ export class LinuxHost implements Host {
   /** systemd's name of a unit that the agent wrote; for others the name itself. */
   #service(name: string): string {
     return this.#files.manifest.get(name)?.service ?? name;
+  }
+
+  #isOurs(service: string): boolean {
+    for (const entry of this.#files.manifest.values()) if (entry.service === service) return true;
+    return false;
   }
 
   #take(changes: UnitChanges): void {

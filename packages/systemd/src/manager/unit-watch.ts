@@ -29,6 +29,11 @@ export interface WatchOptions {
   readonly onChange: (changes: UnitChanges) => void | Promise<void>;
   /** Ends the watch. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Units whose every property is read; all if not given. Of others, systemd's list tells how they are loaded and
+   * active, and signals the rest, as it changes: a machine has hundreds, and reading one costs as much as its list.
+   */
+  readonly isDetailed?: ((name: string) => boolean) | undefined;
   /** How long changes are gathered before they are told; 50 ms if not given. */
   readonly coalesceMs?: number | undefined;
   /** How often everything is compared with systemd's list; 60 s if not given, 0 for never. */
@@ -189,8 +194,15 @@ export class UnitWatch implements AsyncDisposable {
 
   async #listAll(toRead: Set<string>): Promise<void> {
     const listed = await this.#reader.listUnits(this.#options.match, this.#end.signal);
+    const { isDetailed = () => true } = this.#options;
     const names = new Set(listed.map(({ name }) => name));
-    for (const name of names) toRead.add(name);
+    for (const { name, load, active, sub } of listed) {
+      if (isDetailed(name) || active === "failed" || toRead.has(name)) toRead.add(name);
+      else {
+        const row = { LoadState: load, ActiveState: active, SubState: sub };
+        this.#note(name, { ...this.#known.get(name)?.properties, ...row });
+      }
+    }
     for (const name of this.#known.keys()) if (!names.has(name)) this.#forget(name);
   }
 

@@ -11,6 +11,8 @@ export class FakeSystemd {
   /** Properties of the units that are loaded. */
   readonly units = new Map<string, Record<string, unknown>>();
   readonly calls: string[] = [];
+  /** Units whose properties were read. */
+  readonly read = new Set<string | undefined>();
   /** Answers that go before the usual ones, by member. */
   readonly answers = new Map<string, Answer>();
   buses: FakeBus[] = [];
@@ -78,6 +80,7 @@ export class FakeSystemd {
     this.calls.push(call.member);
     const special = this.answers.get(call.member);
     if (special) return special(call);
+    if (call.member === "GetAll") this.read.add(unitNameOfPath(call.path));
     if (call.member === "GetAll") return [{ ...this.units.get(unitNameOfPath(call.path) ?? "") }];
     if (call.member === "Get") return ["running"];
     if (call.member === "ListUnitsByPatterns") {

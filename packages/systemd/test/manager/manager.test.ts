@@ -145,6 +145,41 @@ test("a watch tells what is there, then each change once, gathered", async () =>
   assert.equal(told.length, 2, "no change, no telling");
 });
 
+test("of units that nobody asked the details of, the list tells what is there and signals what changes", async () => {
+  const { systemd, clock, manager } = await connected();
+  await using _ = manager;
+  for (const [name, active] of [
+    ["a.service", "active"],
+    ["b.service", "active"],
+    ["c.service", "failed"],
+  ] as const)
+    systemd.load(name, active);
+  const last = new Map<string, UnitState | undefined>();
+  const wanted = new Set(["a.service"]);
+  await manager.watchUnits({
+    match: ["*"],
+    isDetailed: (name) => wanted.has(name),
+    onChange: (changes) => {
+      for (const [name, state] of changes) last.set(name, state);
+    },
+  });
+  assert.deepEqual(systemd.read, new Set(["a.service", "c.service"]), "what failed has its reason");
+  assert.deepEqual(Object.fromEntries([...last].map(([name, state]) => [name, state?.active])), {
+    "a.service": "active",
+    "b.service": "active",
+    "c.service": "failed",
+  });
+  systemd.change("b.service", { ActiveState: "failed", Result: "exit-code" });
+  await clock.pass(50);
+  assert.equal(last.get("b.service")?.result, "exit-code");
+  wanted.add("b.service");
+  systemd.read.clear();
+  systemd.signal("Reloading", [true]);
+  systemd.signal("Reloading", [false]);
+  await clock.pass(100);
+  assert.ok(systemd.read.has("b.service"), "what is wanted later is read at the reload that makes it so");
+});
+
 test("units that come and go are told, and one that is gone is not loaded by looking at it", async () => {
   const { systemd, clock, manager, told } = await watching({});
   await using _ = manager;

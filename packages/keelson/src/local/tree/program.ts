@@ -9,6 +9,7 @@ import { asStep, formatBytes } from "../progress.ts";
 import type { Progress } from "../progress.ts";
 import type { ContentCache } from "./content-cache.ts";
 import { firstExisting, hashPaths } from "./file-hash.ts";
+import { leaveOut } from "./left-out.ts";
 import { askForBuiltins } from "./node-builtins.ts";
 import { keepEnglish } from "./node-locales.ts";
 
@@ -32,7 +33,7 @@ export interface ProgramOptions {
 
 /** The folder with keeld.js, keel.js and what they share. */
 export function programBundle({ repository, cache, progress }: ProgramOptions): Promise<string> {
-  const hash = hashPaths(repository, [...sources, "package-lock.json"], ["4"]);
+  const hash = hashPaths(repository, [...sources, "package-lock.json"], ["6"]);
   return cache.entry("bundles", hash, (folder) =>
     asStep(progress, "bundle keeld and keel", () => bundle(repository, folder)),
   );
@@ -52,9 +53,15 @@ async function bundle(repository: string, folder: string): Promise<void> {
       cwd: repository,
       platform: "node",
       logLevel: "silent",
-      plugins: [askForBuiltins()],
+      plugins: [leaveOut(), askForBuiltins()],
     });
-    await build.write({ dir: folder, format: "esm", chunkFileNames: "part-[hash].js", comments: false });
+    await build.write({
+      dir: folder,
+      format: "esm",
+      chunkFileNames: "part-[hash].js",
+      comments: false,
+      minify: { mangle: false, compress: false, codegen: true },
+    });
     // Without it Node would read every file twice, first as something else.
     await writeFile(join(folder, "package.json"), '{"type":"module"}\n');
   } catch (cause) {

@@ -14,6 +14,7 @@ void suite("Node’s modules in a bundle", () => {
       ['import process$1 from "node:process";', `const process$1 = ${asked("process")};`],
       ['import fs, { rm } from "node:fs";', `const fs = ${asked("fs")}, { rm } = ${asked("fs")};`],
       ['import * as http from "node:http";', `const http = ${asked("http")};`],
+      ['const util = __require("node:util");', `const util = ${asked("util")};`],
     ] as const)
       assert.equal(withoutBuiltinImports(`${from}\nuse();`), `${to}\nuse();`);
   });
@@ -25,6 +26,7 @@ void suite("Node’s modules in a bundle", () => {
       'const text = `import { a } from "node:fs";`;',
       'export { a } from "node:fs";',
       'const later = await import("node:http");',
+      'const other = __require("@grpc/grpc-js");',
     ])
       assert.equal(withoutBuiltinImports(line), line);
   });
