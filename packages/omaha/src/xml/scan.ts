@@ -36,6 +36,19 @@ const named: ReadonlyMap<string, string> = new Map([
 /** `&#x10FFFF;` is the longest reference with a meaning; leading zeros are allowed up to this. */
 const LONGEST_REFERENCE = 12;
 
+/** As nearly all clients and servers write it. */
+const usualDeclaration = '<?xml version="1.0" encoding="UTF-8"?>';
+const LONGEST_DECLARATION = 200;
+const space = "[ \\t\\r\\n]";
+/** An attribute of the declaration, in either quotes, which `quote` tells apart. */
+const given = (name: string, value: string, quote: string): string =>
+  `${space}+${name}${space}*=${space}*(?<${quote}>["'])${value}\\k<${quote}>`;
+const declarationForm = new RegExp(
+  `^<\\?xml${given("version", "1\\.0", "v")}` +
+    `(?:${given("encoding", "(?<encoding>[\\w.-]*)", "e")})?` +
+    `(?:${given("standalone", "(?:yes|no)", "s")})?${space}*\\?>`,
+);
+
 /** 1 for the characters that begin a name, 2 for those that only continue it. */
 const nameCharacters = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code);
@@ -81,15 +94,16 @@ class Scanner {
 
   /** `<?xml …?>`, when there is one. */
   #declaration(): void {
+    if (this.#text.startsWith(usualDeclaration, this.#at)) {
+      this.#at += usualDeclaration.length;
+      return;
+    }
     if (!/^<\?xml[ \t\r\n]/.test(this.#text.slice(this.#at, this.#at + 6))) return;
-    const declaration =
-      /^<\?xml\s+version\s*=\s*(?:"1\.0"|'1\.0')(?:\s+encoding\s*=\s*(?:"([^"<&]*)"|'([^'<&]*)'))?(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>/.exec(
-        this.#text.slice(this.#at, this.#at + 200),
-      );
-    if (!declaration) this.#fail("NOT_XML", "an XML declaration that cannot be read");
-    const encoding = declaration[1] ?? declaration[2] ?? "UTF-8";
-    if (!/^(utf-?8|us-ascii)$/i.test(encoding)) this.#fail("NOT_XML", `an encoding other than UTF-8`);
-    this.#at += declaration[0].length;
+    const found = declarationForm.exec(this.#text.slice(this.#at, this.#at + LONGEST_DECLARATION));
+    if (!found) this.#fail("NOT_XML", "an XML declaration that cannot be read");
+    if (!/^(utf-?8|us-ascii)$/i.test(found.groups?.["encoding"] ?? "UTF-8"))
+      this.#fail("NOT_XML", "an encoding other than UTF-8");
+    this.#at += found[0].length;
   }
 
   /** White space and comments before and after the root. */
@@ -165,13 +179,13 @@ class Scanner {
 
   #endTag(open: OpenElement[]): void {
     const start = this.#at;
+    const expected = open.pop()?.name ?? "";
     this.#at += 2;
-    const name = this.#name("an end tag");
+    if (this.#text.startsWith(expected, this.#at)) this.#at += expected.length;
+    else this.#fail("NOT_XML", `an end tag where <${expected}> is open`, start);
     this.#skipSpace();
-    if (this.#text.charCodeAt(this.#at) !== GREATER) this.#fail("NOT_XML", `</${name} without >`);
+    if (this.#text.charCodeAt(this.#at) !== GREATER) this.#fail("NOT_XML", `</${expected} without >`);
     this.#at++;
-    const element = open.pop();
-    if (element?.name !== name) this.#fail("NOT_XML", `</${name}> where <${element?.name}> is open`, start);
   }
 
   /** `<!-- … -->`; two hyphens inside are refused, as XML has it. */
