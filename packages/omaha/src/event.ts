@@ -1,4 +1,4 @@
-// Events in words. update_engine sends types 3, 13 and 14 with results 0, 1, 2 and 9; locksmith's fork 800; other
+// Events in words. update_engine sends types 3, 13 and 14 with results 0, 1, 2 and 9; locksmith 800; other
 // clients of the protocol the rest. Sources: ServerProtocolV3.md and go-omaha, see request.ts.
 import type { OmahaEvent } from "./request.ts";
 

@@ -154,6 +154,7 @@ class Scanner {
         this.#at++;
         return element;
       }
+      if (Number.isNaN(code)) this.#fail("NOT_XML", `the document ends inside <${name}>`);
       if (!spaced) this.#fail("NOT_XML", `no white space before an attribute of <${name}>`);
       this.#attribute(attributes);
       if (attributes.length > 2 * mostAttributes)
