@@ -3,12 +3,15 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { BenchResult } from "./result.ts";
 
 const images = "/var/cache/keelson/images/*/root.img";
 
-/** KEEL_DELTA_OLD and KEEL_DELTA_NEW name two root images; else the two newest of `vm` that were built here. */
+/**
+ * KEEL_DELTA_OLD and KEEL_DELTA_NEW name two root images, as delta/pair.ts makes them; else the two newest of `vm` that
+ * were built here.
+ */
 export async function run(): Promise<BenchResult> {
   const built = globSync(images)
     .filter((path) => variantOf(path) === "vm")
@@ -30,7 +33,7 @@ export async function run(): Promise<BenchResult> {
     const bytes = statSync(delta).size;
     return {
       name: "delta",
-      how: `from ${old} to ${fresh} (${Math.round(statSync(fresh).size / 1e6)} MB), once, by Node ${process.version}`,
+      how: `from ${nameOf(old)} to ${nameOf(fresh)} (${Math.round(statSync(fresh).size / 1e6)} MB), once, by Node ${process.version}`,
       rows: [
         {
           what: "delta",
@@ -55,6 +58,11 @@ export async function run(): Promise<BenchResult> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The file and its folder: what a pair is of, or which build. */
+function nameOf(path: string): string {
+  return `${basename(dirname(path))}/${basename(path)}`;
 }
 
 function variantOf(root: string): unknown {

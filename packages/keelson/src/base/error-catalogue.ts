@@ -172,6 +172,14 @@ const entries = {
     remedy: "The message names the first byte that differs. Please report it with both builds.",
     exit: "failed",
   },
+  "KEEL-335": {
+    title: "A program of the image lacks a library",
+    meaning:
+      "A program or library of the root file system is linked with a library that the image does not hold, or not where it looks. It would not start on any machine, so nothing was built.",
+    remedy:
+      "The message names both. Usually a pattern of `os/image/remove.txt` takes too much: keep the library, or leave out the program as well.",
+    exit: "failed",
+  },
   "KEEL-341": {
     title: "Secure Boot’s key or certificate cannot be used",
     meaning:

@@ -15,6 +15,7 @@ import type { Variant } from "../model/os-image.ts";
 import type { ReleaseManifest } from "../releases/manifest.ts";
 import { baseTree } from "./base-tree.ts";
 import type { BaseTree } from "./base-tree.ts";
+import { checkLibraries } from "./check-libraries.ts";
 import { diskImage } from "./disk-image.ts";
 import { microcode } from "./firmware.ts";
 import { firstProcess, initrd } from "./initrd.ts";
@@ -68,7 +69,7 @@ export interface BuiltImage {
   readonly kernelRelease: string;
 }
 
-/** Builds an image, or takes it from the cache. Needs root. Throws KEEL-302, KEEL-331 and KEEL-332. */
+/** Builds an image, or takes it from the cache. Needs root. Throws KEEL-302, KEEL-331, KEEL-332 and KEEL-335. */
 export function buildImage(options: BuildOptions): Promise<BuiltImage> {
   const cache = new ContentCache(options.cacheDirectory ?? defaultCacheDirectory);
   return build(options, cache, cache);
@@ -149,6 +150,7 @@ interface Assembly extends BuildOptions, DebianPart {
 async function assemble(assembly: Assembly): Promise<void> {
   const { sources, tools, kernel, base, layers, version, variant, progress, target, secureBoot } = assembly;
   const { epoch } = base;
+  await asStep(progress, "check that programs find their libraries", () => checkLibraries(layers));
   const root = await asStep(
     progress,
     "write the root file system",
