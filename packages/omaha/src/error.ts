@@ -30,12 +30,27 @@ export class OmahaError extends Error {
   /** Where in the document; always there when reading failed, never when printing did. */
   readonly position?: OmahaPosition;
 
-  constructor(code: OmahaErrorCode, message: string, position?: OmahaPosition) {
-    super(position ? `line ${position.line}, column ${position.column}: ${message}` : message);
+  constructor(
+    code: OmahaErrorCode,
+    message: string,
+    { position, cause }: { readonly position?: OmahaPosition; readonly cause?: unknown } = {},
+  ) {
+    super(
+      position ? `line ${position.line}, column ${position.column}: ${message}` : message,
+      cause === undefined ? undefined : { cause },
+    );
     this.name = "OmahaError";
     this.code = code;
     if (position) this.position = position;
   }
+}
+
+/** The most of a document that a message repeats. */
+const LONGEST_QUOTE = 40;
+
+/** A piece of a document as it may stand in a message: cut short, on one line, without control characters. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text);
 }
 
 /** Line and column of an offset. Lines end with LF, CR or both. */

@@ -1,6 +1,6 @@
 // How an element's attributes become the fields of an object and the other way round. A table says for every
 // attribute its field and its kind, in the order in which it is written; reading and printing both go by it.
-import { OmahaError, positionAt } from "./error.ts";
+import { OmahaError, positionAt, quoted } from "./error.ts";
 import type { Element } from "./xml/element.ts";
 import { attribute, escapeValue } from "./xml/write.ts";
 
@@ -66,7 +66,7 @@ export function readFields<T>(element: Element, table: Fields<T>, document: stri
     const value = field === undefined ? undefined : valueOf(text, field.kind);
     if (field !== undefined && value !== undefined) result[field.name] = value;
     else if (field?.kind === "exact") {
-      if (text !== "") refuse(element, document, `${attribute}="${text.slice(0, 40)}" is no number`);
+      if (text !== "") refuse(element, document, `${attribute}=${quoted(text)} is no number`);
     } else (others ??= emptyRecord())[attribute] = text;
   }
   if (others) result["others"] = others;
@@ -77,7 +77,8 @@ export function readFields<T>(element: Element, table: Fields<T>, document: stri
 const emptyRecord = (): Record<string, string> => Object.create(null) as Record<string, string>;
 
 export function refuse(element: Element, document: string, message: string): never {
-  throw new OmahaError("BAD_VALUE", `<${element.name}>: ${message}`, positionAt(document, element.offset));
+  const position = positionAt(document, element.offset);
+  throw new OmahaError("BAD_VALUE", `<${element.name}>: ${message}`, { position });
 }
 
 function valueOf(text: string, kind: Kind): Value | undefined {
@@ -111,7 +112,7 @@ export function printFields<T extends object>(message: T & WithOthers, table: Fi
   if (others !== undefined)
     for (const name of Object.keys(others)) {
       if (table.byAttribute.has(name) && values[table.byAttribute.get(name)?.name ?? ""] !== undefined)
-        throw new OmahaError("BAD_VALUE", `${name} is among the others and has a field as well`);
+        throw new OmahaError("BAD_VALUE", `${quoted(name)} is among the others and has a field as well`);
       text += attribute(name, others[name] ?? "");
     }
   return text;

@@ -1,6 +1,6 @@
 // What requests and responses have in common when they are read: bytes or text in, a root element of the right
 // name and a protocol of ours out.
-import { OmahaError, positionAt } from "./error.ts";
+import { OmahaError, positionAt, quoted } from "./error.ts";
 import type { MessageLimits } from "./limits.ts";
 import { children, valueOf } from "./xml/element.ts";
 import type { Element } from "./xml/element.ts";
@@ -23,14 +23,14 @@ export function readMessage(
   checkLength(source, limits);
   const text = typeof source === "string" ? source : decodeUtf8(source);
   const root = scan(text, limits);
-  const at = positionAt.bind(undefined, text, root.offset);
+  const at = () => ({ position: positionAt(text, root.offset) });
   if (root.name !== name)
     throw new OmahaError("NOT_OMAHA", `the document is a <${root.name}>, not a <${name}>`, at());
   const protocol = valueOf(root, "protocol");
   if (protocol === undefined || !/^3\.[01]$/.test(protocol))
     throw new OmahaError(
       "UNSUPPORTED_PROTOCOL",
-      protocol === undefined ? "no protocol is named" : `protocol "${protocol.slice(0, 40)}", not 3.0 or 3.1`,
+      protocol === undefined ? "no protocol is named" : `protocol ${quoted(protocol)}, not 3.0 or 3.1`,
       at(),
     );
   const apps = children(root, "app");
@@ -43,10 +43,8 @@ export function readMessage(
 export function eventsOf(app: Element, text: string, limits: MessageLimits): readonly Element[] {
   const events = children(app, "event");
   if (events.length > limits.events)
-    throw new OmahaError(
-      "TOO_LARGE",
-      `${events.length} events, more than ${limits.events}`,
-      positionAt(text, app.offset),
-    );
+    throw new OmahaError("TOO_LARGE", `${events.length} events, more than ${limits.events}`, {
+      position: positionAt(text, app.offset),
+    });
   return events;
 }

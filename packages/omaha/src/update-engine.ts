@@ -2,6 +2,7 @@
 // so that with several applications in one response the check, the URLs and the manifest of different ones run
 // together: it only ever asks for one. Source: ParseResponse in
 // https://github.com/flatcar/update_engine/blob/main/src/update_engine/omaha_request_action.cc
+import { quoted } from "./error.ts";
 import type { OmahaAction, OmahaResponse } from "./response.ts";
 
 /** The code of an answer that update_engine cannot use; see `decodeFailure`. */
@@ -43,7 +44,7 @@ export function readAsUpdateEngine(response: OmahaResponse): UpdateEngineReading
   const { pollInterval = 0 } = check;
   const poll = pollInterval > 0 ? { pollSeconds: pollSeconds(pollInterval) } : {};
   if (check.status === "noupdate") return { outcome: "noupdate", ...poll };
-  if (check.status !== "ok") return invalid(`<updatecheck> has the status "${check.status ?? ""}"`);
+  if (check.status !== "ok") return invalid(`<updatecheck> has the status ${quoted(check.status ?? "")}`);
   const manifests = checks.flatMap(({ manifests }) => manifests);
   const [manifest] = manifests;
   if (!manifest) return invalid("no <manifest>");

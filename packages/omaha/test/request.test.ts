@@ -141,6 +141,7 @@ describe("what is refused", () => {
       "TOO_LARGE",
       "1:462",
     ],
+    [`<request protocol="3.0"><${"a".repeat(65)}/></request>`, "TOO_LARGE", "1:26"],
     // An OEM name with a quote in it, which update_engine writes without escaping it.
     ['<request protocol="3.0"><app appid="a" oem="6" disk"/></request>', "NOT_XML", "1:52"],
   ];
@@ -149,6 +150,11 @@ describe("what is refused", () => {
       const { code: actual, position, message } = failure(xml);
       assert.equal(`${actual} ${position?.line}:${position?.column}`, `${code} ${place}`, message);
     });
+
+  test("in words that repeat little of it, on one line", () => {
+    const { message } = failure(inside(`<app appid="a"><event eventtype="&#10;${"x".repeat(1000)}"/></app>`));
+    assert.match(message, /eventtype="\\nx{39}…" is no number$/);
+  });
 
   test("bytes that are not UTF-8, with their place", () => {
     const bytes = Buffer.concat([Buffer.from("<a>\né"), Buffer.from([0xc3, 0x28]), Buffer.from("</a>")]);

@@ -8,10 +8,11 @@ const whole = utf8();
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return whole.decode(bytes);
-  } catch {
+  } catch (cause) {
     const good = validPrefix(bytes);
     const text = whole.decode(bytes.subarray(0, good));
-    throw new OmahaError("NOT_UTF8", "a byte that is not UTF-8", positionAt(text, text.length));
+    const position = positionAt(text, text.length);
+    throw new OmahaError("NOT_UTF8", "a byte that is not UTF-8", { position, cause });
   }
 }
 

@@ -2,7 +2,7 @@
 // entities and character references. It is a security boundary: what it accepts, a full XML parser reads alike
 // (test/xml/differential.test.ts); it looks at every character once, and has no document types, no entities of
 // the document's own, no CDATA sections, no processing instructions and no names beyond ASCII.
-import { OmahaError, positionAt } from "../error.ts";
+import { OmahaError, positionAt, quoted } from "../error.ts";
 import type { OmahaErrorCode } from "../error.ts";
 import type { Element, XmlLimits } from "./element.ts";
 
@@ -36,6 +36,8 @@ const named: ReadonlyMap<string, string> = new Map([
 /** `&#x10FFFF;` is the longest reference with a meaning; leading zeros are allowed up to this. */
 const LONGEST_REFERENCE = 12;
 
+const LONGEST_NAME = 64;
+
 /** As nearly all clients and servers write it. */
 const usualDeclaration = '<?xml version="1.0" encoding="UTF-8"?>';
 const LONGEST_DECLARATION = 200;
@@ -59,7 +61,7 @@ const nameCharacters = Uint8Array.from({ length: 128 }, (_, code) => {
 export function checkLength(source: string | Uint8Array, { bytes }: XmlLimits): void {
   if (source.length <= bytes) return;
   const message = `the document has ${source.length} bytes, more than ${bytes}`;
-  throw new OmahaError("TOO_LARGE", message, { offset: 0, line: 1, column: 1 });
+  throw new OmahaError("TOO_LARGE", message, { position: { offset: 0, line: 1, column: 1 } });
 }
 
 /**
@@ -205,6 +207,8 @@ class Scanner {
     let at = start;
     if (nameCharacters[text.charCodeAt(at)] !== 1) this.#fail("NOT_XML", `${what} without a name`);
     while (nameCharacters[text.charCodeAt(at)]) at++;
+    if (at - start > LONGEST_NAME)
+      this.#fail("TOO_LARGE", `a name of ${at - start} characters, more than ${LONGEST_NAME}`);
     this.#at = at;
     return text.slice(start, at);
   }
@@ -292,7 +296,7 @@ class Scanner {
     const character = digits
       ? characterOf(digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16))
       : named.get(body);
-    if (character === undefined) this.#fail("NOT_XML", `&${body}; is no character`);
+    if (character === undefined) this.#fail("NOT_XML", `${quoted(`&${body};`)} is no character`);
     this.#at = end + 1;
     return character;
   }
@@ -306,7 +310,8 @@ class Scanner {
   }
 
   #fail(code: OmahaErrorCode, message: string, offset = this.#at): never {
-    throw new OmahaError(code, message, positionAt(this.#text, Math.min(offset, this.#text.length)));
+    const position = positionAt(this.#text, Math.min(offset, this.#text.length));
+    throw new OmahaError(code, message, { position });
   }
 }
 

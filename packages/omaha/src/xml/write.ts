@@ -1,6 +1,6 @@
 // Attributes and elements to text. The result is ASCII: what is beyond it is written as a character reference,
 // as update_engine does, so that its length in bytes is its length as a string.
-import { OmahaError } from "../error.ts";
+import { OmahaError, quoted } from "../error.ts";
 
 const unusual = /[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x7e]/;
 const unusualCharacters = /[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x7e]/gu;
@@ -13,7 +13,7 @@ export function escapeValue(value: string): string {
 
 /** ` name="value"`. Throws `BAD_VALUE` for a name that is none. */
 export function attribute(name: string, value: string): string {
-  if (!namePattern.test(name)) throw new OmahaError("BAD_VALUE", `${JSON.stringify(name)} is no name`);
+  if (!namePattern.test(name)) throw new OmahaError("BAD_VALUE", `${quoted(name)} is no name`);
   return ` ${name}="${escapeValue(value)}"`;
 }
 
