@@ -42,25 +42,32 @@ static char rescue_reason[512];
 /* What /run/keelson/os says of the disk that the machine started from: names as in /dev. */
 static char root_uuid[64], root_disk[128], root_slot[128], state_partition[128];
 
+/* `level` is one of the kernel's, as it stands before a message. */
+static void log_line(const char *level, const char *text) {
+    int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+    dprintf(fd < 0 ? 2 : fd, "%skeelson: %s\n", level, text);
+    if (fd >= 0) close(fd);
+}
+
 static void say(const char *format, ...) {
     char text[600];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
-    dprintf(fd < 0 ? 2 : fd, "<4>keelson: %s\n", text);
-    if (fd >= 0) close(fd);
+    log_line("<4>", text);
 }
 
 /* Prints what is wrong, waits so that a person can read it, and restarts. */
 static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...) {
-    char text[512];
+    char text[512], line[600];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    say("cannot start: %s; restarting in 5 seconds", text);
+    snprintf(line, sizeof line, "cannot start: %s; restarting in 5 seconds", text);
+    // The console shows what is worse than a warning.
+    log_line("<2>", line);
     sleep(5);
     reboot(RB_AUTOBOOT);
     _exit(1);

@@ -11,6 +11,7 @@ import type { BootRecord } from "../../packages/keelson/src/updater/boot-records
 import { parseBootRecords } from "../../packages/keelson/src/updater/boot-records.ts";
 import type { FailedVersion } from "../../packages/keelson/src/updater/failed-versions.ts";
 import { TestMachine } from "./support/machine.ts";
+import { ownCluster } from "./support/own-cluster.ts";
 import { stagedKernel, twoVersions } from "./support/two-versions.ts";
 import type { TwoVersions } from "./support/two-versions.ts";
 
@@ -18,17 +19,6 @@ const repository = resolve(import.meta.dirname, "../..");
 const diskBytes = 6 * 2 ** 30;
 /** Takes the place of the tests' usual file: the machine finds its network by itself, as it does anywhere. */
 const noCable = { "network.network.50-cable": "[Match]\nName=none0\n" };
-/** A cluster of one machine, with its store inside of keeld. */
-const ownCluster = {
-  cluster: "test",
-  roles: ["agent", "leader", "api", "store"],
-  address: "127.0.0.1",
-  store: {
-    endpoints: ["http://127.0.0.1:2379"],
-    listen: [{ host: "127.0.0.1", port: 2379 }],
-    dataDir: "/var/lib/keelson/store",
-  },
-};
 const bootMs = 240_000;
 
 describe("the booted image", { timeout: 1_500_000 }, () => {

@@ -3,6 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod/mini";
+import { variants } from "../model/os-image.ts";
+import type { Variant } from "../model/os-image.ts";
 
 export const budgetFigures = [
   "quickDownloadBytes",
@@ -18,21 +20,31 @@ export const budgetFigures = [
 ] as const;
 export type BudgetFigure = (typeof budgetFigures)[number];
 
-const entry = z.strictObject({
+const cost = {
   limit: z.int().check(z.gte(0)),
   reason: z.string().check(z.minLength(20), z.maxLength(300)),
-});
-const shape = z.record(z.enum(budgetFigures), entry);
+};
+const entry = z.strictObject(cost);
+const shape = z.record(
+  z.enum(budgetFigures),
+  z.strictObject({ ...cost, variants: z.optional(z.partialRecord(z.enum(variants), entry)) }),
+);
 
-export type Budget = z.infer<typeof shape>;
+export type Budget = Readonly<Record<BudgetFigure, z.infer<typeof entry>>>;
 
-/** The budget of a checkout. Throws when a figure is missing, unknown, or has no reason. */
-export async function readBudget(repository: string): Promise<Budget> {
-  return parseBudget(await readFile(join(repository, "os/budget.json"), "utf8"));
+/** A variant's budget, of a checkout. Throws when a figure is missing, unknown, or has no reason. */
+export async function readBudget(repository: string, variant?: string): Promise<Budget> {
+  return parseBudget(await readFile(join(repository, "os/budget.json"), "utf8"), variant);
 }
 
-export function parseBudget(text: string): Budget {
-  return z.parse(shape, JSON.parse(text));
+/** A variant has the limits of `vm` where it has none of its own. */
+export function parseBudget(text: string, variant: string = "vm"): Budget {
+  const budget = z.parse(shape, JSON.parse(text));
+  const of = (name: BudgetFigure): Budget[BudgetFigure] => {
+    const { limit, reason, variants: own = {} } = budget[name];
+    return own[variant as Variant] ?? { limit, reason };
+  };
+  return Object.fromEntries(budgetFigures.map((name) => [name, of(name)])) as Budget;
 }
 
 /** One sentence for each figure that is over its limit; those that were not measured are left out. */

@@ -58,6 +58,6 @@ export async function readSources(repository: string, variant: Variant): Promise
       always: await list("modules-always.txt"),
       devices: await both("modules-devices"),
     },
-    commandLine: await list("command-line.txt"),
+    commandLine: await both("command-line"),
   };
 }

@@ -22,6 +22,14 @@ suite("budget of the image", () => {
     ]);
   });
 
+  test("a variant has limits of its own where it says so, and the usual ones else", async () => {
+    const [usual, metal] = [await readBudget(repository), await readBudget(repository, "metal")];
+    assert.ok(metal.kernelBytes.limit > usual.kernelBytes.limit);
+    assert.notEqual(metal.kernelBytes.reason, usual.kernelBytes.reason);
+    assert.deepEqual(metal.setuidFiles, usual.setuidFiles);
+    assert.deepEqual(await readBudget(repository, "vm"), usual);
+  });
+
   test("garbage is refused", () => {
     for (const text of ["", "{}", '{"packages":{"limit":1,"reason":"because it is long enough"}}', "[]"])
       assert.throws(() => parseBudget(text));

@@ -10,7 +10,7 @@ const repository = resolve(import.meta.dirname, "../../../..");
 void suite("what the variants are made of", () => {
   void test("every list that is of one variant is of one that there is", () => {
     const special = readdirSync(join(repository, "os/image")).filter((name) =>
-      /^(packages|remove|modules|modules-devices|kernel|suite)-[a-z]+\.txt$/.test(name),
+      /^(packages|remove|modules|modules-devices|kernel|command-line|suite)-[a-z]+\.txt$/.test(name),
     );
     for (const name of special.filter((each) => !/^modules-(always|devices)\.txt$/.test(each)))
       assert.ok(
@@ -31,6 +31,29 @@ void suite("what the variants are made of", () => {
     assert.ok(minimal.initrdModules.devices.length < vm.initrdModules.devices.length);
   });
 
+  void test("whatever disk a machine of metal has a driver for may hold its root", async () => {
+    const { modules, initrdModules } = await readSources(repository, "metal");
+    const drivers = modules
+      .filter((pattern) => /^drivers\/(scsi|ata|nvme|pci|usb\/storage)\//.test(pattern))
+      .flatMap((pattern) => alternatives(pattern))
+      .map((path) => path.replace(/^.*\//, ""));
+    // Other devices than disks, a part of a module, and disks in a network.
+    const others = ["sg", "sr_mod", "nvme-core", "nvme-tcp", "nvme-fabrics"];
+    assert.ok(drivers.length > 12);
+    assert.deepEqual(
+      drivers.filter((name) => !others.includes(name) && !initrdModules.devices.includes(name)),
+      [],
+    );
+  });
+
+  void test("no clock but a hypervisor's is trusted unseen", async () => {
+    for (const variant of variants) {
+      const { commandLine } = await readSources(repository, variant);
+      assert.equal(commandLine.includes("tsc=reliable"), variant !== "metal", variant);
+      assert.ok(commandLine.includes("console=ttyS0,115200"));
+    }
+  });
+
   void test("only machines of metal take what is not free software, and only for their kernel", async () => {
     for (const variant of variants) {
       const { kernel, recipe } = await readSources(repository, variant);
@@ -40,3 +63,9 @@ void suite("what the variants are made of", () => {
     }
   });
 });
+
+/** `a/{b,c}` → `a/b`, `a/c`. */
+function alternatives(pattern: string): string[] {
+  const [, head = "", choices = "", tail = ""] = /^([^{]*)\{([^}]*)\}(.*)$/.exec(pattern) ?? [];
+  return choices === "" ? [pattern] : choices.split(",").map((choice) => head + choice + tail);
+}

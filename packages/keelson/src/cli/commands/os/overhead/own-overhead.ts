@@ -36,7 +36,7 @@ export async function showOwnOverhead(keel: Invocation): Promise<boolean> {
   const overhead: Overhead = {
     system: { version, variant, ...(slot === undefined ? {} : { slot }) },
     figures,
-    ...(budget === undefined ? {} : { budget: parseBudget(budget) }),
+    ...(budget === undefined ? {} : { budget: parseBudget(budget, variant) }),
     ...(stock === undefined ? {} : { stock: parseStock(stock) }),
   };
   keel.output.document(overheadDocument(overhead), () => overheadTable(overhead));
