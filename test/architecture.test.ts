@@ -227,6 +227,16 @@ const places: readonly Place[] = [
     because: "rank 3: builds the image from the same recipe as the local machines' tree",
   },
   {
+    folder: `${keelson}/update-server`,
+    may: [...pure, ...of("update-policy"), "@keelson/omaha"],
+    because: "rank 3: what machines ask is answered here, whoever decides; it knows no cluster",
+  },
+  {
+    folder: `${keelson}/update-server/log`,
+    may: [...pure, "@keelson/etcd"],
+    because: "rank 3: of the store it takes the write-ahead log and nothing else",
+  },
+  {
     folder: `${keelson}/api`,
     may: [
       ...pure,

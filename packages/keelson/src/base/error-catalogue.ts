@@ -913,6 +913,27 @@ const entries = {
     remedy: "The daemon’s journal has the details: `journalctl -u keeld` on the machine. Please report it.",
     exit: "failed",
   },
+  "KEEL-910": {
+    title: "Another process holds the update server’s log",
+    meaning: "One process writes a log. Another one has it open: an update server that still runs.",
+    remedy: "Stop the other one, or give this one a folder of its own.",
+    exit: "conflict",
+  },
+  "KEEL-911": {
+    title: "The update server’s log is damaged",
+    meaning:
+      "A file of the log is not what was written, at a place that no crash can have torn. Nothing was changed; the message names file and byte.",
+    remedy:
+      "Restore the folder from a backup. Without one: move it away and start anew; machines are known again when they next ask.",
+    exit: "failed",
+  },
+  "KEEL-912": {
+    title: "The update server’s log cannot be written",
+    meaning:
+      "The disk is full or refuses. Nothing is granted and no report is kept until it takes writes again; machines are told that there is no update.",
+    remedy: "Make room. The server tries the disk every second and goes on by itself.",
+    exit: "failed",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof entries;
