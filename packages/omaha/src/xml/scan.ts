@@ -1,9 +1,11 @@
 // A scanner for the part of XML 1.0 that Omaha is written in: one root, elements, attributes, the five named
 // entities and character references. It is a security boundary: what it accepts, a full XML parser reads alike
-// (test/xml/differential.test.ts); it looks at every character once, and has no document types, no entities of
-// the document's own, no CDATA sections, no processing instructions and no names beyond ASCII.
+// (test/xml/differential.test.ts); its time grows with the document's length and no faster; and it has no document
+// types, no entities of the document's own, no CDATA sections, no processing instructions and no names beyond ASCII.
 import { OmahaError, positionAt, quoted } from "../error.ts";
 import type { OmahaErrorCode } from "../error.ts";
+import { isCharacter, nameCharacters, nameOfCode, referred } from "./characters.ts";
+import { declarationLength } from "./declaration.ts";
 import type { Element, XmlLimits } from "./element.ts";
 
 interface OpenElement extends Element {
@@ -25,37 +27,10 @@ const SINGLE_QUOTE = 0x27;
 const BRACKET = 0x5d;
 const BYTE_ORDER_MARK = 0xfeff;
 
-const named: ReadonlyMap<string, string> = new Map([
-  ["amp", "&"],
-  ["lt", "<"],
-  ["gt", ">"],
-  ["quot", '"'],
-  ["apos", "'"],
-]);
-
 /** `&#x10FFFF;` is the longest reference with a meaning; leading zeros are allowed up to this. */
 const LONGEST_REFERENCE = 12;
 
 const LONGEST_NAME = 64;
-
-/** As nearly all clients and servers write it. */
-const usualDeclaration = '<?xml version="1.0" encoding="UTF-8"?>';
-const LONGEST_DECLARATION = 200;
-const space = "[ \\t\\r\\n]";
-/** An attribute of the declaration, in either quotes, which `quote` tells apart. */
-const given = (name: string, value: string, quote: string): string =>
-  `${space}+${name}${space}*=${space}*(?<${quote}>["'])${value}\\k<${quote}>`;
-const declarationForm = new RegExp(
-  `^<\\?xml${given("version", "1\\.0", "v")}` +
-    `(?:${given("encoding", "(?<encoding>[\\w.-]*)", "e")})?` +
-    `(?:${given("standalone", "(?:yes|no)", "s")})?${space}*\\?>`,
-);
-
-/** 1 for the characters that begin a name, 2 for those that only continue it. */
-const nameCharacters = Uint8Array.from({ length: 128 }, (_, code) => {
-  const character = String.fromCharCode(code);
-  return /[A-Za-z_:]/.test(character) ? 1 : /[-.0-9]/.test(character) ? 2 : 0;
-});
 
 /** Throws OmahaError `TOO_LARGE` before anything is done with the document. */
 export function checkLength(source: string | Uint8Array, { bytes }: XmlLimits): void {
@@ -85,27 +60,15 @@ class Scanner {
 
   document(): Element {
     if (this.#text.charCodeAt(0) === BYTE_ORDER_MARK) this.#at = 1;
-    this.#declaration();
+    const declaration = declarationLength(this.#text, this.#at);
+    if (typeof declaration === "string") this.#fail("NOT_XML", declaration);
+    this.#at += declaration;
     this.#aroundRoot();
     if (this.#at >= this.#text.length) this.#fail("NOT_XML", "the document has no element");
     const root = this.#tree();
     this.#aroundRoot();
     if (this.#at < this.#text.length) this.#fail("NOT_XML", "something follows the root element");
     return root;
-  }
-
-  /** `<?xml …?>`, when there is one. */
-  #declaration(): void {
-    if (this.#text.startsWith(usualDeclaration, this.#at)) {
-      this.#at += usualDeclaration.length;
-      return;
-    }
-    if (!/^<\?xml[ \t\r\n]/.test(this.#text.slice(this.#at, this.#at + 6))) return;
-    const found = declarationForm.exec(this.#text.slice(this.#at, this.#at + LONGEST_DECLARATION));
-    if (!found) this.#fail("NOT_XML", "an XML declaration that cannot be read");
-    if (!/^(utf-?8|us-ascii)$/i.test(found.groups?.["encoding"] ?? "UTF-8"))
-      this.#fail("NOT_XML", "an encoding other than UTF-8");
-    this.#at += found[0].length;
   }
 
   /** White space and comments before and after the root. */
@@ -292,10 +255,7 @@ class Scanner {
     const end = this.#text.slice(start, start + LONGEST_REFERENCE).indexOf(";") + start;
     if (end < start) this.#fail("NOT_XML", "an & that begins no reference; write &amp;");
     const body = this.#text.slice(start + 1, end);
-    const digits = /^#(?:x([0-9A-Fa-f]+)|([0-9]+))$/.exec(body);
-    const character = digits
-      ? characterOf(digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16))
-      : named.get(body);
+    const character = referred(body);
     if (character === undefined) this.#fail("NOT_XML", `${quoted(`&${body};`)} is no character`);
     this.#at = end + 1;
     return character;
@@ -304,8 +264,7 @@ class Scanner {
   /** Refuses what is no character of XML; moves to the second half of a pair. */
   #character(): void {
     const code = this.#text.codePointAt(this.#at) ?? 0;
-    if (characterOf(code) === undefined)
-      this.#fail("NOT_XML", `the character U+${code.toString(16).toUpperCase().padStart(4, "0")}`);
+    if (!isCharacter(code)) this.#fail("NOT_XML", `the character ${nameOfCode(code)}`);
     if (code > 0xffff) this.#at++;
   }
 
@@ -313,15 +272,6 @@ class Scanner {
     const position = positionAt(this.#text, Math.min(offset, this.#text.length));
     throw new OmahaError(code, message, { position });
   }
-}
-
-/** A character of XML 1.0 (https://www.w3.org/TR/xml/#charsets), or undefined. */
-function characterOf(code: number): string | undefined {
-  const allowed =
-    code < SPACE
-      ? code === TAB || code === LINE_FEED || code === RETURN
-      : code <= 0xd7ff || (code >= 0xe000 && code <= 0xfffd) || (code >= 0x10000 && code <= 0x10ffff);
-  return allowed ? String.fromCodePoint(code) : undefined;
 }
 
 /** V8 makes a slice of 13 characters and more a window into its source; what is kept for long needs its own. */

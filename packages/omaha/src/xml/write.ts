@@ -1,6 +1,7 @@
 // Attributes and elements to text. The result is ASCII: what is beyond it is written as a character reference,
 // as update_engine does, so that its length in bytes is its length as a string.
 import { OmahaError, quoted } from "../error.ts";
+import { isCharacter, nameOfCode } from "./characters.ts";
 
 const unusual = /[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x7e]/;
 const unusualCharacters = /[^\x20\x21\x23-\x25\x27-\x3b\x3d\x3f-\x7e]/gu;
@@ -23,11 +24,7 @@ function reference(character: string): string {
   if (character === "<") return "&lt;";
   if (character === ">") return "&gt;";
   if (character === '"') return "&quot;";
-  const isControl = code < 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d;
-  if (isControl || (code >= 0xd800 && code <= 0xdfff) || code === 0xfffe || code === 0xffff)
-    throw new OmahaError(
-      "BAD_VALUE",
-      `the character U+${code.toString(16).toUpperCase().padStart(4, "0")} cannot be written`,
-    );
+  if (!isCharacter(code))
+    throw new OmahaError("BAD_VALUE", `the character ${nameOfCode(code)} cannot be written`);
   return `&#x${code.toString(16).toUpperCase()};`;
 }
