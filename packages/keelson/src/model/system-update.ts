@@ -98,6 +98,20 @@ export const systemOrderCodec = recordCodec(
 );
 export type SystemOrder = ReturnType<typeof systemOrderCodec.decode>;
 
+/** An update or a way back, as a machine's own record has it. */
+const pastEvent = z.object({
+  at: moment,
+  kind: z.string().check(z.maxLength(20)),
+  version,
+  /** What ran. */
+  from: z.optional(version),
+  how: z.optional(z.string().check(z.maxLength(20))),
+  /** Fetched. */
+  bytes: z.optional(z.number()),
+  seconds: z.optional(z.number()),
+  why: z.optional(words),
+});
+
 /** `system/reports/<machine>`: what a machine with two slots says of its system. Kept while it is away. */
 export const systemReportCodec = recordCodec(
   "system report",
@@ -116,6 +130,8 @@ export const systemReportCodec = recordCodec(
     /** What is in the other slot and can be started. */
     other: z.optional(version),
     failed: z.array(z.object({ version, reason: words, at: moment })).check(z.maxLength(50)),
+    /** The latest, the oldest of them first; left out by machines that run an older version. */
+    history: z.optional(z.array(pastEvent).check(z.maxLength(50))),
     /** How far the order is. */
     order: z.optional(
       z.object({

@@ -10,6 +10,7 @@ import { systemReportCodec } from "../model/system-update.ts";
 import type { SystemOrder, SystemReport } from "../model/system-update.ts";
 import type { StoreClient } from "../registry/store-client.ts";
 import { wakeful, type Followed } from "../store-cluster/wakeful.ts";
+import type { HistoryEvent } from "../updater/records.ts";
 import type { SystemStatus } from "../updater/system-status.ts";
 import type { Bytes, OwnSystem } from "./own-system.ts";
 
@@ -34,6 +35,9 @@ const busyMs = 1000;
 /** How often it is looked for what was done by hand. */
 const idleMs = 30_000;
 const longestReason = 2000;
+/** Events that are told, and how much each says. */
+const toldEvents = 20;
+const longestWhy = 300;
 
 type OrderReport = NonNullable<SystemReport["order"]>;
 
@@ -45,6 +49,13 @@ export async function serveSystemOrders(options: MachineSystemOptions, signal: A
   } finally {
     await machine.end();
   }
+}
+
+/** What was found on the disk. */
+interface Known {
+  readonly mark: string;
+  readonly status: SystemStatus;
+  readonly history: readonly HistoryEvent[];
 }
 
 /** An order that is being carried out, or was. */
@@ -59,7 +70,7 @@ class MachineSystem {
   readonly #options: MachineSystemOptions;
   readonly #signal: AbortSignal;
   #task: Task | undefined;
-  #known: { readonly mark: string; readonly status: SystemStatus } | undefined;
+  #known: Known | undefined;
 
   constructor(options: MachineSystemOptions, signal: AbortSignal) {
     this.#options = options;
@@ -75,9 +86,9 @@ class MachineSystem {
       if (order !== undefined && (order.action !== "restart" || order.bootId === this.#options.bootId))
         this.#task = this.#begin(order);
     }
-    const status = await this.#status();
-    await this.#report(status);
-    const isBusy = this.#task?.report.state === "running" || status.running.trial !== undefined;
+    const known = await this.#look();
+    await this.#report(known);
+    const isBusy = this.#task?.report.state === "running" || known.status.running.trial !== undefined;
     return isBusy ? busyMs : idleMs;
   }
 
@@ -133,21 +144,21 @@ class MachineSystem {
   }
 
   /** Read anew only when something may be different: that takes reading the disk. */
-  async #status(): Promise<SystemStatus> {
+  async #look(): Promise<Known> {
     const mark = `${await this.#options.system.mark()} ${this.#task?.report.state}`;
     // A boot is found good a moment before its entry says so.
     const isSettled = this.#known?.mark === mark && this.#known.status.running.trial === undefined;
-    if (this.#known !== undefined && (isSettled || this.#isWriting)) return this.#known.status;
-    const status = await this.#options.system.status();
-    this.#known = { mark, status };
-    return status;
+    if (this.#known !== undefined && (isSettled || this.#isWriting)) return this.#known;
+    const { system } = this.#options;
+    this.#known = { mark, status: await system.status(), history: await system.history() };
+    return this.#known;
   }
 
   get #isWriting(): boolean {
     return this.#task?.order.action === "stage" && this.#task.report.state === "running";
   }
 
-  async #report(status: SystemStatus): Promise<void> {
+  async #report({ status, history }: Known): Promise<void> {
     const { store, records, machine, bootId, keepsStore } = this.#options;
     const { running, other, next, failed } = status;
     const report: SystemReport = {
@@ -165,6 +176,7 @@ class MachineSystem {
         reason: reason.slice(0, longestReason),
         at: at * 1000,
       })),
+      history: history.slice(-toldEvents).map(toldEvent),
       ...(this.#task === undefined ? {} : { order: this.#task.report }),
     };
     const value = systemReportCodec.encode(report);
@@ -174,6 +186,12 @@ class MachineSystem {
       { signal: this.#signal },
     );
   }
+}
+
+/** Without where a release came from, and without details of failures that only the machine needs. */
+function toldEvent(event: HistoryEvent): NonNullable<SystemReport["history"]>[number] {
+  const { source: _source, code: _code, why, ...told } = event;
+  return { ...told, ...(why === undefined ? {} : { why: why.slice(0, longestWhy) }) };
 }
 
 function isSame(one: SystemOrder | undefined, other: SystemOrder | undefined): boolean {

@@ -7,6 +7,7 @@ import { statePaths } from "../model/os-image.ts";
 import type { SystemOrder } from "../model/system-update.ts";
 import { compareVersions } from "../releases/words.ts";
 import { recordBaseline } from "../updater/gate/this-machine.ts";
+import type { HistoryEvent } from "../updater/records.ts";
 import { rollBack } from "../updater/roll-back.ts";
 import type { SystemStatus } from "../updater/system-status.ts";
 import { readSystemStatus } from "../updater/system-status.ts";
@@ -20,7 +21,9 @@ export interface Bytes {
 
 export interface OwnSystem {
   status(): Promise<SystemStatus>;
-  /** Another text whenever the status may be another. Costs little. */
+  /** What was done here, the oldest first. */
+  history(): Promise<readonly HistoryEvent[]>;
+  /** Another text whenever the status or the history may be another. Costs little. */
   mark(): Promise<string>;
   /** Makes the order's version what starts next. Throws why it cannot. */
   stage(
@@ -42,10 +45,12 @@ export async function openOwnSystem(): Promise<OwnSystem> {
   const marks = [
     join(statePaths.updater, "state.json"),
     join(statePaths.updater, "failed"),
+    join(statePaths.updater, "history.jsonl"),
     "/run/keelson/blessed",
   ];
   return {
     status: () => readSystemStatus(machine),
+    history: () => machine.records.history(),
     async mark() {
       const times = await Promise.all(
         marks.map((path) =>

@@ -26,6 +26,11 @@ const report = (number: number, fields: Partial<SystemReport> = {}): string =>
     ...fields,
   });
 
+const history: SystemReport["history"] = [
+  { at: 1000, kind: "staged", version: "1.0.0", from: "0.9.0", how: "delta", bytes: 600_000, seconds: 1.5 },
+  { at: 2000, kind: "rollback", version: "0.9.0", why: "as asked" },
+];
+
 describe("the machines' system on the command line", () => {
   let running: RunningApi;
   let folder = "";
@@ -34,7 +39,7 @@ describe("the machines' system on the command line", () => {
     running = await runApi();
     const cluster = fill(running.store);
     for (const number of [1, 2, 3]) cluster.machine(number);
-    running.put(keys.systemReport(machineId(1)), report(1, { other: "0.9.0" }));
+    running.put(keys.systemReport(machineId(1)), report(1, { other: "0.9.0", history }));
     running.put(keys.systemReport(machineId(2)), report(2));
     for (const name of ["keelson_1.0.9_vm_amd64", "keelson_1.0.10_vm_amd64", "keelson_2.0.0_metal_amd64"])
       await writeFile(join(folder, `${name}.manifest.json`), "{}");
@@ -59,6 +64,31 @@ describe("the machines' system on the command line", () => {
     const { machines, update } = await json("status", "m2");
     assert.deepEqual([machines.length, machines[0].system.version, update], [1, "1.0.0", null]);
     assert.equal((await keel("status", "m9")).code, 7);
+  });
+
+  test("has a history that is told from afar", async () => {
+    const { stdout } = await keel("history", "--machine", "m1");
+    assert.match(
+      stdout,
+      /staged +1\.0\.0 +0\.9\.0 +delta +600 kB +1\.5 +-\n.*rollback +0\.9\.0 .*as asked/,
+      stdout,
+    );
+    const { events } = await json("history", "--machine", "m1", "-n", "1");
+    assert.deepEqual(events, [{ at: 2000, kind: "rollback", version: "0.9.0", why: "as asked" }]);
+    assert.deepEqual((await json("history", "--machine", "m2")).events, []);
+    assert.equal((await keel("history", "--machine", "m9")).code, 7);
+    assert.match((await keel("history", "--machine", "m3")).stderr, /KEEL-801.*two slots/s);
+  });
+
+  test("is told of one machine by either way to name it, but by one", async () => {
+    const { machines } = await json("status", "--machine", "m2");
+    assert.deepEqual(machines, (await json("status", "m2")).machines);
+    for (const argv of [
+      ["m2", "--machine", "m2"],
+      ["m2", "--all"],
+      ["--machine", "m2", "--all"],
+    ])
+      assert.match((await keel("status", ...argv)).stderr, /KEEL-104/);
   });
 
   test("is updated to the newest that a folder has for these machines", async () => {

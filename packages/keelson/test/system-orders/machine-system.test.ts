@@ -10,6 +10,7 @@ import type { SystemOrder, SystemReport } from "../../src/model/system-update.ts
 import { SimulatedDoor, SimulatedStore } from "../../src/registry/simulated-store.ts";
 import { serveSystemOrders } from "../../src/system-orders/machine-system.ts";
 import { OwnSystemRecords } from "../../src/system-orders/own-records.ts";
+import type { HistoryEvent } from "../../src/updater/records.ts";
 import type { Bytes, OwnSystem } from "../../src/system-orders/own-system.ts";
 import type { SystemStatus } from "../../src/updater/system-status.ts";
 
@@ -37,6 +38,7 @@ class Bench implements AsyncDisposable {
   readonly #serving: Promise<void>;
   next = "1.0.0";
   units: readonly string[] = [];
+  history: readonly HistoryEvent[] = [];
   staging: (on: {
     readonly signal: AbortSignal;
     readonly progress: (bytes: Bytes) => void;
@@ -61,7 +63,8 @@ class Bench implements AsyncDisposable {
   #system(): OwnSystem {
     return {
       status: () => Promise.resolve(this.#status()),
-      mark: () => Promise.resolve(this.next),
+      history: () => Promise.resolve(this.history),
+      mark: () => Promise.resolve(`${this.next} ${this.history.length}`),
       stage: (_order, on) => this.staging(on),
       cancel: () => {
         this.next = "1.0.0";
@@ -130,6 +133,23 @@ describe("a machine's part in updates of the system", () => {
     assert.equal(bench.store.writes, before, "nothing changed, nothing is written");
     await bench.client.txn({ compare: [], write: [{ delete: keys.systemReport(machine) }] });
     await bench.until("said again", () => true);
+  });
+
+  test("tells the latest of what was done, without where it came from", async () => {
+    await using bench = new Bench();
+    await bench.until("said", ({ history }) => history?.length === 0);
+    bench.history = Array.from({ length: 30 }, (_, at) => ({
+      at,
+      kind: "failed",
+      version: "1.1.0",
+      source: "/run/media/usb",
+      code: "KEEL-806",
+      why: "x".repeat(1000),
+    }));
+    bench.next = "1.1.0";
+    await bench.put(order({ action: "cancel" }));
+    const { history = [] } = await bench.until("told", (report) => report.history?.length === 20);
+    assert.deepEqual(history.at(-1), { at: 29, kind: "failed", version: "1.1.0", why: "x".repeat(300) });
   });
 
   test("writes a release, tells how far it is, and that it is done", async () => {

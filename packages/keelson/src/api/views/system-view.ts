@@ -39,8 +39,9 @@ function updateView(update: SystemUpdate): SystemUpdateView {
 
 function slotsView(report: SystemReport | undefined): MachineSystemView["system"] {
   if (report === undefined) return null;
-  const { version, variant, slot, onTrial, next, other, keepsStore, failed } = report;
-  return { version, variant, slot, onTrial, next: next ?? null, other: other ?? null, keepsStore, failed };
+  const { version, variant, slot, onTrial, next, other, keepsStore, failed, history = [] } = report;
+  const versions = { version, next: next ?? null, other: other ?? null };
+  return { ...versions, variant, slot, onTrial, keepsStore, failed, history };
 }
 
 function stepView(

@@ -26,6 +26,21 @@ export interface SystemUpdateView {
   readonly changed: number;
 }
 
+/** One line of a machine's own record: `started`, `staged`, `failed`, `interrupted`, `refused`, `rollback`, `cancelled`, `restart`. */
+export interface PastSystemChange {
+  readonly at: number;
+  readonly kind: string;
+  readonly version: string;
+  /** What ran. */
+  readonly from?: string | undefined;
+  /** `full`, `delta`, `present`. */
+  readonly how?: string | undefined;
+  /** Bytes that were fetched. */
+  readonly bytes?: number | undefined;
+  readonly seconds?: number | undefined;
+  readonly why?: string | undefined;
+}
+
 export interface MachineSystemView {
   readonly machine: string;
   readonly name: string;
@@ -42,6 +57,8 @@ export interface MachineSystemView {
     readonly other: string | null;
     readonly keepsStore: boolean;
     readonly failed: readonly { readonly version: string; readonly reason: string; readonly at: number }[];
+    /** The latest updates and ways back, the oldest of them first. */
+    readonly history: readonly PastSystemChange[];
   } | null;
   /** Its part in the latest update; null for none. */
   readonly step: {

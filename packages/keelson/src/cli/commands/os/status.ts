@@ -1,3 +1,4 @@
+import { KeelError } from "../../../base/errors.ts";
 import { firmwareKeys } from "../../../updater/firmware-keys.ts";
 import { openThisMachine } from "../../../updater/this-machine.ts";
 import { readSystemStatus } from "../../../updater/system-status.ts";
@@ -10,11 +11,15 @@ export const registerStatus: Register = (group, act) => {
   const status = group
     .command("status")
     .argument("[machine]", "a machine of the cluster; the one that this runs on if absent")
+    .option("--machine <name>", "the same as a word")
     .option("--all", "all machines of the cluster, and how far their update is")
     .description(
       "Show which version runs, whether it is on trial, what is in the other slot, what starts next, and which versions failed here.",
     );
-  act<{ readonly all?: boolean }>(status, async (keel, [machine], { all = false }) => {
+  act<{ readonly all?: boolean; readonly machine?: string }>(status, async (keel, [word], options) => {
+    const { all = false, machine = word } = options;
+    if ([all || undefined, options.machine, word].filter((one) => one !== undefined).length > 1)
+      throw new KeelError("KEEL-104", "one machine or all of them: name it once");
     if (all || machine !== undefined) return showClusterStatus(keel, all ? undefined : machine);
     const found = await readSystemStatus(await openThisMachine());
     const secureBoot = (await firmwareKeys()) !== undefined;

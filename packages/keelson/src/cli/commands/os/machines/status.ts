@@ -17,6 +17,12 @@ const columns: readonly Column<MachineSystemView>[] = [
 
 /** All machines, or one. Throws KEEL-502 for one that is not there. */
 export async function showClusterStatus(keel: Invocation, name: string | undefined): Promise<void> {
+  const shown = await systemOf(keel, name);
+  keel.output.document({ ...shown }, () => clusterStatusText(shown, keel));
+}
+
+/** What the cluster knows of the systems of all machines, or of one. Throws KEEL-502 for one that is not there. */
+export async function systemOf(keel: Invocation, name: string | undefined): Promise<SystemView> {
   const view = await (await keel.daemon()).system();
   const machines =
     name === undefined
@@ -24,8 +30,7 @@ export async function showClusterStatus(keel: Invocation, name: string | undefin
       : view.machines.filter((one) => one.name === name || one.machine === name);
   if (name !== undefined && machines.length === 0)
     throw new KeelError("KEEL-502", `there is no machine ${name}`);
-  const shown = { ...view, machines };
-  keel.output.document({ ...shown }, () => clusterStatusText(shown, keel));
+  return { ...view, machines };
 }
 
 /** A line on the update, a line for each machine, and what failed on them. */
