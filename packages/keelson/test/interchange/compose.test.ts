@@ -38,6 +38,27 @@ function sectionsOf(result: Imported, name: string): Record<string, string[]> {
 }
 
 describe("a Compose file", () => {
+  test("is told of when replicas would share a port of a machine", () => {
+    const told = (ports: string, deploy: string): readonly string[] =>
+      imported(`services: {web: {image: a, ports: [${ports}], deploy: {${deploy}}}}`).notes.map(
+        ({ path, text }) => `${path}: ${text.split(":")[0]}`,
+      );
+    const note = "services.web.ports[0]: only one of the 3 replicas can have port 8080 of a machine";
+    const fixed = [
+      '"8080:80"',
+      '"127.0.0.1:8080:80/tcp"',
+      '"[::1]:8080:80"',
+      "{target: 80, published: 8080}",
+    ];
+    for (const port of fixed) assert.deepEqual(told(port, "replicas: 3"), [note], port);
+    for (const port of ['"80"', '"127.0.0.1::80"', "{target: 80}"])
+      assert.deepEqual(told(port, "replicas: 3"), [], port);
+    assert.deepEqual(told('"8080:80"', "replicas: 1"), []);
+    assert.deepEqual(told('"8080:80"', "mode: global"), []);
+    assert.deepEqual(told('"8080:80"', "replicas: 3, placement: {max_replicas_per_node: 1}"), []);
+    assert.match(told('"80", "8000-8002:80-82"', "replicas: 2")[0] ?? "", /ports\[1\].* 8000-8002 /);
+  });
+
   test("runs beside a service that waits for no other", () => {
     const text =
       "services: {site: {image: a, depends_on: [store]}, store: {image: b}, more: {image: c, depends_on: [site]}}";

@@ -4,6 +4,11 @@ import type { Lines } from "./lines.ts";
 import { memoryText, seconds } from "./quantities.ts";
 import type { ServiceContext } from "./service.ts";
 
+/** Whether the file describes more than one instance, or may. */
+export function replicasOf(service: Fields): number | undefined {
+  return service.inner("deploy").number("replicas") ?? service.number("scale");
+}
+
 export function addDeploy(service: Fields, lines: Lines, context: ServiceContext): void {
   const deploy = service.inner("deploy");
   service.number("scale");

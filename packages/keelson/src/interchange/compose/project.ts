@@ -7,7 +7,8 @@ import { readPlacement } from "../../model/placement/read-placement.ts";
 import { Fields, type ImportNote, wrong } from "./fields.ts";
 import { interpolate, parseEnvFile, type Variables } from "./interpolate.ts";
 import { Lines } from "./lines.ts";
-import { containerOf, replicasOf, type ServiceContext } from "./service.ts";
+import { replicasOf } from "./deploy.ts";
+import { containerOf, type ServiceContext } from "./service.ts";
 
 export type { ImportNote } from "./fields.ts";
 export { parseEnvFile } from "./interpolate.ts";

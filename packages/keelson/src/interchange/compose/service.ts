@@ -26,11 +26,6 @@ export interface ServiceContext {
   readonly beside: string | undefined;
 }
 
-/** Whether the file describes more than one instance, or may. */
-export function replicasOf(service: Fields): number | undefined {
-  return service.inner("deploy").number("replicas") ?? service.number("scale");
-}
-
 export function containerOf(service: Fields, context: ServiceContext): string {
   const lines = new Lines(service.path);
   lines.add("Unit", "Description", `${context.name}, from a Compose file`);

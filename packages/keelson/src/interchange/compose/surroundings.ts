@@ -1,5 +1,6 @@
 // Ports, volumes and networks of a service.
 import { literalArgument } from "@keelson/systemd";
+import { replicasOf } from "./deploy.ts";
 import { Fields, textOf, wrong } from "./fields.ts";
 import type { Lines } from "./lines.ts";
 import type { ServiceContext } from "./service.ts";
@@ -7,11 +8,9 @@ import type { ServiceContext } from "./service.ts";
 export function addPorts(service: Fields, lines: Lines): void {
   for (const [index, entry] of service.list("ports").entries()) {
     const path = `${service.at("ports")}[${index}]`;
-    lines.add(
-      "Container",
-      "PublishPort",
-      typeof entry === "object" ? longPort(entry, service) : shortPort(entry, path),
-    );
+    const port = typeof entry === "object" ? longPort(entry, service) : shortPort(entry, path);
+    lines.add("Container", "PublishPort", port);
+    noteSharedPort(service, index, port);
   }
 
   function longPort(entry: unknown, { notes }: Fields): string {
@@ -26,6 +25,18 @@ export function addPorts(service: Fields, lines: Lines): void {
     const middle = published !== undefined ? `${published}:` : address === undefined ? "" : ":";
     return `${front}${middle}${target}${protocol === undefined ? "" : `/${protocol}`}`;
   }
+}
+
+/** Replicas with one port of the machine cannot share a machine, and nothing in the file keeps them apart. */
+function noteSharedPort(service: Fields, index: number, port: string): void {
+  const fixed = /(?:^|:)(\d+(?:-\d+)?):\d+(?:-\d+)?(?:\/\w+)?$/.exec(port)?.[1];
+  const replicas = replicasOf(service) ?? 1;
+  const most = service.inner("deploy").inner("placement").number("max_replicas_per_node");
+  if (fixed === undefined || replicas <= 1 || most === 1) return;
+  service.note(
+    `ports[${index}]`,
+    `only one of the ${replicas} replicas can have port ${fixed} of a machine: leave the machine's port out, or keep them apart with deploy.placement.max_replicas_per_node: 1`,
+  );
 }
 
 function shortPort(entry: unknown, path: string): string {
