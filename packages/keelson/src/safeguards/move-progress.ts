@@ -4,7 +4,7 @@ import type { PlannedMove } from "../model/forecast.ts";
 import { instanceNamed } from "../model/instances.ts";
 import type { Operation } from "../model/operation.ts";
 import type { UnitStatus } from "../model/schedule.ts";
-import type { ProgressFacts, ProgressItem } from "./progress.ts";
+import type { ProgressFacts, ProgressItem } from "./progress-item.ts";
 
 type Verdict = Pick<ProgressItem, "machine" | "state" | "reason">;
 

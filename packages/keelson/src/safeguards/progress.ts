@@ -3,79 +3,20 @@
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import { instancesOf, restartsOf } from "../model/instances.ts";
 import type { Change, Operation } from "../model/operation.ts";
-import type { ScheduleEntry, UnitStatus } from "../model/schedule.ts";
 import type { Rollout } from "../model/rollout.ts";
 import type { Unit } from "../model/unit.ts";
-import { jobVerdicts, timerVerdicts } from "./run-progress.ts";
+import { versionsOf } from "../model/version-of.ts";
+import { judge, machineName } from "./instance-verdict.ts";
+import type { Place } from "./instance-verdict.ts";
 import { moveItems } from "./move-progress.ts";
+import type { Progress, ProgressFacts, ProgressItem, RolloutProgress, Want } from "./progress-item.ts";
+import { outsideTurn, rolloutKeys, rolloutProgress, rolloutsOf, versionWords } from "./rollout-progress.ts";
+import type { OwnRollout } from "./rollout-progress.ts";
+import { jobVerdicts, timerVerdicts } from "./run-progress.ts";
 import { systemItems } from "./system-progress.ts";
-import { isOpen, numberOf, rolloutKey, versionList, versionsOf } from "../model/version-of.ts";
-
-/** Why an instance has no machine, as the scheduler sees it. */
-export interface Waiting {
-  readonly reason: string;
-  /** Nothing but a change by a person or a new machine helps. A pause or a stop under way is not final. */
-  readonly final: boolean;
-}
-
-export interface ProgressFacts {
-  /** Unix milliseconds. */
-  readonly nowMs: number;
-  /** Instances without a machine, by name; from the scheduler's plan over the same snapshot. */
-  readonly waiting: ReadonlyMap<string, Waiting>;
-  /** Instances that are to move and stay for now, by name: why, in words; from the same plan. */
-  readonly stays?: ReadonlyMap<string, string>;
-}
-
-/** What an instance is to become. */
-export type Want = "active" | "restarted" | "loaded" | "gone" | "moved" | "updated";
-
-export interface ProgressItem {
-  readonly instance: string;
-  /** The unit that it comes from. */
-  readonly unit: string;
-  readonly machine: string | undefined;
-  readonly want: Want;
-  readonly state: "pending" | "ready" | "failed";
-  /** Why it is not ready, in words; empty when it is. */
-  readonly reason: string;
-  /** From the operation's time to the state that this item waits for; so far, while it is pending. */
-  readonly ms: number;
-}
-
-/** How far a rollout has come that the operation began. */
-export interface RolloutProgress {
-  readonly unit: string;
-  readonly state: Rollout["state"];
-  /** Numbers of the versions. */
-  readonly from: number;
-  readonly to: number;
-  readonly updated: number;
-  readonly total: number;
-  /** Instances of the latest batch. */
-  readonly batch: number;
-  /** "waits for web@4.container"; empty when it waits for nothing. */
-  readonly waitsFor: string;
-  /** Why it went back, or stands still. */
-  readonly reason: string;
-}
-
-export interface Progress {
-  /** Nothing more is to be expected: every item is ready or has failed. */
-  readonly done: boolean;
-  readonly outcome: "running" | "succeeded" | "partly" | "failed";
-  readonly items: readonly ProgressItem[];
-  readonly rollouts: readonly RolloutProgress[];
-}
 
 /** What of an operation its progress hangs on. */
 type Asked = Pick<Operation, "id" | "at" | "state"> & { readonly changes: readonly Change[] };
-
-interface Place {
-  readonly machine: string;
-  readonly entry: ScheduleEntry | undefined;
-  readonly status: UnitStatus | undefined;
-}
 
 interface Scene {
   readonly operation: Asked;
@@ -85,12 +26,6 @@ interface Scene {
   readonly places: ReadonlyMap<string, readonly Place[]>;
   /** By unit: rollouts that the operation began, as they are now; none that a later one has taken the place of. */
   readonly rollouts: ReadonlyMap<string, OwnRollout>;
-}
-
-interface OwnRollout {
-  readonly rollout: Rollout;
-  /** Instances as the rollout names them. */
-  readonly updated: ReadonlySet<string>;
 }
 
 /** What the operation has reached in this snapshot. */
@@ -224,7 +159,7 @@ function goneItems(instance: string, unit: string, scene: Scene): ProgressItem[]
   if (places.length === 0) return [{ ...common, machine: undefined, state: "ready", reason: "" }];
   return places.map(({ machine, entry, status }) => {
     const isLost = !scene.snapshot.machines.has(machine);
-    const name = machineName(machine, scene);
+    const name = machineName(machine, scene.snapshot);
     if (isLost && entry === undefined) return { ...common, machine, state: "ready", reason: "" };
     const reason =
       entry !== undefined
@@ -249,12 +184,12 @@ function wantedItems(
     const state = waiting?.final ? "failed" : "pending";
     const machine = ordered[0]?.machine;
     const reason = waiting?.reason ?? "waits for the leader";
-    const verdict = outsideTurn(own, [instance], scene) ?? { state, reason };
+    const verdict = outsideTurn(own, [instance], scene.snapshot) ?? { state, reason };
     return [{ ...common, machine, ...verdict, ms: age(scene) }];
   }
   return ordered.map((place) => {
     const { state, reason } =
-      outsideTurn(own, rolloutKeys(instance, place.machine), scene) ??
+      outsideTurn(own, rolloutKeys(instance, place.machine), scene.snapshot) ??
       judge(
         place,
         { ...unit, hash: versions(instance, place.machine), restarts: restartsOf(unit, instance) },
@@ -287,54 +222,6 @@ function withoutPlace(
   });
 }
 
-function rolloutsOf({ id, changes }: Asked, { rollouts }: ClusterSnapshot): Map<string, OwnRollout> {
-  return new Map(
-    changes.flatMap(({ unit }) => {
-      const rollout = rollouts.get(unit);
-      if (rollout?.operation !== id) return [];
-      return [[unit, { rollout, updated: new Set(rollout.updated) }] as const];
-    }),
-  );
-}
-
-const rolloutKeys = (instance: string, machine: string): readonly string[] => [
-  instance,
-  rolloutKey(instance, machine),
-];
-
-/** What is to be said of an instance that does not have the new version: its turn has yet to come, or never will. */
-function outsideTurn(
-  own: OwnRollout | undefined,
-  keys: readonly string[],
-  { snapshot }: Scene,
-): Verdict | undefined {
-  if (own === undefined || !isOpen(own.rollout.state)) return undefined;
-  const { rollout, updated } = own;
-  switch (rollout.state) {
-    case "running":
-      if (keys.some((key) => updated.has(key))) return undefined;
-      return { state: "pending", reason: "waits for its turn" };
-    case "reverting":
-      return {
-        state: "pending",
-        reason: `goes back to ${versionWords(rollout, snapshot)}: ${rollout.reason}`,
-      };
-    case "paused":
-    case "aborted":
-      if (keys.some((key) => updated.has(key))) return undefined;
-      return { state: "failed", reason: `not updated: ${rollout.reason}` };
-    case "done":
-    case "reverted":
-      return undefined;
-  }
-}
-
-function versionWords({ unit, from }: Rollout, snapshot: ClusterSnapshot): string {
-  const record = snapshot.units.get(unit);
-  const number = record === undefined ? 0 : numberOf(from, versionList(record, snapshot));
-  return number === 0 ? "the version before" : `version ${number}`;
-}
-
 /** All instances failed to become what the operation asked for, and are what they were before. */
 function returnedItems(unit: Unit, rollout: Rollout, scene: Scene): ProgressItem[] {
   const reason = `went back to ${versionWords(rollout, scene.snapshot)}: ${rollout.reason}`;
@@ -345,88 +232,4 @@ function returnedItems(unit: Unit, rollout: Rollout, scene: Scene): ProgressItem
   );
 }
 
-function rolloutProgress(
-  { rollout, updated: keys }: OwnRollout,
-  items: readonly ProgressItem[],
-  snapshot: ClusterSnapshot,
-): RolloutProgress {
-  const own = items.filter(({ unit, want }) => unit === rollout.unit && want !== "gone");
-  const isUpdated = ({ instance, machine }: ProgressItem): boolean =>
-    rolloutKeys(instance, machine ?? "").some((key) => keys.has(key));
-  const unit = snapshot.units.get(rollout.unit);
-  const versions = unit === undefined ? [] : versionList(unit, snapshot);
-  const updated = rollout.state === "done" ? own : own.filter(isUpdated);
-  // While it is handed over an instance is in two places.
-  const countOf = (some: readonly ProgressItem[]): number =>
-    new Set(
-      some.map(({ instance, machine }) =>
-        keys.has(instance) ? instance : rolloutKey(instance, machine ?? ""),
-      ),
-    ).size;
-  const waiting = updated.find(({ state }) => state === "pending");
-  const isProven = rollout.state !== "running" || waiting !== undefined;
-  return {
-    unit: rollout.unit,
-    state: rollout.state,
-    from: numberOf(rollout.from, versions),
-    to: numberOf(rollout.to, versions),
-    updated: countOf(updated),
-    total: countOf(own),
-    batch: rollout.batch.length,
-    waitsFor: isProven
-      ? (waiting?.instance ?? "")
-      : rollout.batch.length === 0
-        ? ""
-        : "the batch to stay healthy",
-    reason: rollout.reason,
-  };
-}
-
-type Verdict = Pick<ProgressItem, "state" | "reason">;
-
-function judge(
-  { machine, entry, status }: Place,
-  unit: Unit,
-  scene: Scene & { readonly waiting: string | undefined },
-): Verdict {
-  const name = machineName(machine, scene);
-  const pending = (reason: string): Verdict => ({ state: "pending", reason });
-  if (!scene.snapshot.machines.has(machine)) return pending(`${name} does not report`);
-  if (entry?.hash !== unit.hash || entry.restarts < unit.restarts || entry.desired !== unit.desired) {
-    return pending(scene.waiting ?? "waits for the leader");
-  }
-  if (status === undefined) return pending(`waits for ${name}`);
-  if (status.hash !== unit.hash) return pending(status.reason || `${name} still has the unit as it was`);
-  if (status.restarts < unit.restarts)
-    return pending(status.reason || `is on its way: ${status.active} (${status.sub})`);
-  if (status.load === "bad-setting" || status.load === "error") {
-    return { state: "failed", reason: status.reason || `systemd cannot load it (${status.load})` };
-  }
-  if (unit.desired === "loaded") {
-    const isStopped = status.active === "inactive" || status.active === "failed";
-    return isStopped ? ready : pending(status.reason || `is still ${status.active}`);
-  }
-  if (status.active === "failed" || status.health === "failed") {
-    return { state: "failed", reason: status.reason || `systemd reports it as failed (${status.sub})` };
-  }
-  // Its machine counted that as a failure; podman's own word may yet change.
-  if (status.active === "active" && status.health === "unhealthy" && status.failures !== undefined)
-    return { state: "failed", reason: status.reason || "its health check fails" };
-  if (isUp(status) || hasRun(status)) return ready;
-  return pending(status.reason || `is ${status.active} (${status.sub})`);
-}
-
-const ready: Verdict = { state: "ready", reason: "" };
-
-const isUp = ({ active, health }: UnitStatus): boolean =>
-  active === "active" && (health === "healthy" || health === "unknown");
-
-/** A unit whose start succeeded, and that did its work and ended well: a oneshot, a job. systemd forgets it at once. */
-const hasRun = ({ active, steps }: UnitStatus): boolean =>
-  active === "inactive" && steps["active"] !== undefined;
-
 const age = ({ operation, facts }: Scene): number => Math.max(0, facts.nowMs - operation.at);
-
-function machineName(id: string, { snapshot }: Scene): string {
-  return snapshot.machines.get(id)?.name ?? snapshot.members.get(id)?.name ?? id.slice(0, 8);
-}

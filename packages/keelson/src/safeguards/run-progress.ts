@@ -4,7 +4,7 @@ import type { ClusterSnapshot } from "../model/cluster.ts";
 import { type Job, openRun, timerStopped } from "../model/job.ts";
 import { restartsOf } from "../model/instances.ts";
 import type { Unit } from "../model/unit.ts";
-import type { ProgressItem, Waiting } from "./progress.ts";
+import type { ProgressItem, Waiting } from "./progress-item.ts";
 
 export interface RunVerdict extends Pick<ProgressItem, "machine" | "state" | "reason"> {
   /** Unix milliseconds of the state. */

@@ -2,7 +2,7 @@
 import type { ClusterSnapshot } from "../model/cluster.ts";
 import type { Operation } from "../model/operation.ts";
 import type { SystemUpdate } from "../model/system-update.ts";
-import type { ProgressItem } from "./progress.ts";
+import type { ProgressItem } from "./progress-item.ts";
 
 type Verdict = Pick<ProgressItem, "state" | "reason">;
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { progressOf, type Waiting } from "../../src/safeguards/progress.ts";
+import type { Waiting } from "../../src/safeguards/progress-item.ts";
+import { progressOf } from "../../src/safeguards/progress.ts";
 import { idOf, Sketch } from "../scheduler/sketch.ts";
 import type { Change, Operation } from "../../src/model/operation.ts";
 import type { UnitStatus } from "../../src/model/schedule.ts";

@@ -4,7 +4,8 @@ import { instancesOf } from "../../model/instances.ts";
 import type { Rollout } from "../../model/rollout.ts";
 import type { Unit } from "../../model/unit.ts";
 import { numberOf, openRollout, unitOfInstance, versionList, versionsOf } from "../../model/version-of.ts";
-import { type ProgressFacts, progressOfRollout } from "../../safeguards/progress.ts";
+import type { ProgressFacts } from "../../safeguards/progress-item.ts";
+import { progressOfRollout } from "../../safeguards/progress.ts";
 import type { RolloutView, VersionView } from "../wire/rollout.ts";
 
 /** The latest rollout of each unit, the latest first. */

@@ -2,7 +2,7 @@
 import type { ErrorBody } from "../../base/errors.ts";
 import type { Forecast } from "../../model/forecast.ts";
 import type { Change, Impact } from "../../model/operation.ts";
-import type { Progress } from "../../safeguards/progress.ts";
+import type { Progress } from "../../safeguards/progress-item.ts";
 
 /** An operation without its changes. */
 export interface OperationSummary {
