@@ -1,7 +1,8 @@
-// Machines that start badly, beyond what the image's own suite has time for: a state partition whose head is damaged
-// and mended again, one that is gone, a trial that ends in emergency mode, one whose watch is killed; and the boot menu.
+// Machines that start badly, beyond what the image's own suite has time for: a root that is nowhere, a state partition
+// whose head is damaged and mended again, one that is gone, a trial that ends in emergency mode, one whose watch is
+// killed; and the boot menu.
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,6 +24,17 @@ async function restart(machine: TestMachine, starts = 1): Promise<void> {
   await machine.untilRestarts(restarts + starts, { timeoutMs: 480_000 });
   await machine.untilStarted(slow);
 }
+
+describe("a machine whose root is nowhere", { skip: whyNoMachines() }, () => {
+  test("says so on its console, and restarts", { timeout }, async () => {
+    const { folder } = await testImage("0.1.0");
+    const commandLine = (await readFile(join(folder, "cmdline"), "utf8")).trim();
+    const kernel = { image: join(folder, "vmlinuz"), initrd: join(folder, "initrd.zst"), commandLine };
+    await using machine = await TestMachine.boot({ firmware: "bios", kernel });
+    await machine.untilConsole(/cannot start: no slot keelson-root-a or keelson-root-b holds the root/, slow);
+    await machine.untilRestarts(1, slow);
+  });
+});
 
 describe("a state partition", { skip: whyNoMachines() }, () => {
   let folder: string;
