@@ -151,6 +151,12 @@ const places: readonly Place[] = [
     because: "rank 2, pure: what happened is told from one snapshot to the next",
   },
   {
+    folder: `${keelson}/update-policy`,
+    may: [...pure, "@keelson/omaha"],
+    because:
+      "rank 2, pure: who may update is decided from what is known; versions and events are the protocol’s",
+  },
+  {
     folder: `${keelson}/registry`,
     may: [...pure, "@keelson/etcd"],
     because: "rank 2: the only place that talks to the store",
@@ -310,6 +316,7 @@ const noInputOutput = [
   `${keelson}/membership`,
   `${keelson}/releases`,
   `${keelson}/secure-boot`,
+  `${keelson}/update-policy`,
 ];
 const impure = [
   /from "node:(fs|net|http2?|https|child_process|dgram|os|timers|worker_threads)/,

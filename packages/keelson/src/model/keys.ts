@@ -22,6 +22,10 @@ export const prefixes = {
   timers: `${root}timers/`,
   systemOrders: `${root}system/orders/`,
   systemReports: `${root}system/reports/`,
+  updateApplications: `${root}updates/applications/`,
+  updatePackages: `${root}updates/packages/`,
+  updateChannels: `${root}updates/channels/`,
+  updateGroups: `${root}updates/groups/`,
 } as const;
 
 export const keys = {
@@ -44,6 +48,11 @@ export const keys = {
   systemUpdate: `${root}system/update`,
   systemOrder: (machine: string) => prefixes.systemOrders + machine,
   systemReport: (machine: string) => prefixes.systemReports + machine,
+  updateApplication: (id: string) => prefixes.updateApplications + id,
+  updatePackage: (application: string, version: string, architecture: string) =>
+    `${prefixes.updatePackages}${application}/${version}@${architecture}`,
+  updateChannel: (application: string, name: string) => `${prefixes.updateChannels}${application}/${name}`,
+  updateGroup: (application: string, name: string) => `${prefixes.updateGroups}${application}/${name}`,
   image: (name: string) => prefixes.images + encodeURIComponent(name),
   /** Set by the leader while it holds back (mass failure), removed when it goes on. */
   alarm: (name: string) => `${prefixes.cluster}alarms/${name}`,
