@@ -266,6 +266,26 @@ describe("files that are not what was signed", () => {
       assert.equal((await machine.disk.start())?.version, "2.1.0");
     });
 
+  test("a disk that keeps something else than was written: found when it is read back", async () => {
+    await using machine = await machineUnderTest();
+    const open = machine.disk.openSlot.bind(machine.disk);
+    machine.disk.openSlot = async (slot, mode) => {
+      const device = await open(slot, mode);
+      const write: typeof device.write = (buffer, position) => {
+        const kept = Uint8Array.from(buffer);
+        if (position === 0) kept[70_000] = (kept[70_000] ?? 0) ^ 1;
+        return device.write(kept, position);
+      };
+      return { ...device, write };
+    };
+    const source = new FolderSource(await writeFolder(join(machine.folder, "usb"), newer));
+    await assert.rejects(machine.updater.update(source, wishes()), { code: "KEEL-808" });
+    await unchanged(machine);
+    machine.disk.openSlot = open;
+    await machine.updater.update(source, wishes());
+    assert.equal((await machine.disk.start())?.version, "2.1.0");
+  });
+
   test("a manifest with one byte changed is not believed", async () => {
     await using machine = await machineUnderTest();
     const folder = await writeFolder(join(machine.folder, "usb"), newer);
