@@ -55,7 +55,9 @@ export async function run(): Promise<BenchResult> {
     for (const [number, at] of places) {
       if (number % atOnce !== own || done.has(number)) continue;
       const left = await disk.cutAt(at, seededRandom(seed + number));
-      const started = await start(path).catch((error: unknown) => `nothing: ${String(error)}`);
+      const started = await start(path, join(folder, "id_ed25519")).catch(
+        (error: unknown) => `nothing: ${String(error)}`,
+      );
       done.set(number, { at, ...left, started });
       await writeFile(`${tallyPath}.new`, JSON.stringify([...done]));
       await rename(`${tallyPath}.new`, tallyPath);
@@ -123,6 +125,8 @@ async function record(images: { old: BuiltImage; fresh: BuiltImage }, folder: st
     });
     await machine.untilStarted(patience);
     await machine.sh("sync", patience);
+    for (const part of ["id_ed25519", "id_ed25519.pub"])
+      await copyFile(join(machine.folder, part), join(folder, part));
     const first = await entriesIn(files.log);
     console.error(`the machine has started; ${first} disk requests so far`);
     await machine.sh(`keel os update --from ${server.url} --to ${fresh} --force`, patience);
@@ -158,8 +162,8 @@ function loggedDisk(files: { readonly disk: string; readonly log: string }): str
 }
 
 /** The version that starts from a disk, with everything in it running. Throws when none does. */
-async function start(disk: string): Promise<string> {
-  await using machine = await TestMachine.boot({ image: disk, processors: 1 });
+async function start(disk: string, key: string): Promise<string> {
+  await using machine = await TestMachine.boot({ image: disk, processors: 1, key });
   const state = await machine.untilStarted(patience);
   const version = (await machine.sh(". /etc/os-release; echo $VERSION_ID", patience)).trim();
   if (state !== "running") throw new Error(`${version} is ${state}`);

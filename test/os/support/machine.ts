@@ -47,6 +47,8 @@ export interface BootOptions {
   readonly kernel?: VirtualMachine["kernel"];
   readonly memoryBytes?: number;
   readonly processors?: number;
+  /** The private key whose owner a disk already knows; one of its own unless given. */
+  readonly key?: string;
   /** False: it gets no network configuration and no key, as a machine that is to find its own. */
   readonly configured?: boolean;
   /** Lets it reach servers on the host's loopback, as 10.0.2.2, and the world. */
@@ -289,7 +291,10 @@ export class TestMachine implements AsyncDisposable {
       firmwareFiles = {},
       configured = true,
     } = this.#options;
-    await ensureKeyPair(join(this.folder, "id_ed25519"), "test");
+    const key = join(this.folder, "id_ed25519");
+    if (this.#options.key !== undefined)
+      for (const part of ["", ".pub"]) await copyFile(this.#options.key + part, key + part);
+    else await ensureKeyPair(key, "test");
     await writeFile(this.console, "");
     if (image !== undefined) await makeOverlay(this.#tree, { image, format, overlay: this.disk, bytes });
     const firmware = await this.#firmware();
