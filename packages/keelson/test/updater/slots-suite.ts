@@ -6,6 +6,8 @@ import type { BootSlots } from "../../src/updater/boot-slots.ts";
 export interface SlotsUnderTest extends AsyncDisposable {
   /** Running the first release from one slot, blessed; the other slot is empty. */
   readonly slots: BootSlots;
+  /** Others write to the file system of its kernels as well: how much is free there changes by itself. */
+  readonly sharesRoom?: boolean;
   readonly running: SlotRelease;
   /** Newer than what runs. */
   readonly newer: SlotRelease;
@@ -92,7 +94,7 @@ export function slotsSuite(name: string, open: () => Promise<SlotsUnderTest>): v
 
     test("remove the entries of the passive one before it is written", async () => {
       await using setup = await open();
-      const { slots, running, newer } = setup;
+      const { slots, running, newer, sharesRoom = false } = setup;
       await install(slots, newer);
       const room = await slots.kernelRoom();
       await using writer = await slots.openPassive();
@@ -100,7 +102,7 @@ export function slotsSuite(name: string, open: () => Promise<SlotsUnderTest>): v
         (await slots.entries()).map(({ version }) => version),
         [running.version],
       );
-      assert.equal(await slots.kernelRoom(), room);
+      if (!sharesRoom) assert.equal(await slots.kernelRoom(), room);
       await writer.sync();
     });
 

@@ -58,6 +58,7 @@ slotsSuite("folders", async () => {
   const tree = await Tree.make();
   return {
     slots: tree.slots,
+    sharesRoom: true,
     running,
     newer,
     older,
