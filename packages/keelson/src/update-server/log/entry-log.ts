@@ -26,6 +26,8 @@ export interface EntryLogOptions {
   readonly onFailure?: (failure: KeelError | undefined) => void;
   /** A snapshot could not be written; the next one is tried after as many bytes. */
   readonly onSnapshotFailure?: (error: unknown) => void;
+  /** Milliseconds that entries wait for others to share their write; those of a crowd do not wait. */
+  readonly lingerMs?: number;
   readonly disk?: Disk;
   /** Milliseconds after which a disk that refused is tried again. */
   readonly retryMs?: number;
@@ -33,12 +35,16 @@ export interface EntryLogOptions {
 
 const SEGMENT_BYTES = 8 << 20;
 const SNAPSHOT_BYTES = 32 << 20;
+const LINGER_MS = 5;
+/** As many go to the disk at once: a crowd need not wait for more. */
+const CROWD = 64;
 const LINE_FEED = "\n";
 
 interface Put {
   readonly record: LogRecord;
   /** Place in the order in which entries were made. */
   readonly place: number;
+  readonly settle: (error: EtcdError | undefined) => void;
 }
 
 export class EntryLog implements AsyncDisposable {
@@ -47,6 +53,10 @@ export class EntryLog implements AsyncDisposable {
   /** Index of the last record that was put in line, on disk or not. */
   #lastIndex: number;
   #made = 0;
+  /** Those that wait for others. */
+  #lingering: Put[] = [];
+  #lingeringBytes = 0;
+  #linger: NodeJS.Timeout | undefined;
   /** What the disk refused. */
   #refused: Put[] = [];
   #last: Promise<void> = Promise.resolve();
@@ -126,7 +136,7 @@ export class EntryLog implements AsyncDisposable {
 
   /** Bytes that wait for their write. */
   get waitingBytes(): number {
-    return this.#directory.log.queuedBytes;
+    return this.#directory.log.queuedBytes + this.#lingeringBytes;
   }
 
   /** Bytes on the disk, those prepared for what comes included. */
@@ -144,7 +154,14 @@ export class EntryLog implements AsyncDisposable {
     const { failure } = this.#directory.log;
     if (failure !== undefined) throw logFailure(failure);
     const body = Buffer.from(entries.length === 1 ? (entries[0] ?? "") : entries.join(LINE_FEED));
-    return this.#put({ record: { kind, body }, place: this.#made++ });
+    const written = this.#promise((settle) => {
+      this.#lingering.push({ record: { kind, body }, place: this.#made++, settle });
+    });
+    this.#lingeringBytes += body.length;
+    this.#countTowardsSnapshot(body.length);
+    if (this.#lingering.length >= CROWD) this.#handOver();
+    else this.#linger ??= setTimeout(() => this.#handOver(), this.#options.lingerMs ?? LINGER_MS);
+    return written;
   }
 
   /** Resolves when everything that was appended before is on the disk; rejects with KEEL-912 as its appends do. */
@@ -164,6 +181,7 @@ export class EntryLog implements AsyncDisposable {
   async #writeSnapshot(): Promise<void> {
     const { failure } = this;
     if (failure) throw failure;
+    this.#handOver();
     const index = this.#lastIndex;
     const chunks: Buffer[] = [];
     for (const fold of this.#options.folds)
@@ -182,19 +200,34 @@ export class EntryLog implements AsyncDisposable {
     }
   }
 
-  #put(put: Put): Promise<void> {
-    const { body } = put.record;
-    this.#lastIndex++;
-    this.#countTowardsSnapshot(body.length);
+  /** The promise of the latest entry. */
+  #promise(make: (settle: Put["settle"]) => void): Promise<void> {
     this.#last = new Promise<void>((resolve, reject) => {
-      this.#directory.log.append(put.record, (error) => {
-        if (error === undefined) return resolve();
-        // After the end there is no next time.
-        if (error.code !== "CLOSED") this.#refused.push(put);
-        reject(logFailure(error) as Error);
+      make((error) => {
+        if (error === undefined) resolve();
+        else reject(logFailure(error) as Error);
       });
     });
     return this.#last;
+  }
+
+  /** Puts those that waited for others in line for the disk. */
+  #handOver(): void {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    const puts = this.#lingering;
+    this.#lingering = [];
+    this.#lingeringBytes = 0;
+    for (const put of puts) this.#put(put);
+  }
+
+  #put(put: Put): void {
+    this.#lastIndex++;
+    this.#directory.log.append(put.record, (error) => {
+      // After the end there is no next time.
+      if (error !== undefined && error.code !== "CLOSED") this.#refused.push(put);
+      put.settle(error);
+    });
   }
 
   #countTowardsSnapshot(bytes: number): void {
@@ -209,12 +242,15 @@ export class EntryLog implements AsyncDisposable {
   }
 
   #onFailure(failure: EtcdError | undefined): void {
+    // They are refused too, so that nothing comes between those that were and what is made afterwards.
+    this.#handOver();
     if (failure === undefined) {
       const refused = this.#refused.toSorted((a, b) => a.place - b.place);
       this.#refused = [];
       this.#lastIndex = this.#directory.log.lastIndex;
       // Those who made them have long been told; a next failure comes to here again.
-      for (const put of refused) this.#put(put).catch(() => undefined);
+      for (const put of refused)
+        this.#promise((settle) => this.#put({ ...put, settle })).catch(() => undefined);
       if (refused.length === 0) this.#last = Promise.resolve();
     }
     this.#options.onFailure?.(failure && (logFailure(failure) as KeelError));
@@ -223,6 +259,7 @@ export class EntryLog implements AsyncDisposable {
   /** Writes what waits, and gives the folder free. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#snapshotting?.catch(() => undefined);
+    this.#handOver();
     await this.#directory[Symbol.asyncDispose]();
   }
 }

@@ -68,6 +68,21 @@ describe("an entry log", () => {
     assert.ok((await segments(folder.path)).length > 1);
   });
 
+  test("a crowd of entries does not wait, nor does the end", async () => {
+    await using folder = await scratch();
+    {
+      await using it = await opened(folder.path, { lingerMs: 3_600_000 });
+      await Promise.all(numbered(64).map((entry) => it.add(entry)));
+      const last = it.add(...numbered(3, 64));
+      assert.ok(it.log.waitingBytes > 0);
+      await it.log.snapshot();
+      await last;
+      void it.add(`{"n":67}`);
+    }
+    await using again = await opened(folder.path);
+    assert.deepEqual(again.state.lines, numbered(68));
+  });
+
   test("entries of a kind that nobody knows stop it", async () => {
     await using folder = await scratch();
     {
@@ -201,6 +216,25 @@ describe("a full disk", () => {
     }
     await using again = await opened(folder.path, options);
     assert.deepEqual(again.state.lines, numbered(25));
+  });
+
+  test("what waited for others is refused with the rest, and nothing changes places", async () => {
+    await using folder = await scratch();
+    const disk = new SimulatedDisk(() => 0.5);
+    {
+      await using it = await opened(folder.path, { disk, retryMs: 5, lingerMs: 3_600_000 });
+      disk.faults = { error: 1, short: 0 };
+      const refused = numbered(64).map((entry) => it.add(entry));
+      refused.push(it.add(`{"n":64}`));
+      for (const { status } of await Promise.allSettled(refused)) assert.equal(status, "rejected");
+      disk.faults = { error: 0, short: 0 };
+      await eventually("the disk takes writes again", () => it.log.isWritable);
+      const more = it.add(`{"n":65}`);
+      await it.log.snapshot();
+      await more;
+    }
+    await using again = await opened(folder.path, { disk });
+    assert.deepEqual(again.state.lines, numbered(66));
   });
 
   test("a snapshot that finds no room leaves the log as good as it was", async () => {
