@@ -14,9 +14,12 @@ export interface Accelerator {
 const trialMs = 5000;
 const kvm: Accelerator = { name: "kvm", slowness: 2, because: "KVM" };
 
-/** What machines are run with when KVM cannot be used. */
+/**
+ * What machines are run with when KVM cannot be used. On a host that does other things as well they have been seen to
+ * stand still for half a minute: five times as long was too short for their leases.
+ */
 export function emulated(reason: string): Accelerator {
-  return { name: "tcg", slowness: 5, because: `emulated: ${reason}` };
+  return { name: "tcg", slowness: 10, because: `emulated: ${reason}` };
 }
 
 /** The choice that `before` recorded, as it stands in a cluster's record. */
