@@ -30,14 +30,10 @@ export class Fleet implements Decider, Fold {
     this.#machines.set(seen[0], seen);
   }
 
-  *snapshot(): Iterable<string> {
-    let part: Seen[] = [];
-    for (const seen of this.#machines.values()) {
-      part.push(seen);
-      if (part.length < 1000) continue;
-      yield JSON.stringify(part);
-      part = [];
-    }
-    if (part.length > 0) yield JSON.stringify(part);
+  snapshot(): Iterable<string> {
+    const machines = [...this.#machines.values()];
+    return Array.from({ length: Math.ceil(machines.length / 1000) }, (_, part) =>
+      JSON.stringify(machines.slice(part * 1000, part * 1000 + 1000)),
+    );
   }
 }

@@ -183,18 +183,11 @@ export class EntryLog implements AsyncDisposable {
     if (failure) throw failure;
     this.#handOver();
     const index = this.#lastIndex;
-    const chunks: Buffer[] = [];
-    for (const fold of this.#options.folds)
-      for (const part of fold.snapshot()) {
-        const chunk = Buffer.allocUnsafe(1 + Buffer.byteLength(part));
-        chunk[0] = fold.kind;
-        chunk.write(part, 1);
-        chunks.push(chunk);
-      }
+    const states = this.#options.folds.map((fold) => ({ kind: fold.kind, parts: fold.snapshot() }));
     this.#bytesSinceSnapshot = 0;
     await this.settled();
     try {
-      await this.#directory.snapshot(index, chunks);
+      await this.#directory.snapshot(index, chunksOf(states));
     } catch (error) {
       throw logFailure(error);
     }
@@ -262,4 +255,17 @@ export class EntryLog implements AsyncDisposable {
     this.#handOver();
     await this.#directory[Symbol.asyncDispose]();
   }
+}
+
+/** Each part behind the number of its kind. */
+function* chunksOf(
+  states: readonly { readonly kind: number; readonly parts: Iterable<string> }[],
+): Generator<Buffer> {
+  for (const { kind, parts } of states)
+    for (const part of parts) {
+      const chunk = Buffer.allocUnsafe(1 + Buffer.byteLength(part));
+      chunk[0] = kind;
+      chunk.write(part, 1);
+      yield chunk;
+    }
 }

@@ -8,6 +8,9 @@ export interface Fold {
   restore(part: string): void;
   /** Takes an entry that was made before, as it was appended. */
   apply(entry: string): void;
-  /** The state as it is now, in parts. It is asked for all of them at once. */
+  /**
+   * The state as it is when this is called, in parts. They are asked for one by one while the ones before are written,
+   * and entries may be applied meanwhile: they are not in it.
+   */
   snapshot(): Iterable<string>;
 }

@@ -17,7 +17,9 @@ export class Lines implements Fold {
     this.lines.push(entry);
   }
 
-  *snapshot(): Iterable<string> {
-    for (let at = 0; at < this.lines.length; at += 100) yield this.lines.slice(at, at + 100).join("\n");
+  snapshot(): Iterable<string> {
+    const parts: string[] = [];
+    for (let at = 0; at < this.lines.length; at += 100) parts.push(this.lines.slice(at, at + 100).join("\n"));
+    return parts;
   }
 }
