@@ -83,6 +83,8 @@ export interface Halted extends OfGroup {
   readonly failed: number;
   readonly results: number;
   readonly who?: string;
+  /** What to go back to, as it is known by now. */
+  readonly good?: string;
 }
 
 /** A person lets it go on; results count from nought. */
@@ -207,6 +209,7 @@ const table: Readonly<Record<Entry["kind"], { readonly letter: string; readonly 
         need("failed", natural),
         need("results", natural),
         may("who", anyText(200)),
+        may("good", text(128)),
       ],
     },
     resumed: { letter: "r", fields: [at, application, group, version, need("who", anyText(200))] },

@@ -12,7 +12,7 @@ export interface Rollout {
   /** Ledger milliseconds; anew when a person lets it go on. */
   began: number;
   /** What to go back to when it fails. */
-  readonly good: string | undefined;
+  good: string | undefined;
   /** It is itself the way back from one that was halted. */
   readonly back: boolean;
   granted: number;

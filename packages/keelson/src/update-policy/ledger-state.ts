@@ -278,8 +278,10 @@ export class LedgerState {
   }
 
   #halted(entry: Halted): void {
-    const { by, failed, results, at, who } = entry;
-    this.#rollout(entry).halt = { by, failed, results, at, ...(who === undefined ? {} : { who }) };
+    const { by, failed, results, at, who, good } = entry;
+    const rollout = this.#rollout(entry);
+    if (good !== undefined) rollout.good = good;
+    rollout.halt = { by, failed, results, at, ...(who === undefined ? {} : { who }) };
   }
 
   #resumed(rollout: Rollout, at: number): void {

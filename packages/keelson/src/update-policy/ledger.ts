@@ -2,6 +2,7 @@
 // entries; `check` and `report` look at a request and the time, apply the entries that follow from it, and return
 // them. An answer may be sent when its entries are durable; what was lost in a crash was never answered.
 // Nothing in here reads a clock, a file or chance, and nothing costs more when more machines are known.
+import { compareVersions } from "@keelson/omaha";
 import type { OmahaEvent } from "@keelson/omaha";
 import type { UpdatePackage } from "../model/update-service.ts";
 import { admit, lapsedRows } from "./admission.ts";
@@ -11,7 +12,7 @@ import type { KnownGroup } from "./configuration.ts";
 import type { Ended, Entry, Seen } from "./entries.ts";
 import { marks } from "./fleet.ts";
 import type { Fleet } from "./fleet.ts";
-import type { GroupState } from "./group-state.ts";
+import type { GroupState, Rollout } from "./group-state.ts";
 import { failureFacts, judge } from "./judge.ts";
 import type { Case, Verdict } from "./judge.ts";
 import { LedgerState, toldReason } from "./ledger-state.ts";
@@ -364,7 +365,10 @@ export class Ledger {
     const entries: Entry[] = [];
     const where = { at: now, application };
     if (course !== undefined && verdict.begins === true) {
-      const good = course.back ? undefined : lastGood(about.state, course);
+      const isStep = !course.back && compareVersions(about.current, course.version) < 0;
+      const before = isStep ? request.version : undefined;
+      const good =
+        course.back || about.state === undefined ? before : (lastGood(about.state, course) ?? before);
       entries.push({
         kind: "began",
         ...where,
@@ -512,6 +516,7 @@ export class Ledger {
     if (rollout === undefined || rollout.halt !== undefined) return undefined;
     const by = trips(group.record.policy, rollout);
     if (by === undefined) return undefined;
+    const good = this.#good(state, rollout);
     return {
       kind: "halted",
       at: now,
@@ -521,7 +526,14 @@ export class Ledger {
       by,
       failed: rollout.failed,
       results: rollout.ok + rollout.failed,
+      ...(good === undefined ? {} : { good }),
     };
+  }
+
+  /** What is good is known better by now than when the rollout began. */
+  #good(state: GroupState, { version: text, back }: Pick<Rollout, "version" | "back">): string | undefined {
+    const version = this.#versions.of(text);
+    return back || version === undefined ? undefined : lastGood(state, { text, version });
   }
 
   #lapsed({
@@ -544,12 +556,23 @@ export class Ledger {
     const where = { at, application, who: clean(who) };
     if ("group" in action) {
       const { group, version } = action;
-      const rollout = this.#state.group(application, group)?.rollouts.get(version);
+      const state = this.#state.group(application, group);
+      const rollout = state?.rollouts.get(version);
       if (action.do === "resume")
         return rollout?.halt === undefined ? undefined : { kind: "resumed", ...where, group, version };
       if (rollout?.halt !== undefined) return undefined;
-      const { ok = 0, failed = 0 } = rollout ?? {};
-      return { kind: "halted", ...where, group, version, by: "person", failed, results: ok + failed };
+      const { ok = 0, failed = 0, back = false } = rollout ?? {};
+      const good = state === undefined ? undefined : this.#good(state, { version, back });
+      return {
+        kind: "halted",
+        ...where,
+        group,
+        version,
+        by: "person",
+        failed,
+        results: ok + failed,
+        ...(good === undefined ? {} : { good }),
+      };
     }
     const { machine } = action;
     if (this.#state.fleets.get(application)?.row(machine) === undefined) return undefined;

@@ -1,6 +1,7 @@
 // Why a machine is not updating, or what it is doing about it: a code with its facts, and one sentence. All times
 // are Unix milliseconds of the wall's clock.
 import { decodeFailure } from "@keelson/omaha";
+import { ClockFaces } from "./clock-faces.ts";
 import type { MachineState } from "./machine-state.ts";
 
 export const reasonCodes = [
@@ -99,11 +100,16 @@ export interface Telling {
   readonly now: number;
   /** IANA's name of the reader's own; windows are told in theirs. */
   readonly timezone?: string;
+  /** Whoever tells many reasons keeps one. */
+  readonly clocks?: ClockFaces;
 }
 
 /** One sentence without a capital and a full stop. */
-export function describeReason(reason: Reason, { now, timezone = "UTC" }: Telling): string {
-  const at = (when: number): string => moment(when, { now, timezone });
+export function describeReason(
+  reason: Reason,
+  { now, timezone = "UTC", clocks = new ClockFaces() }: Telling,
+): string {
+  const at = (when: number): string => moment(when, { now, timezone, clocks });
   switch (reason.code) {
     case "unknown-application":
       return `refused: there is no application ${reason.application}`;
@@ -150,7 +156,7 @@ export function describeReason(reason: Reason, { now, timezone = "UTC" }: Tellin
     case "window":
       return reason.opensAt === undefined
         ? "held: its window never opens"
-        : `waiting: window opens ${moment(reason.opensAt, { now, timezone: reason.timezone, always: true })}`;
+        : `waiting: window opens ${moment(reason.opensAt, { now, timezone: reason.timezone, clocks, always: true })}`;
     case "slots":
       return `held: ${reason.taken} of ${reason.of} slots used${next(reason.nextAt, at)}`;
     case "period":
@@ -217,37 +223,17 @@ function duration(seconds: number): string {
   return seconds === 1 ? "one second" : `${seconds} seconds`;
 }
 
+const weekdayNames = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
 /** `14:20` today, `Thu 04:00` within six days, `2026-11-30 04:00` otherwise. */
 function moment(
   when: number,
-  {
-    now,
-    timezone,
-    always = false,
-  }: { readonly now: number; readonly timezone: string; readonly always?: boolean },
+  { now, timezone, clocks, always = false }: Required<Telling> & { readonly always?: boolean },
 ): string {
-  const there = clockThere(when, timezone);
-  if (Math.abs(when - now) > 6 * 86_400_000) return `${there.date} ${there.time}`;
-  const today = clockThere(now, timezone).date === there.date;
-  return today && !always ? there.time : `${there.weekday} ${there.time}`;
-}
-
-function clockThere(when: number, timezone: string): { date: string; time: string; weekday: string } {
-  const parts = new Intl.DateTimeFormat("en-GB", {
-    timeZone: timezone,
-    hourCycle: "h23",
-    year: "numeric",
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    weekday: "short",
-  }).formatToParts(when);
-  const part = (type: Intl.DateTimeFormatPartTypes): string =>
-    parts.find((one) => one.type === type)?.value ?? "";
-  return {
-    date: `${part("year")}-${part("month")}-${part("day")}`,
-    time: `${part("hour")}:${part("minute")}`,
-    weekday: part("weekday"),
-  };
+  const there = new Date(clocks.at(when, timezone));
+  const date = there.toISOString().slice(0, 10);
+  const time = there.toISOString().slice(11, 16);
+  if (Math.abs(when - now) > 6 * 86_400_000) return `${date} ${time}`;
+  const today = new Date(clocks.at(now, timezone)).toISOString().slice(0, 10) === date;
+  return today && !always ? time : `${weekdayNames[there.getUTCDay()] ?? ""} ${time}`;
 }

@@ -56,19 +56,20 @@ export function freezeState(state: LedgerState): FrozenLedger {
     }
   }
   const fleets = [...state.fleets.values()].map((fleet) => fleet.freeze());
-  let machines = 0;
   return {
     revision: state.revision,
     *lines() {
+      let count = head.length;
       yield* head;
       for (const fleet of fleets) {
+        count += 1;
         yield JSON.stringify(["fleet", fleet.application]);
         for (const line of fleet.lines(plain)) {
-          machines += 1;
+          count += 1;
           yield line;
         }
       }
-      yield JSON.stringify(["end", machines]);
+      yield JSON.stringify(["end", count]);
     },
   };
 }
@@ -99,7 +100,7 @@ export function thawState(lines: Iterable<string>): LedgerState {
           fleet = state.ensureFleet(text(values[1]));
           break;
         case "end":
-          if (values[1] !== state.machines) throw new Error("machines are missing");
+          if (values[1] !== place - 1) throw new Error("lines are missing, or there are too many");
           ended = true;
           break;
         case "m":

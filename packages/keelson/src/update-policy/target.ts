@@ -59,9 +59,8 @@ export function mayGoBack(group: KnownGroup, course: Course): boolean {
   return !signed || allowed.leave !== undefined;
 }
 
-/** What a rollout that begins now would go back to: what came before it, or what most machines run. */
-export function lastGood(state: GroupState | undefined, course: Course): string | undefined {
-  if (state === undefined) return undefined;
+/** What machines of a group would go back to from a version: what came before it, or what most of them run. */
+export function lastGood(state: GroupState, course: Pick<Course, "text" | "version">): string | undefined {
   for (const rollout of [...state.rollouts.values()].reverse()) {
     const { version, halt } = rollout;
     if (halt === undefined && version !== course.text && (state.versions.get(version) ?? 0) > 0)

@@ -2,6 +2,7 @@
 // knows time zones, and asking it is slow: the answer is kept for as long as it stays the same.
 import { weekdays } from "../model/update-service.ts";
 import type { UpdateWindow } from "../model/update-service.ts";
+import { ClockFaces } from "./clock-faces.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -23,7 +24,7 @@ interface Span {
 /** The windows of a group. */
 export class Windows {
   readonly #windows: readonly UpdateWindow[];
-  readonly #clocks = new Map<string, Intl.DateTimeFormat>();
+  readonly #clocks = new ClockFaces();
   #known: { from: number; to: number; state: WindowState } | undefined;
 
   constructor(windows: readonly UpdateWindow[]) {
@@ -57,7 +58,7 @@ export class Windows {
 
   /** Its openings from eight days ago, as the longest is a week, to nine days from now. */
   #spans({ days, start, minutes, timezone }: UpdateWindow, now: number): Span[] {
-    const here = this.#local(now, timezone);
+    const here = this.#clocks.at(now, timezone);
     const today = Math.floor(here / DAY);
     const [hours = 0, minute = 0] = start.split(":").map(Number);
     const spans: Span[] = [];
@@ -76,9 +77,11 @@ export class Windows {
    * instant at which the clock jumps over it, which is the first one there is.
    */
   #instant(local: number, timezone: string): number {
-    const offsets = [local - DAY, local + DAY].map((near) => this.#local(near, timezone) - near);
+    const offsets = [local - DAY, local + DAY].map((near) => this.#clocks.at(near, timezone) - near);
     const [before = 0, after = 0] = offsets;
-    const candidates = [local - before, local - after].filter((one) => this.#local(one, timezone) === local);
+    const candidates = [local - before, local - after].filter(
+      (one) => this.#clocks.at(one, timezone) === local,
+    );
     if (candidates.length > 0) return Math.min(...candidates);
     return this.#jump(Math.min(local - before, local - after), Math.max(local - before, local - after), {
       local,
@@ -91,31 +94,9 @@ export class Windows {
     let [before, after] = [low - MINUTE, high];
     while (after - before > MINUTE) {
       const middle = before + Math.floor((after - before) / 2 / MINUTE) * MINUTE;
-      if (this.#local(middle, timezone) >= local) after = middle;
+      if (this.#clocks.at(middle, timezone) >= local) after = middle;
       else before = middle;
     }
     return after;
-  }
-
-  /** What the clock there shows, as if it were UTC. */
-  #local(instant: number, timezone: string): number {
-    let clock = this.#clocks.get(timezone);
-    if (clock === undefined) {
-      clock = new Intl.DateTimeFormat("en-US", {
-        timeZone: timezone,
-        hourCycle: "h23",
-        year: "numeric",
-        month: "numeric",
-        day: "numeric",
-        hour: "numeric",
-        minute: "numeric",
-        second: "numeric",
-      });
-      this.#clocks.set(timezone, clock);
-    }
-    const shown: Partial<Record<Intl.DateTimeFormatPartTypes, number>> = {};
-    for (const { type, value } of clock.formatToParts(instant)) shown[type] = Number(value);
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = shown;
-    return Date.UTC(year, month - 1, day, hour, minute, second) + (((instant % 1000) + 1000) % 1000);
   }
 }

@@ -8,7 +8,7 @@ import {
 import type { UpdatePolicy } from "../../src/model/update-service.ts";
 import { Configuration } from "../../src/update-policy/configuration.ts";
 import { Ledger } from "../../src/update-policy/ledger.ts";
-import type { Checked, Report } from "../../src/update-policy/ledger.ts";
+import type { Checked, LedgerOptions, Report } from "../../src/update-policy/ledger.ts";
 import type { UpdateRequest } from "../../src/update-policy/request.ts";
 
 export const app = "com.example.system";
@@ -71,7 +71,8 @@ export function configuration({
   });
 }
 
-export const ledger = (world: World = {}): Ledger => new Ledger(configuration(world));
+export const ledger = (world: World = {}, options: LedgerOptions = {}): Ledger =>
+  new Ledger(configuration(world), options);
 
 export const machineId = (number: number): string => number.toString(16).padStart(32, "0");
 
