@@ -2,15 +2,17 @@
 // disk before it is answered, the processor's time from /proc. Beside it nginx with a fixed text, which is as little
 // as HTTP can cost, and what anyone would write with hono and SQLite.
 import { answerTo, printResponse, readRequest } from "@keelson/omaha";
+import type { OmahaApp } from "@keelson/omaha";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { EntryLog } from "../packages/keelson/src/update-server/log/entry-log.ts";
 import type { BenchOptions, BenchResult, BenchRow } from "./result.ts";
 import { median } from "./statistics.ts";
-import { checkOf } from "./updates/check.ts";
-import { Fleet } from "./updates/fleet.ts";
-import { nginx, program, run as load } from "./updates/servers.ts";
+import { LedgerDecider } from "../packages/keelson/src/update-server/ledger-decider.ts";
+import { checkOf, numbered } from "./updates/check.ts";
+import { configurationFor } from "./updates/configuration.ts";
+import { memoryOf, nginx, program, run as load } from "./updates/servers.ts";
 import type { Measured, Run } from "./updates/servers.ts";
 
 const REQUESTS = 20_000;
@@ -23,45 +25,81 @@ const STORM_SECONDS = 15;
 
 const middle = (runs: readonly Run[], of: (run: Run) => number): number => median(runs.map(of));
 
-async function warm(server: Measured, requests: number, rounds: number): Promise<readonly Run[]> {
-  await load(server, { requests: Math.min(requests, 5000) });
+async function warm(
+  server: Measured,
+  { requests, rounds, machines }: { requests: number; rounds: number; machines?: number },
+): Promise<readonly Run[]> {
+  const among = machines === undefined ? {} : { machines };
+  await load(server, { requests: Math.min(requests, 5000), ...among });
   const runs: Run[] = [];
-  for (let round = 0; round < rounds; round++) runs.push(await load(server, { requests }));
+  for (let round = 0; round < rounds; round++) runs.push(await load(server, { requests, ...among }));
   for (const { refused } of runs) if (refused > 0) throw new Error(`${refused} checks were turned away`);
   return runs;
 }
 
+/** Machines that are known, and whether they wait for one of ten slots. */
+const fleets = [
+  { known: 20_000, policy: "current" },
+  { known: 100_000, policy: "current" },
+  { known: 1_000_000, policy: "current" },
+  { known: 100_000, policy: "waiting" },
+] as const;
+
 /** Milliseconds from the files of a fleet of 100,000 to the server that knows it. */
-async function restart(): Promise<{ readonly ms: number; readonly machines: number }> {
+async function restart(): Promise<number> {
   const path = await mkdtemp(join(tmpdir(), "keelson-bench-"));
   try {
     const machines = 100_000;
-    const sees = (fleet: Fleet, machine: number): readonly string[] => {
-      const request = readRequest(checkOf(machine));
-      const [app] = request.apps;
-      return app ? fleet.decide({ app, request, client: { address: "127.0.0.1" } }, machine).entries : [];
-    };
+    const request = readRequest(checkOf(0));
+    const [app] = request.apps as [OmahaApp];
+    const options = { configuration: configurationFor(app, 10), payloads: "http://127.0.0.1/v1/payloads" };
+    const before = new LedgerDecider(options);
     {
-      const fleet = new Fleet();
-      await using log = await EntryLog.open({ path, folds: [fleet] });
-      for (let machine = 0; machine < machines; machine++) {
-        const written = log.append(1, sees(fleet, machine));
-        if (machine % 1000 === 999) await written;
-      }
+      await using log = await EntryLog.open({ path, folds: [before] });
+      const all = async (nowMs: number): Promise<void> => {
+        for (let machine = 0; machine < machines; machine++) {
+          const asked = { app: numbered(app, machine), request, client: { address: "127.0.0.1" } };
+          const written = log.append(1, before.decide(asked, nowMs).entries);
+          if (machine % 1000 === 999) await written;
+        }
+      };
+      await all(Date.now());
       await log.snapshot();
       // As many entries again behind the snapshot.
-      for (let machine = 0; machine < machines; machine++) {
-        const written = log.append(1, sees(fleet, machine));
-        if (machine % 1000 === 999) await written;
-      }
+      await all(Date.now() + 60_000);
     }
-    const fleet = new Fleet();
+    const after = new LedgerDecider(options);
     const began = performance.now();
-    await using _log = await EntryLog.open({ path, folds: [fleet] });
-    return { ms: performance.now() - began, machines: fleet.size };
+    await using _log = await EntryLog.open({ path, folds: [after] });
+    const ms = performance.now() - began;
+    const [known, knew] = [after, before].map(({ ledger }) => [...ledger.snapshot()].join("\n"));
+    if (known !== knew) throw new Error("another fleet came back");
+    return ms;
   } finally {
     await rm(path, { recursive: true, force: true });
   }
+}
+
+async function sizes(rounds: number): Promise<readonly BenchRow[]> {
+  const rows: BenchRow[] = [];
+  let least: { readonly cpu: number; readonly bytes: number } | undefined;
+  for (const { known, policy } of fleets) {
+    await using server = await program("keelson-main.ts", "log", String(known), policy);
+    const bytes = memoryOf(server.pid);
+    const runs = await warm(server, { requests: REQUESTS, rounds, machines: Math.min(known, REQUESTS) });
+    const cpu = middle(runs, (run) => run.cpu);
+    least ??= { cpu, bytes };
+    const each = (bytes - least.bytes) / (known - fleets[0].known);
+    rows.push({
+      what: `a check, ${known.toLocaleString("en")} machines known${policy === "waiting" ? ", all waiting for ten slots" : ""}`,
+      value: cpu,
+      unit: "µs",
+      reach: "the same",
+      ...(known > fleets[0].known ? { ratio: cpu / least.cpu } : {}),
+      note: `p99 ${middle(runs, (run) => run.p99).toFixed(0)} ms${known > fleets[0].known ? `, ${each.toFixed(0)} bytes of memory a machine` : ""}`,
+    });
+  }
+  return rows;
 }
 
 export async function run({ only = /./, rounds = ROUNDS }: BenchOptions = {}): Promise<BenchResult> {
@@ -78,15 +116,15 @@ export async function run({ only = /./, rounds = ROUNDS }: BenchOptions = {}): P
     apps: readRequest(checkOf(0)).apps.map((app) => answerTo(app)),
   });
   if (wants(check) || wants(storm)) {
-    await using server = await program("keelson-main.ts", "log");
-    const runs = await warm(server, REQUESTS, rounds);
+    await using server = await program("keelson-main.ts", "log", String(REQUESTS));
+    const runs = await warm(server, { requests: REQUESTS, rounds });
     if (wants(check)) {
       const cpu = middle(runs, (run) => run.cpu);
       await using plain = await program("plain-main.ts", "checks.sqlite");
-      const plainRuns = await warm(plain, PLAIN_REQUESTS, rounds);
+      const plainRuns = await warm(plain, { requests: PLAIN_REQUESTS, rounds });
       const plainCpu = middle(plainRuns, (run) => run.cpu);
       await using limit = await nginx(text);
-      const limitCpu = limit && middle(await warm(limit, REQUESTS, rounds), (run) => run.cpu);
+      const limitCpu = limit && middle(await warm(limit, { requests: REQUESTS, rounds }), (run) => run.cpu);
       rows.push(
         {
           what: check,
@@ -138,9 +176,9 @@ export async function run({ only = /./, rounds = ROUNDS }: BenchOptions = {}): P
       });
     }
   }
+  if (wants("machines known")) rows.push(...(await sizes(rounds)));
   if (wants(start)) {
-    const { ms, machines } = await restart();
-    if (machines !== 100_000) throw new Error(`${machines} machines came back`);
+    const ms = await restart();
     rows.push({ what: start, value: ms / 1000, unit: "s", reach: "at most 3 s" });
   }
   const how = `the recorded check of update_engine 0.4.10 from ${REQUESTS} machines over 64 connections (${PLAIN_REQUESTS} to SQLite), median of ${rounds} rounds, load of the machine ${loadavg()

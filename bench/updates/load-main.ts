@@ -1,12 +1,14 @@
 // Machines that check, from a process of their own: one request at a time on each of many connections. Arguments:
-// port, connections, requests, requests a second (0: as many as go), first machine. Prints what it saw as JSON.
+// port, connections, requests, requests a second (0: as many as go), machines. Prints what it saw as JSON.
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { checkOf } from "./check.ts";
 
-const [port = 0, connections = 0, requests = 0, perSecond = 0, first = 0] = process.argv.slice(2).map(Number);
-const bodies = Array.from({ length: Math.min(requests, 20_000) }, (_, place) => {
-  const body = Buffer.from(checkOf(first + place));
+const [port = 0, connections = 0, requests = 0, perSecond = 0, machines = 1] = process.argv
+  .slice(2)
+  .map(Number);
+const bodies = Array.from({ length: Math.min(machines, 20_000) }, (_, place) => {
+  const body = Buffer.from(checkOf(place));
   const head = `POST /v1/update/ HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUser-Agent: update_engine\r\nContent-Type: text/xml\r\nContent-Length: ${body.length}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head), body]);
 });

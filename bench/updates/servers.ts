@@ -30,10 +30,16 @@ export function cpuOf(pid: number): number {
 
 const flags = ["--disable-warning=ExperimentalWarning"];
 
-/** Starts a program of this folder that prints its port; its argument is a name in a new folder. */
-export async function program(name: string, state: string): Promise<Measured> {
+/** Bytes of memory that a process has. */
+export function memoryOf(pid: number): number {
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return Number(kibibytes) * 1024;
+}
+
+/** Starts a program of this folder that prints its port. Its first argument is a name in a new folder. */
+export async function program(name: string, state: string, ...more: readonly string[]): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), "keelson-bench-"));
-  const argv = [...flags, join(import.meta.dirname, name), join(folder, state)];
+  const argv = [...flags, join(import.meta.dirname, name), join(folder, state), ...more];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
   return measured(child, Number(line), folder);
@@ -102,15 +108,15 @@ export interface Load {
   readonly connections?: number;
   /** Requests a second; as many as go when left out. */
   readonly perSecond?: number;
-  /** Number of the first machine. */
-  readonly first?: number;
+  /** Machines that check in turns; each checks once when left out. */
+  readonly machines?: number;
 }
 
 /** Lets machines check, and measures the server meanwhile. */
 export async function run({ port, pid }: Measured, load: Load): Promise<Run> {
-  const { requests, connections = 64, perSecond = 0, first = 0 } = load;
+  const { requests, connections = 64, perSecond = 0, machines = requests } = load;
   const argv = [...flags, join(import.meta.dirname, "load-main.ts")];
-  const numbers = [port, connections, requests, perSecond, first].map(String);
+  const numbers = [port, connections, requests, perSecond, machines].map(String);
   const before = cpuOf(pid);
   const child = spawn(process.execPath, [...argv, ...numbers], { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
