@@ -302,18 +302,19 @@ export class Ledger {
 
   #case(request: UpdateRequest, { group, wallMs }: { group: KnownGroup; wallMs: number }): Case {
     const fleet = this.#state.fleets.get(request.application);
+    const row = fleet?.row(request.machine);
     const now = this.#now(wallMs);
     return {
       configuration: this.#configuration,
       group,
       state: this.#state.group(request.application, group.record.name),
       fleet,
-      row: fleet?.row(request.machine),
+      row,
       about: {
         machine: request.machine,
         version: request.version,
-        names: namesOf(request),
-        profile: profileOf(request),
+        names: namesOf(request, fleet?.names(row ?? -1)),
+        profile: profileOf(request, fleet?.profile(row ?? -1)),
       },
       current: this.#versions.of(request.version) ?? { numbers: [], preRelease: [], build: "" },
       architecture: request.architecture,
@@ -417,31 +418,41 @@ export class Ledger {
     const fleet = this.#state.fleets.get(application);
     const row = fleet?.row(machine);
     const known = fleet !== undefined && row !== undefined ? { fleet, row } : undefined;
-    const names = namesOf(request);
-    const profile = profileOf(request);
+    const names = namesOf(request, known?.fleet.names(known.row));
+    const profile = profileOf(request, known?.fleet.profile(known.row));
     const boot = bootOf(request);
     const state = stateAfter(reason, known?.fleet.state(known.row));
-    const isNew = <T>(value: T, before: T | undefined): value is T => known === undefined || value !== before;
-    const news = {
-      ...(isNew(group.record.name, known && this.#state.groupOf(known.fleet, known.row).name)
-        ? { group: group.record.name }
-        : {}),
-      ...(isNew(version, known?.fleet.version(known.row)) ? { version } : {}),
-      ...(state !== undefined && isNew(state, known?.fleet.state(known.row)) ? { state } : {}),
-      ...(isNew(names, known?.fleet.names(known.row)) ? { names } : {}),
-      ...(isNew(profile, known?.fleet.profile(known.row)) ? { profile } : {}),
-      ...(request.verified && known?.fleet.has(known.row, marks.proven) !== true
-        ? { proven: true as const }
-        : {}),
-      ...(boot !== 0 && isNew(boot, known?.fleet.at.boot[known.row]) ? { boot } : {}),
+    const seen: { -readonly [Name in keyof Seen]: Seen[Name] } = {
+      kind: "seen",
+      at: now,
+      application,
+      machine,
     };
-    const told = reason === undefined ? {} : { reason: reason.code };
-    if (known !== undefined && Object.keys(news).length === 0) {
-      const sameTold =
-        reason === undefined || toldReason(known.fleet.at.reason[known.row] ?? 0) === reason.code;
-      if (sameTold && now - (known.fleet.at.seen[known.row] ?? 0) < SEEN_EVERY_MS) return undefined;
+    if (reason !== undefined) seen.reason = reason.code;
+    if (known === undefined) {
+      Object.assign(seen, { group: group.record.name, version, names, profile });
+      if (state !== undefined) seen.state = state;
+      if (request.verified) seen.proven = true;
+      if (boot !== 0) seen.boot = boot;
+      return seen;
     }
-    return { kind: "seen", at: now, application, machine, ...told, ...news };
+    const { at } = known.fleet;
+    let isNews = false;
+    const news = <Name extends keyof Seen>(name: Name, value: Seen[Name]): void => {
+      (seen as Record<Name, Seen[Name]>)[name] = value;
+      isNews = true;
+    };
+    if (this.#state.groupOf(known.fleet, known.row).name !== group.record.name)
+      news("group", group.record.name);
+    if (known.fleet.version(known.row) !== version) news("version", version);
+    if (state !== undefined && known.fleet.state(known.row) !== state) news("state", state);
+    if (known.fleet.names(known.row) !== names) news("names", names);
+    if (known.fleet.profile(known.row) !== profile) news("profile", profile);
+    if (request.verified && !known.fleet.has(known.row, marks.proven)) news("proven", true);
+    if (boot !== 0 && at.boot[known.row] !== boot) news("boot", boot);
+    const sameTold = reason === undefined || toldReason(at.reason[known.row] ?? 0) === reason.code;
+    const isSoon = now - (at.seen[known.row] ?? 0) < SEEN_EVERY_MS;
+    return !isNews && sameTold && isSoon ? undefined : seen;
   }
 
   /** It runs what it was given: that is the end of it, or the beginning of its proof. */

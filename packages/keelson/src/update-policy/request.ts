@@ -52,12 +52,24 @@ export function clean(text = ""): string {
   return /\p{Cc}/u.test(cut) ? cut.replaceAll(/\p{Cc}/gu, " ") : cut;
 }
 
-export function profileOf(request: UpdateRequest): string {
-  const { architecture, board, oem, oemVersion, alephVersion, hardwareClass } = request;
-  return `${clean(architecture)}\n${clean(board)}\n${clean(oem)}\n${clean(oemVersion)}\n${clean(alephVersion)}\n${clean(hardwareClass)}`;
+export function profileOf(request: UpdateRequest, known = ""): string {
+  const {
+    architecture,
+    board = "",
+    oem = "",
+    oemVersion = "",
+    alephVersion = "",
+    hardwareClass = "",
+  } = request;
+  const raw = `${architecture}\n${board}\n${oem}\n${oemVersion}\n${alephVersion}\n${hardwareClass}`;
+  // What is known is clean already.
+  if (raw === known) return known;
+  return [architecture, board, oem, oemVersion, alephVersion, hardwareClass].map(clean).join("\n");
 }
 
-export const namesOf = ({ alias, address }: UpdateRequest): string => `${clean(alias)}\n${clean(address)}`;
+export function namesOf({ alias = "", address = "" }: UpdateRequest, known = ""): string {
+  return `${alias}\n${address}` === known ? known : `${clean(alias)}\n${clean(address)}`;
+}
 
 /** 0 for a machine that says nothing of its boot. */
 export const bootOf = ({ boot = "" }: UpdateRequest): number => (boot === "" ? 0 : spreadHash(boot) || 1);

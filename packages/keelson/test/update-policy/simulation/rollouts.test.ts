@@ -7,6 +7,7 @@ import { seededRandom } from "../../../src/base/random.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { defaultPolicy } from "../../../src/model/update-service.ts";
 import type { UpdatePolicy } from "../../../src/model/update-service.ts";
+import { ClockFaces } from "../../../src/update-policy/clock-faces.ts";
 import { decodeEntry, encodeEntry } from "../../../src/update-policy/entries.ts";
 import type { Entry } from "../../../src/update-policy/entries.ts";
 import { Ledger } from "../../../src/update-policy/ledger.ts";
@@ -22,6 +23,7 @@ class Play {
   readonly random: Random;
   /** Looking must change nothing, and so has chances of its own. */
   readonly #looks = seededRandom(7);
+  readonly #clocks = new ClockFaces();
   readonly policy: UpdatePolicy;
   readonly clients: Client[];
   readonly bad: ReadonlySet<string>;
@@ -131,7 +133,7 @@ class Play {
   /** The facts of a reason, taken from the configuration and the entries. */
   #facts(client: Client): void {
     const reason = this.ledger.why(app, client.id, this.wall);
-    assert.match(describeReason(reason, { now: this.wall }), /^[a-z ]+: .{5,}$/);
+    assert.match(describeReason(reason, { now: this.wall, clocks: this.#clocks }), /^[a-z ]+: .{5,}$/);
     switch (reason.code) {
       case "slots":
         assert.equal(reason.taken, this.watch.live.size);
@@ -244,7 +246,7 @@ class Play {
     for (const client of this.clients) {
       const reason = this.ledger.why(app, client.id, this.wall);
       if (client.awayUntil === Infinity) continue;
-      const text = `${client.id}: ${describeReason(reason, { now: this.wall })}`;
+      const text = `${client.id}: ${describeReason(reason, { now: this.wall, clocks: this.#clocks })}`;
       // Twelve days of bad luck with a client of a slow group end where the others do, or on their way.
       const onTheWay =
         ["ready", "updating", "window", "slots", "period"].includes(reason.code) && !this.#settled();
@@ -291,10 +293,10 @@ function play(seed: number): Play {
 
 describe("simulated rollouts", () => {
   const only = process.env["KEELSON_SEED"];
-  const count = Number(process.env["KEELSON_ROLLOUTS"] ?? 12);
+  const count = Number(process.env["KEELSON_ROLLOUTS"] ?? 8);
   const seeds = only === undefined ? Array.from({ length: count }, (_, seed) => seed + 1) : [Number(only)];
   test(`seeds ${seeds[0]} to ${seeds.at(-1)}`, () => {
     const granted = seeds.map((seed) => play(seed).granted);
-    if (only === undefined) assert.ok(Math.max(...granted) > 30, "nothing was rolled out");
+    if (only === undefined) assert.ok(Math.max(...granted) > 15, "nothing was rolled out");
   });
 });
