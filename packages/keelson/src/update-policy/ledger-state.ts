@@ -4,6 +4,7 @@ import type { Entry, Ended, Granted, Halted, Moved, RolloutBegan, Seen } from ".
 import { Fleet, marks } from "./fleet.ts";
 import { GroupState } from "./group-state.ts";
 import type { Rollout } from "./group-state.ts";
+import { ownCopy } from "./interned.ts";
 import { stateNumber } from "./machine-state.ts";
 import type { MachineState } from "./machine-state.ts";
 import { noteFailure } from "./quarantine.ts";
@@ -106,7 +107,7 @@ export class LedgerState {
       const group = this.groupOf(fleet, row);
       group.countVersion(fleet.version(row), -1);
       at.version[row] = fleet.versions.exchange(at.version[row] ?? 0, entry.version);
-      group.countVersion(entry.version, 1);
+      group.countVersion(fleet.version(row), 1);
     }
     if (entry.profile !== undefined)
       at.profile[row] = fleet.profiles.exchange(at.profile[row] ?? 0, entry.profile);
@@ -210,7 +211,8 @@ export class LedgerState {
   #noteFailure(fleet: Fleet, row: number, { fellBack, code, words }: Ended): void {
     const machine = fleet.id(row);
     const failures = fleet.failures.get(machine) ?? new Map();
-    noteFailure(failures, fleet.target(row), { fellBack: fellBack === true, code, words });
+    const own = words === undefined ? undefined : ownCopy(words);
+    noteFailure(failures, fleet.target(row), { fellBack: fellBack === true, code, words: own });
     fleet.failures.set(machine, failures);
   }
 
