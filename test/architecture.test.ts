@@ -296,6 +296,7 @@ const places: readonly Place[] = [
     may: [
       ...of("base", "model", "registry", "host", "authority", "agent", "leader", "api"),
       ...of("store-cluster", "backup", "discovery", "updater", "releases", "provision", "system-orders"),
+      ...of("update-server"),
       "@keelson/etcd",
     ],
     because: "rank 5: wiring only",

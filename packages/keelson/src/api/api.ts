@@ -10,6 +10,7 @@ import type { Log } from "../base/log.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
 import type { BackupSource, StoreRestore } from "../model/backup.ts";
+import type { UpdateFleet } from "../model/update-overview.ts";
 import type { StoreKeys } from "../model/stored-key.ts";
 import type { BodyCache } from "../registry/body-cache.ts";
 import type { StoreClient } from "../registry/store-client.ts";
@@ -44,6 +45,8 @@ export interface ApiOptions {
   readonly backupSource?: BackupSource;
   /** The embedded store of this daemon, to be restored; without it there is none. */
   readonly storeRestore?: StoreRestore;
+  /** The update service's fleet, while this daemon serves updates. */
+  readonly updates?: () => UpdateFleet | undefined;
   /** When the store last answered this machine; the API asks the store itself when it is left out. */
   readonly contact?: () => { readonly hasContact: boolean; readonly ageMs: number | null };
   readonly log: Log;

@@ -23,6 +23,7 @@ import { storeRestoreRoutes } from "./routes/store-restore.ts";
 import { storeKeyRoutes } from "./routes/store-keys.ts";
 import { survivabilityRoutes } from "./routes/survivability.ts";
 import { systemRoutes } from "./routes/system.ts";
+import { updateRoutes } from "./routes/updates.ts";
 import { whatIfRoutes } from "./routes/what-if.ts";
 import { whyRoutes } from "./routes/why.ts";
 
@@ -87,6 +88,7 @@ function ownRoutes(context: ApiContext, changes: ChangeQueue, fleet: FleetApi): 
   operationRoutes(routes, context, changes);
   rolloutRoutes(routes, context);
   systemRoutes(routes, context);
+  updateRoutes(routes, context);
   fleetRoutes(routes, context, fleet);
   jobRoutes(routes, context);
   imageRoutes(routes, context);

@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 import { KeelError } from "./errors.ts";
 
-export const roles = ["agent", "leader", "api", "store"] as const;
+export const roles = ["agent", "leader", "api", "store", "updates"] as const;
 export type Role = (typeof roles)[number];
 
 const address = z.object({
@@ -71,6 +71,32 @@ const schema = z.strictObject({
       tokenSeconds: z._default(z.int().check(z.gte(60), z.lte(30 * 86_400)), 86_400),
     }),
   ),
+  /** For the role `updates`: the update server, which machines ask for updates and turns to restart. */
+  updates: z.optional(
+    z.strictObject({
+      listen: address,
+      /** Its log; `updates` in the state folder unless given. */
+      dataDir: z.optional(z.string().check(z.regex(/^\//))),
+      /** The files of packages, each called by its SHA-256; `payloads` in the data folder unless given. */
+      payloads: z.optional(z.string().check(z.regex(/^\//))),
+      /** What the URLs of payloads begin with; this machine's address and the port unless given. */
+      publicUrl: z.optional(z.string().check(z.maxLength(500), z.regex(/^https?:\/\/[^/\s]+\/?$/))),
+      /** Networks and addresses whose X-Forwarded-For is believed. */
+      trustedProxies: z._default(z.array(z.string()).check(z.maxLength(64)), []),
+      /** Groups of machines that take turns to restart. */
+      rebootGroups: z._default(
+        z.record(
+          z.string().check(z.regex(/^[a-zA-Z0-9.-]{1,128}$/)),
+          z.strictObject({
+            slots: z.int().check(z.gte(1), z.lte(10_000)),
+            /** A holder that says nothing for so long loses its turn; never when 0. */
+            expirySeconds: z._default(z.int().check(z.gte(0), z.lte(30 * 86_400)), 0),
+          }),
+        ),
+        { default: { slots: 1, expirySeconds: 0 } },
+      ),
+    }),
+  ),
   /** Backups of the store by a schedule, taken by this keeld. */
   backup: z.optional(
     z.strictObject({
@@ -117,5 +143,7 @@ export function parseConfiguration(text: string, source: string): Configuration 
   if (configuration.roles.includes("store") && !(configuration.store.listen && configuration.store.dataDir)) {
     throw new KeelError("KEEL-106", `${source}: the role "store" needs store.listen and store.dataDir`);
   }
+  if (configuration.roles.includes("updates") && configuration.updates === undefined)
+    throw new KeelError("KEEL-106", `${source}: the role "updates" needs updates.listen`);
   return configuration;
 }

@@ -934,6 +934,20 @@ const entries = {
     remedy: "Make room. The server tries the disk every second and goes on by itself.",
     exit: "failed",
   },
+  "KEEL-913": {
+    title: "This machine serves no updates",
+    meaning:
+      "The update service’s ledger is with the keeld that has the role `updates`. The one that was asked has it not, or has not opened its log yet.",
+    remedy: "Ask on the machine whose configuration names the role `updates`; its journal says how the start went.",
+    exit: "unreachable",
+  },
+  "KEEL-914": {
+    title: "No such machine asked for updates",
+    meaning: "No application has heard of a machine with this id or alias.",
+    remedy:
+      "The id is the machineid of its requests, usually /etc/machine-id. Clients whose requests cannot be read are in `GET /v1/updates` under their address.",
+    exit: "usage",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof entries;

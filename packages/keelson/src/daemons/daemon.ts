@@ -7,7 +7,7 @@ import { Authority } from "../authority/authority.ts";
 import { Backoff } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Configuration, Role } from "../base/configuration.ts";
-import { describeError } from "../base/errors.ts";
+import { describeError, KeelError } from "../base/errors.ts";
 import { Lifetime } from "../base/lifetime.ts";
 import type { Log, LogFields } from "../base/log.ts";
 import { Metrics } from "../base/metrics.ts";
@@ -16,6 +16,7 @@ import type { Agent } from "../agent/agent.ts";
 import type { RunningRestore } from "../backup/running-restore.ts";
 import { readFacts } from "../host/facts.ts";
 import type { HostFacts } from "../host/host.ts";
+import type { UpdateServer } from "../update-server/update-server.ts";
 import type { LinuxHost } from "../host/linux-host.ts";
 import type { Leader } from "../leader/leader.ts";
 import { keys } from "../model/keys.ts";
@@ -64,6 +65,7 @@ export class Daemon implements AsyncDisposable {
   #agent: Agent | undefined;
   #session: MachineSession | undefined;
   #leader: Leader | undefined;
+  #updates: UpdateServer | undefined;
   #metadata: Configuration["metadata"];
 
   private constructor(options: DaemonOptions, facts: HostFacts, place: StorePlace) {
@@ -95,7 +97,7 @@ export class Daemon implements AsyncDisposable {
     const daemon = new Daemon(options, await readFacts(), place);
     try {
       daemon.#followStore();
-      for (const role of ["store", "api", "agent", "leader"] as const) await daemon.#start(role);
+      for (const role of ["store", "api", "agent", "leader", "updates"] as const) await daemon.#start(role);
       await daemon.#startDiscovery();
       await daemon.#startBackups();
     } catch (error) {
@@ -151,6 +153,8 @@ export class Daemon implements AsyncDisposable {
         return this.#startAgent();
       case "leader":
         return this.#startLeader();
+      case "updates":
+        return this.#startUpdates();
     }
   }
 
@@ -214,6 +218,7 @@ export class Daemon implements AsyncDisposable {
       storeKeys: this.#store.allKeys,
       backupSource: this.#store.backupSource,
       ...(this.#storeRestore === undefined ? {} : { storeRestore: this.#storeRestore }),
+      updates: () => this.#updates,
       bodies: this.#bodies,
       // Without an agent nothing keeps the contact fresh; the API then asks the store when it is asked.
       ...(configuration.roles.includes("agent") ? { contact } : {}),
@@ -269,6 +274,34 @@ export class Daemon implements AsyncDisposable {
       signal: this.#lifetime.signal,
     });
     this.#leader = this.#lifetime.own(leader);
+  }
+
+  /** A log that cannot be had must not take the units' agent along: it is tried again. */
+  async #startUpdates(): Promise<void> {
+    const { openUpdates } = await import("./update-role.ts");
+    const { configuration, clock, random } = this.#options;
+    const { updates } = configuration;
+    if (updates === undefined) return;
+    const log = this.#options.log.with({ role: "updates" });
+    const around = { configuration, updates, store: this.#store, clock, random, log };
+    const open = async (): Promise<void> => {
+      this.#updates = await openUpdates({ ...around, lifetime: this.#lifetime });
+    };
+    try {
+      await open();
+    } catch (error) {
+      if (error instanceof KeelError && error.code === "KEEL-106") throw error;
+      log.error("updates are not served yet", { error: describeError(error) });
+      const backoff = new Backoff({ firstMs: 1000, maxMs: 60_000 }, random);
+      this.#lifetime.run("update server", async (signal) => {
+        while (this.#updates === undefined) {
+          await clock.sleep(backoff.next(), signal);
+          await open().catch((again: unknown) => {
+            log.error("updates are not served yet", { error: describeError(again) });
+          });
+        }
+      });
+    }
   }
 
   async #startBackups(): Promise<void> {

@@ -22,6 +22,7 @@ export const prefixes = {
   timers: `${root}timers/`,
   systemOrders: `${root}system/orders/`,
   systemReports: `${root}system/reports/`,
+  updates: `${root}updates/`,
   updateApplications: `${root}updates/applications/`,
   updatePackages: `${root}updates/packages/`,
   updateChannels: `${root}updates/channels/`,

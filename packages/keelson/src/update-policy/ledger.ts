@@ -77,6 +77,8 @@ export type Action =
 export interface LedgerOptions {
   /** Machines of all applications; a tenth is kept for those that prove who they are. */
   readonly mostMachines?: number;
+  /** Called with each entry once it is applied; not with what a snapshot restores. */
+  readonly onEntry?: (entry: Entry) => void;
 }
 
 const MOST_MACHINES = 4_000_000;
@@ -93,11 +95,13 @@ export class Ledger {
   #state = new LedgerState();
   #configuration: Configuration;
   readonly #mostMachines: number;
+  readonly #onEntry: LedgerOptions["onEntry"];
   readonly #versions = new KnownVersions();
 
-  constructor(configuration: Configuration, { mostMachines = MOST_MACHINES }: LedgerOptions = {}) {
+  constructor(configuration: Configuration, { mostMachines = MOST_MACHINES, onEntry }: LedgerOptions = {}) {
     this.#configuration = configuration;
     this.#mostMachines = mostMachines;
+    this.#onEntry = onEntry;
   }
 
   /** Entries that were applied. */
@@ -122,6 +126,7 @@ export class Ledger {
   /** Throws KEEL-402 for an entry that does not fit to those before it. */
   apply(entry: Entry): void {
     this.#state.apply(entry);
+    this.#onEntry?.(entry);
   }
 
   /** Decides whether a machine may update. @param wallMs Unix milliseconds */

@@ -1,6 +1,7 @@
 // The ledger of update-policy/ behind the endpoint: what one application says becomes reports and a check, decisions
 // become answers, and what the ledger enters goes to the log.
 import { noUpdate, plainId } from "@keelson/omaha";
+import type { OmahaUpdateAnswer } from "@keelson/omaha";
 import type { Configuration } from "../update-policy/configuration.ts";
 import { decodeEntry, encodeEntry } from "../update-policy/entries.ts";
 import type { Entry } from "../update-policy/entries.ts";
@@ -15,6 +16,8 @@ export interface LedgerDeciderOptions {
   readonly configuration: Configuration;
   /** URL of our own payloads, without the slash at its end. */
   readonly payloads: string;
+  /** A decision broke off after it had changed something: that is kept, and the machine gets `noupdate`. */
+  readonly onFailure?: (error: unknown, asked: Asked) => void;
 }
 
 /** Lines of a snapshot that go into one part. */
@@ -23,22 +26,34 @@ const LINES = 512;
 export class LedgerDecider implements Decider, Fold {
   readonly kind = 1;
   readonly #options: LedgerDeciderOptions;
+  #configuration: Configuration;
   #parts: string[] = [];
   #ledger: Ledger | undefined;
+  /** What the ledger entered since this was last emptied. */
+  #entered: Entry[] = [];
 
   constructor(options: LedgerDeciderOptions) {
     this.#options = options;
+    this.#configuration = options.configuration;
   }
 
   /** As it is now; once the log has given back what it holds. */
   get ledger(): Ledger {
     if (this.#ledger !== undefined) return this.#ledger;
-    const { configuration } = this.#options;
     const parts = this.#parts;
     this.#parts = [];
+    const options = { onEntry: (entry: Entry): void => void this.#entered.push(entry) };
     this.#ledger =
-      parts.length === 0 ? new Ledger(configuration) : Ledger.restore(lines(parts), configuration);
+      parts.length === 0
+        ? new Ledger(this.#configuration, options)
+        : Ledger.restore(lines(parts), this.#configuration, options);
     return this.#ledger;
+  }
+
+  /** From the next request on. */
+  configure(configuration: Configuration): void {
+    this.#configuration = configuration;
+    this.#ledger?.configure(configuration);
   }
 
   restore(part: string): void {
@@ -47,6 +62,7 @@ export class LedgerDecider implements Decider, Fold {
 
   apply(entry: string): void {
     this.ledger.apply(decodeEntry(entry));
+    this.#entered = [];
   }
 
   *#batches(all: Iterable<string>): Generator<string> {
@@ -64,22 +80,47 @@ export class LedgerDecider implements Decider, Fold {
   }
 
   decide(asked: Asked, nowMs: number): Decided {
+    this.#entered = [];
+    let update: OmahaUpdateAnswer | undefined;
+    try {
+      update = this.#answer(asked, nowMs);
+    } catch (error) {
+      if (this.#entered.length === 0) throw error;
+      this.#options.onFailure?.(error, asked);
+    }
+    return { ...(update === undefined ? {} : { update }), entries: this.#taken() };
+  }
+
+  /** Frees grants that ran out, for when nobody asks; what it enters. @param nowMs Unix milliseconds */
+  sweep(nowMs: number): readonly string[] {
+    this.#entered = [];
+    try {
+      this.ledger.sweep(nowMs);
+    } catch (error) {
+      if (this.#entered.length === 0) throw error;
+    }
+    return this.#taken();
+  }
+
+  /** What was entered since, however that ended: it is applied, so that it belongs into the log. */
+  #taken(): readonly string[] {
+    const entered = this.#entered;
+    this.#entered = [];
+    return entered.map(encodeEntry);
+  }
+
+  #answer(asked: Asked, nowMs: number): OmahaUpdateAnswer | undefined {
     const { app } = asked;
     const request = requestOf(asked);
-    const entries: Entry[] = [];
-    for (const event of app.events) entries.push(...this.ledger.report({ ...request, event }, nowMs).entries);
-    if (app.updateCheck === undefined) return { entries: entries.map(encodeEntry) };
-    const { decision, entries: more } = this.ledger.check(request, nowMs);
-    entries.push(...more);
-    const encoded = entries.map(encodeEntry);
+    for (const event of app.events) this.ledger.report({ ...request, event }, nowMs);
+    if (app.updateCheck === undefined) return undefined;
+    const { decision } = this.ledger.check(request, nowMs);
     if (decision.answer === "none") {
       const { pollSeconds } = decision;
-      const update = pollSeconds === undefined ? noUpdate : { ...noUpdate, pollInterval: pollSeconds };
-      return { update, entries: encoded };
+      return pollSeconds === undefined ? noUpdate : { ...noUpdate, pollInterval: pollSeconds };
     }
     const floor = decision.floor === undefined ? {} : { floorReason: decision.floor.reason };
-    const { payloads } = this.#options;
-    return { update: offerOf(decision.package, { payloads, ...floor }), entries: encoded };
+    return offerOf(decision.package, { payloads: this.#options.payloads, ...floor });
   }
 }
 

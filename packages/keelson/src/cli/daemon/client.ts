@@ -22,6 +22,8 @@ import { settingsAnswer } from "./answers/settings.ts";
 import { snapshotAnswer } from "./answers/snapshot.ts";
 import { systemAnswer } from "./answers/system-update.ts";
 import { timersAnswer } from "./answers/timer.ts";
+import { updateWhyAnswer } from "./answers/updates.ts";
+import type { UpdateWhyView } from "../../api/wire/updates.ts";
 import type { Answer } from "./answers/form.ts";
 import { DaemonCalls } from "./calls.ts";
 import type { ClientSettings } from "./calls.ts";
@@ -90,6 +92,10 @@ export class DaemonClient {
 
   whyMachine(id: string): Promise<WhyMachineView> {
     return this.#calls.get(`/v1/machines/${encodeURIComponent(id)}/why`, whyMachineAnswer);
+  }
+
+  updateWhy(machine: string): Promise<UpdateWhyView> {
+    return this.#calls.get(`/v1/updates/machines/${encodeURIComponent(machine)}`, updateWhyAnswer);
   }
 
   jobs(): Promise<JobsView> {

@@ -1,0 +1,9 @@
+// What the API says of the update service.
+import type { UpdatesOverview, UpdateWhy } from "../../model/update-overview.ts";
+
+export type UpdatesView = UpdatesOverview;
+
+/** One machine, in each application that it asks for. */
+export interface UpdateWhyView {
+  readonly machines: readonly UpdateWhy[];
+}
