@@ -938,7 +938,8 @@ const entries = {
     title: "This machine serves no updates",
     meaning:
       "The update service’s ledger is with the keeld that has the role `updates`. The one that was asked has it not, or has not opened its log yet.",
-    remedy: "Ask on the machine whose configuration names the role `updates`; its journal says how the start went.",
+    remedy:
+      "Ask on the machine whose configuration names the role `updates`; its journal says how the start went.",
     exit: "unreachable",
   },
   "KEEL-914": {
@@ -946,7 +947,7 @@ const entries = {
     meaning: "No application has heard of a machine with this id or alias.",
     remedy:
       "The id is the machineid of its requests, usually /etc/machine-id. Clients whose requests cannot be read are in `GET /v1/updates` under their address.",
-    exit: "usage",
+    exit: "notFound",
   },
 } as const satisfies Record<string, ErrorEntry>;
 

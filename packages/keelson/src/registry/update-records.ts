@@ -101,7 +101,7 @@ export class UpdateRecords implements AsyncDisposable {
   async #readAll(signal: AbortSignal): Promise<number> {
     const next = new Map<string, Known>();
     let at: number | undefined;
-    for (let key: string = span.key; ; ) {
+    for (let key: string = span.key; ;) {
       const page = { key, end: span.end, limit: PAGE, ...(at === undefined ? {} : { revision: at }) };
       const { revision, values, more } = await this.#client.range(page, { signal, timeoutMs: 5000 });
       at ??= revision;

@@ -30,21 +30,19 @@ export function overviewOf(
   return {
     configured: records !== undefined,
     machines: ledger.state.machines,
-    applications: (records?.applications ?? []).map(
-      ({ id, name, kind }): UpdateApplicationView => ({
-        id,
-        name,
-        kind,
-        groups: (records?.groups ?? [])
-          .filter(({ application }) => application === id)
-          .map((record) => {
-            const channel = records?.channels.find(
-              (one) => one.application === id && one.name === record.channel,
-            );
-            return groupView(record, { channel, state: ledger.state.group(id, record.name) });
-          }),
-      }),
-    ),
+    applications: (records?.applications ?? []).map(({ id, name, kind }): UpdateApplicationView => ({
+      id,
+      name,
+      kind,
+      groups: (records?.groups ?? [])
+        .filter(({ application }) => application === id)
+        .map((record) => {
+          const channel = records?.channels.find(
+            (one) => one.application === id && one.name === record.channel,
+          );
+          return groupView(record, { channel, state: ledger.state.group(id, record.name) });
+        }),
+    })),
     unreadable,
   };
 }
@@ -78,7 +76,16 @@ function groupView(
   };
 }
 
-function rolloutView({ version, back, began, granted, ok, failed, lapsed, halt }: Rollout): UpdateRolloutView {
+function rolloutView({
+  version,
+  back,
+  began,
+  granted,
+  ok,
+  failed,
+  lapsed,
+  halt,
+}: Rollout): UpdateRolloutView {
   return {
     version,
     state: halt === undefined ? "running" : "halted",

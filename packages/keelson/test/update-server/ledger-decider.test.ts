@@ -121,6 +121,31 @@ describe("the update server", () => {
     assert.equal(await it.ask(2), "2.0.0");
   });
 
+  test("a decision that breaks off keeps what it had changed, and gives nothing", async () => {
+    await using folder = await scratch();
+    let before: readonly string[];
+    {
+      await using it = await server(folder.path, { policy: open });
+      assert.equal(await it.ask(1), "2.0.0");
+      const broken = configuration({ policy: open });
+      broken.package = () => {
+        throw new Error("this package is too much");
+      };
+      it.decider.configure(broken);
+      const installed = `<event eventtype="3" eventresult="1"></event>`;
+      assert.equal(await it.ask(1, { event: installed }), "noupdate");
+      assert.equal(await it.ask(2), "noupdate");
+      before = [...it.decider.ledger.snapshot()];
+      assert.equal(it.decider.ledger.state.group("com.example.system", "prod")?.machines, 1);
+    }
+    await using it = await server(folder.path, { policy: open });
+    assert.deepEqual([...it.decider.ledger.snapshot()], before);
+    const fleet = it.decider.ledger.state.fleets.get("com.example.system");
+    assert.equal(fleet?.state(fleet.row(machineId(1)) ?? -1), "installed");
+    it.decider.configure(configuration({ policy: open }));
+    assert.equal(await it.ask(2), "2.0.0");
+  });
+
   test("an answer names our own payloads, as update_engine wants it", async () => {
     await using folder = await scratch();
     await using it = await server(folder.path, { policy: open });
