@@ -109,11 +109,20 @@ async function commandArguments(
       .map((option) => ({ value: option.long ?? option.short ?? "", description: option.description }));
   }
   if (!sub && top.commands.length > 0) {
-    return top.commands.map((command) => ({ value: command.name(), description: command.description() }));
+    const below = top.commands.map((one) => ({ value: one.name(), description: one.description() }));
+    if (top.registeredArguments.length === 0) return below;
+    return [
+      ...(before.length === 0 ? below : []),
+      ...(await liveNames(operands[entry.name] ?? "word", keel)),
+    ];
   }
   if (entry.name === "completion")
     return ["bash", "zsh", "fish"].map((value) => ({ value, description: "" }));
-  return liveNames(operands[entry.name] ?? "word", keel);
+  const operand = operands[entry.name] ?? "word";
+  return liveNames(
+    operand === "unit" && sub?.registeredArguments[0]?.name() === "machine" ? "machine" : operand,
+    keel,
+  );
 }
 
 async function liveNames(

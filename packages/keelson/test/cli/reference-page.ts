@@ -59,7 +59,10 @@ function commandText(command: Command): string {
   const inner = command.commands.map(
     (sub) => `\n#### ${command.name()} ${sub.name()}\n${body(sub, `${command.name()} ${sub.name()}`)}`,
   );
-  return `\n### ${command.name()}\n${command.description()}\n${inner.join("")}`;
+  // Some do something of their own beside what is below them.
+  const own =
+    command.registeredArguments.length > 0 ? body(command, command.name()) : `${command.description()}\n`;
+  return `\n### ${command.name()}\n${own}${inner.join("")}`;
 }
 
 function body(command: Command, name: string): string {
