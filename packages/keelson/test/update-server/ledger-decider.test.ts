@@ -146,6 +146,24 @@ describe("the update server", () => {
     assert.equal(await it.ask(2), "2.0.0");
   });
 
+  test("a grant that ran out is freed although nobody asks, also for the next start", async () => {
+    await using folder = await scratch();
+    const one: World = { policy: { ...open, atOnce: 1, grantSeconds: 3600 } };
+    let before: readonly string[];
+    {
+      await using it = await server(folder.path, one);
+      assert.equal(await it.ask(1), "2.0.0");
+      const now = Date.now();
+      assert.deepEqual(it.decider.sweep(now), []);
+      await it.log.append(it.decider.kind, it.decider.sweep(now + 3_700_000));
+      assert.equal(it.decider.ledger.state.group("com.example.system", "prod")?.taken, 0);
+      before = [...it.decider.ledger.snapshot()];
+    }
+    await using it = await server(folder.path, one);
+    assert.deepEqual([...it.decider.ledger.snapshot()], before);
+    assert.equal(await it.ask(2), "2.0.0");
+  });
+
   test("an answer names our own payloads, as update_engine wants it", async () => {
     await using folder = await scratch();
     await using it = await server(folder.path, { policy: open });
