@@ -1,9 +1,12 @@
 // `keelson:`: the cluster that the machine joins, and its updates.
-import { roles } from "../../base/configuration.ts";
+import { roles as allRoles } from "../../base/configuration.ts";
 import { rebootStrategies, weekdays } from "../machine-config.ts";
 import type { KeelsonConfig, RebootWindow, UpdateConfig, Weekday } from "../machine-config.ts";
 import type { Field } from "../reading/field.ts";
 import { readHostName } from "../reading/names.ts";
+
+/** The update server needs a section of its own, which this has not. */
+const roles = allRoles.filter((role) => role !== "updates");
 
 const sectionFields = [
   "cluster",
