@@ -75,9 +75,18 @@ export interface UpdateWhy {
   readonly sentence: string;
 }
 
+/** Machines of one application, a page of them. */
+export interface UpdateMachinesPage {
+  readonly machines: readonly UpdateWhy[];
+  /** Where the next page begins; absent on the last one. */
+  readonly next?: number;
+}
+
 /** Whoever keeps the fleet's ledger. */
 export interface UpdateFleet {
   overview(): UpdatesOverview;
   /** By its id or, where none has it, by its alias: of every application that it is known to. Empty when unknown. */
   why(machine: string): readonly UpdateWhy[];
+  /** In no particular order, from the place where a page before ended; empty for an application without any. */
+  machines(application: string, page: { readonly from: number; readonly most: number }): UpdateMachinesPage;
 }

@@ -2,16 +2,18 @@
 import type {
   UpdateApplicationView,
   UpdateGroupView,
+  UpdateMachinesPage,
   UpdateRolloutView,
   UpdatesOverview,
   UpdateWhy,
 } from "../model/update-overview.ts";
+import { ClockFaces } from "../update-policy/clock-faces.ts";
 import type { ConfigurationRecords } from "../update-policy/configuration.ts";
 import type { Fleet } from "../update-policy/fleet.ts";
 import type { GroupState, Rollout } from "../update-policy/group-state.ts";
 import type { Ledger } from "../update-policy/ledger.ts";
 import { machineStates } from "../update-policy/machine-state.ts";
-import { describeReason } from "../update-policy/reasons.ts";
+import { describeReason, type Telling } from "../update-policy/reasons.ts";
 
 /** Most machines of one alias that are told of. */
 const MOST_NAMESAKES = 20;
@@ -107,23 +109,53 @@ export function whyOf(ledger: Ledger, machine: string, nowMs: number): readonly 
     return row === undefined ? [] : [{ fleet, row }];
   });
   const found = byId.length > 0 ? byId : fleets.flatMap((fleet) => [...namesakes(fleet, machine)]);
-  return found.slice(0, MOST_NAMESAKES).map(({ fleet, row }) => {
-    const [alias = "", address = ""] = fleet.names(row).split("\n");
-    const id = fleet.id(row);
-    const reason = ledger.why(fleet.application, id, nowMs);
-    return {
-      application: fleet.application,
-      group: ledger.state.groupOf(fleet, row).name,
-      machine: id,
-      alias,
-      address,
-      version: fleet.version(row),
-      state: fleet.state(row),
-      seen: fleet.at.seen[row] ?? 0,
-      code: reason.code,
-      sentence: describeReason(reason, { now: nowMs }),
-    };
-  });
+  const telling = { now: nowMs, clocks: new ClockFaces() };
+  return found.slice(0, MOST_NAMESAKES).map(({ fleet, row }) => whyRow(ledger, { fleet, row, telling }));
+}
+
+/** A page of an application's machines; costs what the page holds, whatever the fleet's size. */
+export function machinesOf(
+  ledger: Ledger,
+  {
+    application,
+    from,
+    most,
+    nowMs,
+  }: {
+    readonly application: string;
+    readonly from: number;
+    readonly most: number;
+    readonly nowMs: number;
+  },
+): UpdateMachinesPage {
+  const fleet = ledger.state.fleets.get(application);
+  if (fleet === undefined) return { machines: [] };
+  const end = Math.min(fleet.size, from + most);
+  const machines: UpdateWhy[] = [];
+  const telling = { now: nowMs, clocks: new ClockFaces() };
+  for (let row = from; row < end; row++) machines.push(whyRow(ledger, { fleet, row, telling }));
+  return { machines, ...(end < fleet.size ? { next: end } : {}) };
+}
+
+function whyRow(
+  ledger: Ledger,
+  { fleet, row, telling }: { readonly fleet: Fleet; readonly row: number; readonly telling: Telling },
+): UpdateWhy {
+  const [alias = "", address = ""] = fleet.names(row).split("\n");
+  const id = fleet.id(row);
+  const reason = ledger.why(fleet.application, id, telling.now);
+  return {
+    application: fleet.application,
+    group: ledger.state.groupOf(fleet, row).name,
+    machine: id,
+    alias,
+    address,
+    version: fleet.version(row),
+    state: fleet.state(row),
+    seen: fleet.at.seen[row] ?? 0,
+    code: reason.code,
+    sentence: describeReason(reason, telling),
+  };
 }
 
 function* namesakes(fleet: Fleet, alias: string): Generator<{ readonly fleet: Fleet; readonly row: number }> {

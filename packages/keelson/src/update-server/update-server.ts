@@ -9,8 +9,13 @@ import type { ConfigurationRecords } from "../update-policy/configuration.ts";
 import { fleetLockRoutes } from "./fleet-lock.ts";
 import { LedgerDecider } from "./ledger-decider.ts";
 import { EntryLog } from "./log/entry-log.ts";
-import { overviewOf, whyOf } from "./overview.ts";
-import type { UpdateFleet, UpdatesOverview, UpdateWhy } from "../model/update-overview.ts";
+import { machinesOf, overviewOf, whyOf } from "./overview.ts";
+import type {
+  UpdateFleet,
+  UpdateMachinesPage,
+  UpdatesOverview,
+  UpdateWhy,
+} from "../model/update-overview.ts";
 import { Payloads } from "./payloads.ts";
 import { RebootLock } from "./reboot-lock.ts";
 import { UpdateEndpoint } from "./update-endpoint.ts";
@@ -137,6 +142,10 @@ export class UpdateServer implements AsyncDisposable, UpdateFleet {
 
   why(machine: string): readonly UpdateWhy[] {
     return whyOf(this.#decider.ledger, machine, this.#options.clock.wall());
+  }
+
+  machines(application: string, page: { readonly from: number; readonly most: number }): UpdateMachinesPage {
+    return machinesOf(this.#decider.ledger, { application, ...page, nowMs: this.#options.clock.wall() });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -197,6 +197,16 @@ describe("the role updates", () => {
     const unknown = await runKeel(["update", "why", "nobody"], { env });
     assert.notEqual(unknown.code, 0);
     assert.match(unknown.stderr, /KEEL-914/);
+    const machines = (query: string) => api.ask({ path: `/v1/updates/applications/${app}/machines${query}` });
+    const page = await machines("?limit=1");
+    assert.deepEqual(
+      page.json.machines.map((one: { alias: string; state: string }) => [one.alias, one.state]),
+      [["real-client", "granted"]],
+    );
+    assert.equal(page.json.next, undefined);
+    assert.deepEqual((await machines("?limit=0")).json, { machines: [], next: 0 });
+    assert.deepEqual((await machines("?from=999999999")).json, { machines: [] });
+    assert.equal((await machines("?from=-1")).status, 400);
     await using other = await runApi();
     const elsewhere = await other.ask({ path: "/v1/updates" });
     assert.equal(elsewhere.status, 503);

@@ -3,7 +3,16 @@ import { KeelError } from "../../base/errors.ts";
 import type { UpdateFleet } from "../../model/update-overview.ts";
 import { jsonAnswer } from "../answer.ts";
 import type { ApiContext, ApiRoutes } from "../context.ts";
-import type { UpdatesView, UpdateWhyView } from "../wire/updates.ts";
+import type { UpdateMachinesView, UpdatesView, UpdateWhyView } from "../wire/updates.ts";
+
+/** Most machines of one page. */
+const MOST = 1000;
+
+function number(text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (!/^\d{1,9}$/.test(text)) throw new KeelError("KEEL-104", `"${text.slice(0, 40)}" is no number`);
+  return Number(text);
+}
 
 export function updateRoutes(routes: ApiRoutes, { options }: ApiContext): void {
   function fleet(): UpdateFleet {
@@ -14,6 +23,15 @@ export function updateRoutes(routes: ApiRoutes, { options }: ApiContext): void {
 
   routes.get("/v1/updates", () => {
     const answer: UpdatesView = fleet().overview();
+    return jsonAnswer(answer);
+  });
+
+  routes.get("/v1/updates/applications/:application/machines", (c) => {
+    const page = {
+      from: number(c.req.query("from"), 0),
+      most: Math.min(MOST, number(c.req.query("limit"), 100)),
+    };
+    const answer: UpdateMachinesView = fleet().machines(c.req.param("application"), page);
     return jsonAnswer(answer);
   });
 

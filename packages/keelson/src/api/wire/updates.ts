@@ -1,7 +1,8 @@
 // What the API says of the update service.
-import type { UpdatesOverview, UpdateWhy } from "../../model/update-overview.ts";
+import type { UpdateMachinesPage, UpdatesOverview, UpdateWhy } from "../../model/update-overview.ts";
 
 export type UpdatesView = UpdatesOverview;
+export type UpdateMachinesView = UpdateMachinesPage;
 
 /** One machine, in each application that it asks for. */
 export interface UpdateWhyView {
