@@ -351,8 +351,11 @@ function connectionTests(get: () => Bench): void {
       `a call made without a bus was answered after ${(performance.now() - waited).toFixed(0)} ms`,
     );
     await seen.until("ended meanwhile", () => seen.states.get(ending)?.active !== "active");
-    assert.ok(
-      logged.includes("the bus connection was lost") && logged.includes("the bus connection is back"),
+    // On a busy machine the bus goes away later.
+    await patiently(() =>
+      assert.ok(
+        logged.includes("the bus connection was lost") && logged.includes("the bus connection is back"),
+      ),
     );
     assert.equal((await lost).result, "done");
     assert.equal((await manager.restartUnit(ending)).result, "done");
